@@ -1,0 +1,57 @@
+"""A zoo of classic deep-learning architectures as tested, tuned, exportable Keras baselines.
+
+    >>> import zoo
+    >>> zoo.build("mlp", units=64).count_params()
+    55050
+
+Nothing heavy is imported before it is used: `import zoo` and `zoo.list_models()` take no Keras.
+"""
+
+from typing import TYPE_CHECKING, Any
+
+import zoo.models  # registers the models
+from zoo.errors import ZooError
+from zoo.registry import build, get_spec, list_models, register
+from zoo.specs import DatasetSpec, ModelSpec, Recipe, Task
+
+if TYPE_CHECKING:
+    from zoo.data import load_data
+    from zoo.runs import load_run
+    from zoo.serving import export, predict
+    from zoo.training import evaluate, train
+
+__all__ = [
+    "DatasetSpec",
+    "ModelSpec",
+    "Recipe",
+    "Task",
+    "ZooError",
+    "build",
+    "evaluate",
+    "export",
+    "get_spec",
+    "list_models",
+    "load_data",
+    "load_run",
+    "predict",
+    "register",
+    "train",
+]
+
+_LAZY = {
+    "load_data": "zoo.data",
+    "load_run": "zoo.runs",
+    "export": "zoo.serving",
+    "predict": "zoo.serving",
+    "evaluate": "zoo.training",
+    "train": "zoo.training",
+}
+
+
+def __getattr__(name: str) -> Any:
+    """Imports a verb when it is first used."""
+    if name not in _LAZY:
+        raise AttributeError(f"module 'zoo' has no attribute {name!r}")
+    import importlib
+
+    return getattr(importlib.import_module(_LAZY[name]), name)

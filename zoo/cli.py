@@ -1,0 +1,339 @@
+"""The ``zoo`` command. What a verb needs is imported when it runs, so that a list costs nothing."""
+
+import contextlib
+import dataclasses
+import inspect
+import json
+import os
+import sys
+import tempfile
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any, NoReturn
+
+import click
+
+from zoo.data import DATASETS
+from zoo.errors import ArgumentValueError, ZooError
+from zoo.registry import get_spec, list_models
+
+BAD_INPUT = 2
+INTERRUPTED = 130
+WIDTH = 120
+
+as_json = click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout.")
+data_dir_option = click.option(
+    "--data-dir",
+    type=click.Path(path_type=Path),
+    help="TFDS data directory.  [default: $TFDS_DATA_DIR or ~/tensorflow_datasets]",
+)
+run_argument = click.argument("run", type=click.Path(path_type=Path))
+
+
+def main() -> NoReturn:
+    """Runs the command: bad input is one line on standard error and exit code 2."""
+    try:
+        code = cli.main(standalone_mode=False)
+    except click.exceptions.Exit as stop:
+        code = stop.exit_code
+    except click.ClickException as error:
+        code = _fail(error.format_message())
+    except (ZooError, OSError) as error:
+        code = _fail(str(error))
+    except (KeyboardInterrupt, click.Abort):
+        click.echo("zoo: interrupted; a training goes on with --run-dir and --resume", err=True)
+        code = INTERRUPTED
+    sys.exit(code)
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(package_name="keras-model-zoo")
+def cli() -> None:
+    """Classic deep-learning architectures: train, look at, and ship them."""
+
+
+@cli.command("list")
+@click.option("--task", help="Only the models of this task.")
+@as_json
+def list_command(task: str | None, as_json: bool) -> None:
+    """List the models."""
+    try:
+        names = list_models(task)
+    except ValueError as error:
+        raise ArgumentValueError(str(error)) from None
+    keys = ("name", "task", "dataset", "parameters", "summary")
+    rows = [{key: getattr(get_spec(name), key) for key in keys} for name in names]
+    _print({"models": rows}, as_json, lambda: _table(rows))
+
+
+@cli.command()
+@click.argument("name")
+@as_json
+def show(name: str, as_json: bool) -> None:
+    """Show a model: arguments with their defaults, data, recipe, source."""
+    spec = get_spec(name)
+    with _quiet_tensorflow():
+        builder = spec.load_builder()
+    arguments = [
+        {"name": key, "default": parameter.default}
+        for key, parameter in inspect.signature(builder).parameters.items()
+    ]
+    document = {
+        **{key: getattr(spec, key) for key in ("name", "task", "dataset", "parameters", "summary")},
+        "builder": spec.builder,
+        "arguments": {row["name"]: row["default"] for row in arguments},
+        "recipe": dataclasses.asdict(spec.recipe),
+        "documentation": inspect.getdoc(builder),
+    }
+
+    def human() -> None:
+        click.echo(f"{spec.name}: {document['documentation']}\n")
+        _table([{**row, "default": str(row["default"])} for row in arguments])
+        click.echo(f"\ntask {spec.task}, data set {spec.dataset}, {spec.parameters:,} parameters")
+        click.echo(", ".join(f"{k} {v}" for k, v in dataclasses.asdict(spec.recipe).items()))
+
+    _print(document, as_json, human)
+
+
+@cli.command()
+@as_json
+def datasets(as_json: bool) -> None:
+    """List the data sets of the zoo; any TFDS data set and any folder of images will do, too."""
+    rows = [
+        {
+            "name": spec.name,
+            "kind": spec.kind,
+            "input_shape": "x".join(map(str, spec.input_shape)),
+            "classes": len(spec.class_names),
+            "summary": spec.summary,
+            "reference": spec.reference,
+        }
+        for spec in DATASETS.values()
+    ]
+    _print({"datasets": rows}, as_json, lambda: _table(rows))
+
+
+@cli.command()
+@click.argument("name")
+@click.option("--dataset", help="Of the zoo, of TFDS, or a folder.  [default: the model's own]")
+@data_dir_option
+@click.option("--epochs", type=click.IntRange(min=1), help="[default: the recipe's]")
+@click.option("--batch-size", type=click.IntRange(min=1), help="[default: the recipe's]")
+@click.option("--learning-rate", type=float, help="[default: the model's]")
+@click.option(
+    "--set", "settings", multiple=True, metavar="KEY=VALUE", help="Any argument or recipe field."
+)
+@click.option("--seed", type=click.IntRange(min=0), help="[default: 0]")
+@click.option("--run-dir", type=click.Path(path_type=Path), help="[default: runs/...]")
+@click.option("--resume", is_flag=True, help="Go on with the run in --run-dir.")
+@click.option("--tensorboard", is_flag=True, help="Log for TensorBoard, too.")
+@as_json
+def train(
+    name: str,
+    learning_rate: float | None,
+    settings: tuple[str, ...],
+    as_json: bool,
+    **options: Any,
+) -> None:
+    """Train a model by its recipe; leave a run directory."""
+    get_spec(name)
+    overrides = dict(map(_setting, settings))
+    if learning_rate is not None:
+        overrides["learning_rate"] = learning_rate
+    doubled = [key for key in overrides if options.get(key) is not None]
+    if doubled:
+        raise click.UsageError(f"{doubled[0]} is given twice, by --set and by its own option.")
+    with _quiet_tensorflow():
+        from zoo import training
+    run = training.train(name, **options, **overrides)
+    document = _summary(run)
+    _print(document, as_json, lambda: _facts(document))
+
+
+@cli.command()
+@run_argument
+@click.option("--split", default="test", type=click.Choice(["train", "validation", "test"]))
+@data_dir_option
+@as_json
+def evaluate(run: Path, split: str, data_dir: Path | None, as_json: bool) -> None:
+    """Measure a finished run's model on a split."""
+    opened = _open(run)
+    with _quiet_tensorflow():
+        from zoo import training
+    metrics = training.evaluate(opened, split, data_dir=data_dir)
+    prefix = {"validation": "val"}.get(split, split)
+    document = {
+        "run_dir": str(run),
+        "split": split,
+        "metrics": {f"{prefix}_{key}": value for key, value in metrics.items()},
+    }
+    _print(document, as_json, lambda: _facts(document))
+
+
+@cli.command()
+@run_argument
+@click.argument("inputs", nargs=-1, required=True, metavar="INPUT...")
+@as_json
+def predict(run: Path, inputs: tuple[str, ...], as_json: bool) -> None:
+    """Answer image files, or rows of bits such as 110, with a finished run's model."""
+    opened = _open(run)
+    with _quiet_tensorflow():
+        from zoo import serving
+    answers = serving.predict(opened, inputs)
+    rows = [{"input": raw, **answer} for raw, answer in zip(inputs, answers, strict=True)]
+    shown = [{key: row[key] for key in ("input", "label", "probability")} for row in rows]
+    _print({"predictions": rows}, as_json, lambda: _table(shown))
+
+
+@cli.command()
+@run_argument
+@click.option("--format", default="saved_model", show_default=True, help="Format of the artefact.")
+@click.option("--output", type=click.Path(path_type=Path), help="[default: exports/RUN]")
+@click.option("--overwrite", is_flag=True, help="Replace a SavedModel that is there.")
+@as_json
+def export(run: Path, format: str, output: Path | None, overwrite: bool, as_json: bool) -> None:
+    """Write a finished run's model as an artefact that takes raw input."""
+    opened = _open(run)
+    output = output or Path("exports") / run.resolve().name
+    with _quiet_tensorflow():
+        from zoo import serving
+    serving.export(opened, output, format=format, overwrite=overwrite)
+    known = json.loads((output / "assets.extra" / "zoo.json").read_text())
+    document = {
+        "run_dir": str(run),
+        "format": format,
+        "output": str(output),
+        "max_difference": known["max_difference"],
+        "rows_compared": known["rows"],
+    }
+    _print(document, as_json, lambda: _facts(document))
+
+
+@cli.command()
+@run_argument
+@as_json
+def report(run: Path, as_json: bool) -> None:
+    """Draw a finished run's figures."""
+    opened = _open(run)
+    with _quiet_tensorflow():
+        from zoo import figures
+    paths = [str(path) for path in figures.draw(opened)]
+    document = {"run_dir": str(run), "figures": paths}
+    _print(document, as_json, lambda: click.echo("\n".join(paths)))
+
+
+@cli.command()
+@data_dir_option
+@click.option("--run-dir", type=click.Path(path_type=Path), help="[default: runs/...]")
+@as_json
+def quickstart(data_dir: Path | None, run_dir: Path | None, as_json: bool) -> None:
+    """Train on handwritten digits, draw, export and ask the artefact: the zoo in a minute."""
+    with _quiet_tensorflow():
+        from zoo import figures, serving, training
+    run = training.train("mlp", dataset="digits", data_dir=data_dir, run_dir=run_dir)
+    sheet = figures.draw(run)[-1]
+    artefact = serving.export(run, run.directory / "saved_model")
+    image, truth = run.predictions["raw"][0], run.predictions["labels"][0]
+    answer = serving.ask(artefact, image[None])
+    document = {
+        **_summary(run),
+        "figures": str(sheet),
+        "saved_model": str(artefact),
+        "prediction": {"truth": run.dataset.class_names[truth], **answer[0]},
+    }
+    _print(document, as_json, lambda: _facts(document))
+
+
+def _open(directory: Path) -> Any:
+    from zoo.runs import load_run
+
+    run = load_run(directory)
+    run.file("metrics.json")
+    return run
+
+
+def _summary(run: Any) -> dict[str, Any]:
+    metrics = run.metrics
+    return {
+        "run_dir": str(run.directory),
+        "model": run.config["model"],
+        "dataset": run.dataset.name,
+        "parameters": run.config["parameters"],
+        "epochs": metrics["epochs"],
+        "seconds": metrics["seconds"],
+        "metrics": {k: v for k, v in metrics.items() if k.startswith(("val_", "test_"))},
+    }
+
+
+def _setting(text: str) -> tuple[str, Any]:
+    key, equals, value = text.partition("=")
+    if not (key and equals):
+        raise click.UsageError(f"--set {text!r}: must be KEY=VALUE, such as units=64.")
+    try:
+        return key, json.loads(value)
+    except ValueError:
+        return key, value
+
+
+def _print(document: dict[str, Any], as_json: bool, human: Callable[[], Any]) -> None:
+    if as_json:
+        click.echo(json.dumps(document))
+    else:
+        human()
+
+
+def _facts(document: dict[str, Any], indent: str = "") -> None:
+    width = max(map(len, document))
+    for key, value in document.items():
+        if isinstance(value, dict):
+            click.echo(f"{indent}{key}")
+            _facts(value, indent + "  ")
+        else:
+            click.echo(f"{indent}{key:<{width}}  {_readable(value)}")
+
+
+def _table(rows: list[dict[str, Any]]) -> None:
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table(box=None, pad_edge=False)
+    for key, value in rows[0].items():
+        table.add_column(key, justify="right" if isinstance(value, int | float) else "left")
+    for row in rows:
+        table.add_row(*map(_readable, row.values()))
+    Console(width=None if sys.stdout.isatty() else WIDTH).print(table)
+
+
+def _readable(value: Any) -> str:
+    if isinstance(value, float):
+        return f"{value:.5g}"
+    return f"{value:,}" if isinstance(value, int) else str(value)
+
+
+def _fail(message: str) -> int:
+    click.echo(f"zoo: {' '.join(message.split())}", err=True)
+    return BAD_INPUT
+
+
+@contextlib.contextmanager
+def _quiet_tensorflow() -> Iterator[None]:
+    """Keeps what TensorFlow's C++ code prints while it is imported, unless the import fails."""
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    sys.stderr.flush()
+    terminal = os.dup(2)
+    with tempfile.TemporaryFile() as noise:
+        os.dup2(noise.fileno(), 2)
+        try:
+            import absl.logging
+            import tensorflow  # noqa: F401
+
+            absl.logging.set_verbosity(absl.logging.ERROR)
+            yield
+        except ImportError:
+            noise.seek(0)
+            os.write(terminal, noise.read())
+            raise
+        finally:
+            sys.stderr.flush()
+            os.dup2(terminal, 2)
+            os.close(terminal)

@@ -1,0 +1,170 @@
+"""The catalogue of data sets, and the one door to them: `load_data`.
+
+Rows are read by the module that a spec's `kind` names. Those modules import TensorFlow; this one
+does not, so that a list of data sets costs nothing.
+"""
+
+import importlib
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from zoo.errors import ArgumentValueError
+from zoo.specs import DatasetSpec
+
+if TYPE_CHECKING:
+    from zoo.data.pipeline import Data
+
+DIGIT_NAMES = tuple("0123456789")
+BIT_NAMES = ("0", "1")
+
+
+def _truth_table(name: str, bits: int, summary: str) -> DatasetSpec:
+    return DatasetSpec(
+        name=name,
+        kind="truth_tables",
+        input_shape=(bits,),
+        class_names=BIT_NAMES,
+        summary=summary,
+        source="memory",
+    )
+
+
+DATASETS = {
+    spec.name: spec
+    for spec in (
+        _truth_table("and", 2, "x0 AND x1: four rows"),
+        _truth_table("or", 2, "x0 OR x1: four rows"),
+        _truth_table("xor", 2, "x0 XOR x1: four rows, not linearly separable"),
+        _truth_table("nand", 2, "NOT (x0 AND x1): four rows"),
+        _truth_table("first_input", 3, "x0 of three bits: the rows 110, 100, 010 and 000"),
+        _truth_table("xor_nand", 3, "NOT ((x0 XOR x1) AND x2): eight rows"),
+        DatasetSpec(
+            name="digits",
+            kind="images",
+            input_shape=(8, 8, 1),
+            class_names=DIGIT_NAMES,
+            summary="handwritten digits of 8x8 pixels, bundled with scikit-learn",
+            source="digits:1.*.*",
+            reference="Alpaydin & Kaynak (1998), https://doi.org/10.24432/C50P49",
+        ),
+        DatasetSpec(
+            name="mnist",
+            kind="images",
+            input_shape=(28, 28, 1),
+            class_names=DIGIT_NAMES,
+            summary="handwritten digits of 28x28 pixels",
+            source="mnist:3.*.*",
+            reference="LeCun, Cortes & Burges (1998), http://yann.lecun.com/exdb/mnist/",
+        ),
+        DatasetSpec(
+            name="fashion_mnist",
+            kind="images",
+            input_shape=(28, 28, 1),
+            class_names=(
+                "T-shirt/top",
+                "Trouser",
+                "Pullover",
+                "Dress",
+                "Coat",
+                "Sandal",
+                "Shirt",
+                "Sneaker",
+                "Bag",
+                "Ankle boot",
+            ),
+            summary="pictures of clothes of 28x28 pixels",
+            source="fashion_mnist:3.*.*",
+            reference="Xiao, Rasul & Vollgraf (2017), https://arxiv.org/abs/1708.07747",
+        ),
+    )
+}
+
+
+def get_dataset(name: str | Path, data_dir: str | Path | None = None) -> DatasetSpec:
+    """Says what is known of a data set before it is read.
+
+    Args:
+        name: a data set of the zoo; or a folder with one sub-folder of images a class; or the
+            name of any TFDS data set that has an image and a label.
+        data_dir: where TFDS keeps its data; ``$TFDS_DATA_DIR`` or ``~/tensorflow_datasets`` if
+            None.
+
+    Returns:
+        Its spec; derived from the folder or from the TFDS builder where it is not of the zoo.
+
+    Raises:
+        UnknownDatasetError: if there is no such data set; names the near miss.
+        DatasetError: if a folder or TFDS data set is no classification of images.
+
+    Example:
+        >>> from zoo.data import get_dataset
+        >>> get_dataset("mnist").input_shape
+        (28, 28, 1)
+    """
+    if name in DATASETS:
+        return DATASETS[str(name)]
+    from zoo.data import images
+
+    if Path(name).is_dir():
+        return images.describe_folder(Path(name))
+    return images.describe_tfds(str(name), data_dir)
+
+
+def load_data(
+    name: str | Path | DatasetSpec,
+    *,
+    batch_size: int = 64,
+    data_dir: str | Path | None = None,
+    seed: int = 0,
+) -> "Data":
+    """Reads a data set, and makes the pipelines that feed a model.
+
+    The rows of validation are cut from the training rows, a tenth of every class; where a data
+    set has no test split, so is that. The cut is drawn once and for all: it does not follow
+    `seed`. Truth tables are whole in each split.
+
+    Args:
+        name: a data set of the zoo, a folder of images, a TFDS name, or a spec.
+        batch_size: rows a batch.
+        data_dir: where TFDS keeps its data; ``$TFDS_DATA_DIR`` or ``~/tensorflow_datasets`` if
+            None.
+        seed: of the order of the training rows.
+
+    Returns:
+        The batched splits ``train``, ``validation`` and ``test`` of what the model takes,
+        ``(inputs, label)``, with the ``preprocessor`` from raw rows to those inputs.
+
+    Raises:
+        UnknownDatasetError: if there is no such data set; names the near miss.
+        DatasetError: if it cannot be read: not prepared and out of reach, damaged, empty, or of
+            fewer than two classes.
+        ArgumentValueError: if `batch_size` is below 1 or `seed` is negative.
+
+    Example:
+        >>> import zoo
+        >>> data = zoo.load_data("xor", batch_size=4)
+        >>> inputs, labels = next(iter(data.test))
+        >>> inputs.shape, labels.numpy().tolist()
+        (TensorShape([4, 2]), [0, 1, 1, 0])
+    """
+    if type(batch_size) is not int or batch_size < 1:
+        raise ArgumentValueError(f"batch_size={batch_size!r}: must be an integer of at least 1.")
+    if type(seed) is not int or seed < 0:
+        raise ArgumentValueError(f"seed={seed!r}: must be an integer of at least 0.")
+    spec = name if isinstance(name, DatasetSpec) else get_dataset(name, data_dir)
+    from zoo.data.pipeline import Data
+
+    reader = reader_of(spec)
+    rows, version = reader.read(spec, data_dir)
+    return Data(spec, version, rows, reader.preprocessor(spec), batch_size, seed)
+
+
+def reader_of(spec: DatasetSpec) -> Any:
+    """Imports the module that reads a kind of data.
+
+    Such a module has three functions: ``read(spec, data_dir)`` gives the raw rows of each split
+    and the version of what was read, ``preprocessor(spec)`` the layer from raw rows to the
+    model's input, and ``parse(spec, inputs)`` raw rows from what a user types or holds. Its
+    constants ``INPUT_NAME``, ``INPUT_DTYPE`` and ``raw_shape(spec)`` describe the served input.
+    """
+    return importlib.import_module(f"zoo.data.{spec.kind}")

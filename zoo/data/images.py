@@ -1,0 +1,298 @@
+"""Pictures with a label: TFDS data sets, and a user's own folders."""
+
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+from PIL import Image, ImageOps, UnidentifiedImageError
+
+from zoo.data import tfds_store
+from zoo.data.pipeline import Rows, hold_out
+from zoo.errors import DatasetError, InputError
+from zoo.specs import DatasetSpec
+
+INPUT_NAME = "image"
+INPUT_DTYPE = "uint8"
+
+LARGEST_SIDE = 64
+LARGEST_SET = 8 * 2**30
+SUFFIXES = {".png", ".jpg", ".jpeg", ".bmp", ".gif", ".webp", ".tif", ".tiff"}
+
+
+def describe_tfds(name: str, data_dir: str | Path | None) -> DatasetSpec:
+    """Derives a spec from a TFDS builder's features.
+
+    The data set is prepared first, since some learn the names of their classes by that. Pictures
+    of varying size are resized to 64x64 pixels.
+
+    Args:
+        name: TFDS name.
+        data_dir: TFDS data directory; its own default if None.
+
+    Returns:
+        The spec.
+
+    Raises:
+        UnknownDatasetError: if TFDS has no such data set.
+        DatasetError: if it has no 8-bit image with a class label, or cannot be prepared.
+    """
+    import tensorflow_datasets as tfds
+
+    builder = tfds_store.open_builder(name, data_dir)
+    keys = builder.info.supervised_keys
+    features = builder.info.features
+    if (
+        not keys
+        or len(keys) != 2
+        or not isinstance(features[keys[0]], tfds.features.Image)
+        or not isinstance(features[keys[1]], tfds.features.ClassLabel)
+        or features[keys[0]].np_dtype != np.uint8
+        or features[keys[0]].shape[2] not in (1, 3)
+    ):
+        raise DatasetError(
+            f"{name} is no classification of 8-bit images: TFDS gives it the features "
+            f"{', '.join(features)} and the supervised keys {keys}."
+        )
+    height, width, channels = features[keys[0]].shape
+    tfds_store.ensure_prepared(builder)
+    return DatasetSpec(
+        name=name,
+        kind="images",
+        input_shape=(height or LARGEST_SIDE, width or LARGEST_SIDE, channels),
+        class_names=tuple(features[keys[1]].names),
+        summary=f"TFDS data set {name}",
+        source=name,
+        reference=builder.info.homepage or "",
+    )
+
+
+def describe_folder(folder: Path) -> DatasetSpec:
+    """Derives a spec from a folder with one sub-folder of images a class.
+
+    Classes are the sub-folders' names, sorted. Every picture is resized to the commonest size,
+    shrunk to at most 64 pixels a side; it is grey if all are, else of three channels.
+
+    Args:
+        folder: the folder.
+
+    Returns:
+        The spec.
+
+    Raises:
+        DatasetError: if there are fewer than two classes, a class is empty, or a file is not an
+            image.
+    """
+    classes = _list_folder(folder)
+    sizes: Counter[tuple[int, int]] = Counter()
+    grey = True
+    for path in (path for files in classes.values() for path in files):
+        with _open(path, DatasetError) as picture:
+            sizes[picture.size] += 1
+            grey = grey and picture.mode in ("1", "L", "LA", "I", "I;16")
+    (width, height), _ = sizes.most_common(1)[0]
+    scale = min(1.0, LARGEST_SIDE / max(width, height))
+    return DatasetSpec(
+        name=str(folder),
+        kind="images",
+        input_shape=(
+            max(1, round(height * scale)),
+            max(1, round(width * scale)),
+            1 if grey else 3,
+        ),
+        class_names=tuple(classes),
+        summary=f"{sum(map(len, classes.values()))} images in {folder}",
+        source="folder",
+    )
+
+
+def read(spec: DatasetSpec, data_dir: str | Path | None) -> tuple[dict[str, Rows], str]:
+    """Reads every split into memory as uint8 of the spec's size.
+
+    Args:
+        spec: the data set.
+        data_dir: TFDS data directory; its own default if None.
+
+    Returns:
+        The rows of ``train``, ``validation`` and ``test``, and the version of what was read.
+
+    Raises:
+        DatasetError: if it cannot be read, or would take more than 8 GiB.
+    """
+    if spec.source == "folder":
+        splits, version = {"train": _read_folder(spec)}, f"{Path(spec.name).name}/folder"
+    else:
+        splits, version = _read_tfds(spec, data_dir)
+    if "test" not in splits:
+        splits["train"], splits["test"] = hold_out(splits["train"], salt=1)
+    if "validation" not in splits:
+        splits["train"], splits["validation"] = hold_out(splits["train"], salt=0)
+    for split, rows in splits.items():
+        if not len(rows):
+            raise DatasetError(f"{spec.name}: the {split} split has no row; give more images.")
+    return splits, version
+
+
+def raw_shape(spec: DatasetSpec) -> tuple[int | None, ...]:
+    """Gives the shape of a raw picture: of any height and width."""
+    return (None, None, spec.input_shape[2])
+
+
+def preprocessor(spec: DatasetSpec) -> keras.Layer:
+    """Makes the layer from pictures of any size to floats in [0, 1] of the spec's size.
+
+    Input ``(batch, height, width, channels)``, uint8; output ``(batch, *spec.input_shape)``.
+    """
+    height, width, _ = spec.input_shape
+    return keras.Sequential(
+        [
+            keras.Input(raw_shape(spec), dtype=INPUT_DTYPE, name=INPUT_NAME),
+            keras.layers.Resizing(height, width, antialias=True, name="resize"),
+            keras.layers.Rescaling(1 / 255, name="as_fraction"),
+        ],
+        name="preprocessor",
+    )
+
+
+def parse(spec: DatasetSpec, inputs: Sequence[Any] | np.ndarray) -> list[np.ndarray]:
+    """Turns image files or uint8 arrays into raw pictures.
+
+    Colour becomes grey, or grey colour, as the data set has it; transparency is laid on white;
+    sixteen bits become eight; the camera's orientation mark is obeyed. The size is left alone,
+    since resizing is the preprocessor's part.
+
+    Args:
+        spec: the data set.
+        inputs: paths, or arrays ``(height, width)`` or ``(height, width, 1, 3 or 4)``.
+
+    Returns:
+        One array ``(height, width, channels)`` an input.
+
+    Raises:
+        InputError: if a file cannot be read or is no image, or an array is of another type.
+    """
+    return [_to_array(_picture(item), spec.input_shape[2]) for item in inputs]
+
+
+def _picture(item: Any) -> Image.Image:
+    if isinstance(item, str | Path):
+        with _open(Path(item), InputError) as picture:
+            return ImageOps.exif_transpose(picture)
+    pixels = np.asarray(item)
+    if pixels.dtype != np.uint8 or pixels.ndim not in (2, 3) or not pixels.size:
+        raise InputError(
+            f"an array of {pixels.dtype} with shape {pixels.shape} is no image: "
+            "give uint8 of shape (height, width) or (height, width, channels)."
+        )
+    if pixels.ndim == 3 and pixels.shape[2] not in (1, 3, 4):
+        raise InputError(f"an image has 1, 3 or 4 channels, not {pixels.shape[2]}.")
+    return Image.fromarray(pixels[..., 0] if pixels.shape[2:] == (1,) else pixels)
+
+
+def _open(path: Path, error: type[Exception]) -> Image.Image:
+    try:
+        picture = Image.open(path)
+        picture.load()
+    except FileNotFoundError:
+        raise error(f"{path}: there is no such file.") from None
+    except IsADirectoryError:
+        raise error(f"{path} is a folder; give image files.") from None
+    except (
+        UnidentifiedImageError,
+        Image.DecompressionBombError,
+        OSError,
+        SyntaxError,
+        ValueError,
+    ) as problem:
+        raise error(f"{path} is no readable image: {problem}.") from None
+    return picture
+
+
+def _to_array(picture: Image.Image, channels: int) -> np.ndarray:
+    if picture.mode in ("I;16", "I"):
+        picture = Image.fromarray((np.asarray(picture) / 257).round().clip(0, 255).astype(np.uint8))
+    if picture.mode in ("LA", "PA", "RGBA") or "transparency" in picture.info:
+        picture = picture.convert("RGBA")
+        picture = Image.alpha_composite(Image.new("RGBA", picture.size, "white"), picture)
+    pixels = np.asarray(picture.convert("L" if channels == 1 else "RGB"))
+    return pixels[..., None] if channels == 1 else pixels
+
+
+def _list_folder(folder: Path) -> dict[str, list[Path]]:
+    classes = {
+        child.name: sorted(path for path in child.iterdir() if not path.name.startswith("."))
+        for child in sorted(folder.iterdir())
+        if child.is_dir() and not child.name.startswith(".")
+    }
+    if len(classes) < 2:
+        raise DatasetError(
+            f"{folder} has {len(classes)} sub-folders ({', '.join(classes) or 'none'}): "
+            "a data set needs one for each class, and at least two."
+        )
+    for name, files in classes.items():
+        strangers = [path for path in files if path.suffix.lower() not in SUFFIXES]
+        if strangers:
+            raise DatasetError(
+                f"{strangers[0]} is no image file: a class's folder holds only "
+                f"{', '.join(sorted(SUFFIXES))}."
+            )
+        if len(files) < 3:
+            raise DatasetError(
+                f"{folder / name} has {len(files)} images: a class needs at least 3, "
+                "for training, validation and test."
+            )
+    return classes
+
+
+def _read_folder(spec: DatasetSpec) -> Rows:
+    height, width, channels = spec.input_shape
+    folder = Path(spec.name)
+    if not folder.is_dir():
+        raise DatasetError(f"{folder}: there is no such folder any more.")
+    classes = _list_folder(folder)
+    if tuple(classes) != spec.class_names:
+        raise DatasetError(f"{folder} has the classes {', '.join(classes)}, not those of the run.")
+    _require_memory(spec, sum(map(len, classes.values())))
+    resize = keras.layers.Resizing(height, width, antialias=True)
+    pictures, labels = [], []
+    for label, files in enumerate(classes.values()):
+        for path in files:
+            with _open(path, DatasetError) as picture:
+                pixels = _to_array(ImageOps.exif_transpose(picture), channels)
+            if pixels.shape != spec.input_shape:
+                pixels = np.asarray(resize(pixels[None]))[0]
+            pictures.append(pixels)
+            labels.append(label)
+    return Rows(np.stack(pictures), np.array(labels, np.int64))
+
+
+def _read_tfds(spec: DatasetSpec, data_dir: str | Path | None) -> tuple[dict[str, Rows], str]:
+    builder = tfds_store.open_builder(spec.source, data_dir)
+    image_key, label_key = builder.info.supervised_keys
+    height, width, _ = spec.input_shape
+    tfds_store.ensure_prepared(builder)
+    _require_memory(spec, sum(split.num_examples for split in builder.info.splits.values()))
+    resize = keras.layers.Resizing(height, width, antialias=True)
+    of_one_size = builder.info.features[image_key].shape == spec.input_shape
+
+    def prepare_row(row: dict[str, Any]) -> tuple[Any, Any]:
+        image = row[image_key]
+        return (image if of_one_size else resize(image)), row[label_key]
+
+    splits = {
+        split: Rows(images, labels)
+        for split, (images, labels) in tfds_store.read_splits(builder, prepare_row).items()
+        if (labels >= 0).all()
+    }
+    return splits, f"{builder.name}/{builder.version}"
+
+
+def _require_memory(spec: DatasetSpec, rows: int) -> None:
+    needed = rows * int(np.prod(spec.input_shape))
+    if needed > LARGEST_SET:
+        raise DatasetError(
+            f"{spec.name} takes {needed / 2**30:.1f} GiB in memory as {rows} images of "
+            f"{spec.input_shape}; at most {LARGEST_SET / 2**30:.0f} GiB are read."
+        )

@@ -1,0 +1,61 @@
+"""What can go wrong by a user's hand: one class a kind of input, one line a message."""
+
+import difflib
+from collections.abc import Iterable
+
+
+class ZooError(Exception):
+    """Base of every error that a user can cause and mend; its message is one line."""
+
+
+class UnknownModelError(ZooError, LookupError):
+    """A model name that the registry does not hold."""
+
+
+class UnknownDatasetError(ZooError, LookupError):
+    """A data set name that neither the zoo nor TFDS knows, and that is no folder either."""
+
+
+class UnknownArgumentError(ZooError, TypeError):
+    """An argument that the model, the recipe or the function does not take."""
+
+
+class ArgumentValueError(ZooError, ValueError):
+    """An argument of the wrong type or out of its range."""
+
+
+class DatasetError(ZooError):
+    """A data set that cannot be read: unprepared, unreachable, damaged, empty or unfit."""
+
+
+class InputError(ZooError, ValueError):
+    """An input to `predict` that is no input of the run's model."""
+
+
+class RunError(ZooError):
+    """A run directory that exists already, is missing, damaged or of another version."""
+
+
+class TrainingDivergedError(ZooError, ArithmeticError):
+    """A loss that stopped being a finite number."""
+
+
+class ExportError(ZooError):
+    """An artefact that cannot be written, or does not reproduce its model."""
+
+
+def unknown(kind: str, name: str, known: Iterable[str]) -> str:
+    """Words an unknown name: what was received, the near miss, and what there is.
+
+    Args:
+        kind: what is being named, for example ``"model"``.
+        name: the name received.
+        known: every name allowed.
+
+    Returns:
+        One line.
+    """
+    names = sorted(known)
+    near = difflib.get_close_matches(name, names, n=1, cutoff=0.5)
+    hint = f" Did you mean {near[0]!r}?" if near else ""
+    return f"unknown {kind} {name!r}.{hint} There is: {', '.join(names)}."

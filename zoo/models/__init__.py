@@ -1,0 +1,64 @@
+"""The catalogue of models: name, task, data and recipe of each.
+
+The networks themselves are in the modules named by `builder`, one family a file. Those modules
+import Keras; this one does not, so that a list of models costs nothing.
+"""
+
+from typing import Any
+
+from zoo.errors import UnknownModelError
+from zoo.registry import get_spec, list_models, register
+from zoo.specs import ModelSpec, Recipe
+
+register(
+    ModelSpec(
+        builder="zoo.models.dense:perceptron",
+        task="binary_classification",
+        dataset="first_input",
+        parameters=4,
+        summary="One sigmoid unit",
+        recipe=Recipe(epochs=300, batch_size=8),
+    )
+)
+register(
+    ModelSpec(
+        builder="zoo.models.dense:two_layer_perceptron",
+        task="binary_classification",
+        dataset="xor_nand",
+        parameters=21,
+        summary="One hidden layer of sigmoid units and a sigmoid unit",
+        recipe=Recipe(epochs=300, batch_size=8),
+    )
+)
+register(
+    ModelSpec(
+        builder="zoo.models.dense:softmax_regression",
+        task="multiclass_classification",
+        dataset="digits",
+        parameters=650,
+        summary="Linear classifier: multinomial logistic regression",
+        recipe=Recipe(epochs=50, batch_size=32, schedule="cosine", steps_per_execution=16),
+    )
+)
+register(
+    ModelSpec(
+        builder="zoo.models.dense:mlp",
+        task="multiclass_classification",
+        dataset="mnist",
+        parameters=669_706,
+        summary="Multilayer perceptron with dropout",
+        recipe=Recipe(epochs=20, batch_size=128, schedule="cosine", steps_per_execution=16),
+    )
+)
+
+
+def __getattr__(name: str) -> Any:
+    """Resolves ``zoo.models.mlp`` to its builder, and imports Keras only then."""
+    try:
+        return get_spec(name).load_builder()
+    except UnknownModelError as error:
+        raise AttributeError(str(error)) from None
+
+
+def __dir__() -> list[str]:
+    return list_models()

@@ -1,0 +1,224 @@
+"""A run directory: what is in it, and how it is written and read back.
+
+    config.json        what was asked for, and on what machine; written first
+    history.csv        one row an epoch
+    checkpoint.npz     the last finished epoch, while the run is unfinished
+    model.keras        the trained model
+    preprocessor.keras the layer from raw rows to the model's input
+    predictions.npz    the model's answers on the test split, and some of its raw rows
+    metrics.json       the figures; written last, so that it marks a finished run
+    figures/           drawn by `zoo report`
+
+Every file is written whole or not at all.
+"""
+
+import contextlib
+import csv
+import dataclasses
+import functools
+import io
+import json
+import os
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from zoo.errors import RunError
+from zoo.specs import DatasetSpec
+
+if TYPE_CHECKING:
+    import keras
+    import numpy as np
+
+FORMAT = 1
+
+
+@dataclasses.dataclass(frozen=True)
+class Run:
+    """A run, read from its directory when asked.
+
+    Attributes:
+        directory: where it is.
+        config: content of ``config.json``.
+    """
+
+    directory: Path
+    config: Mapping[str, Any]
+
+    @property
+    def dataset(self) -> DatasetSpec:
+        """The data set's spec, as it was when the run began."""
+        fields = self.config["dataset"]
+        return DatasetSpec(**{k: tuple(v) if isinstance(v, list) else v for k, v in fields.items()})
+
+    @property
+    def is_finished(self) -> bool:
+        """Whether the run came to its end."""
+        return (self.directory / "metrics.json").exists()
+
+    @property
+    def metrics(self) -> dict[str, Any]:
+        """The figures: ``test_accuracy`` and the like, by split, and what they cost."""
+        return json.loads(self.file("metrics.json").read_text())
+
+    @property
+    def history(self) -> dict[str, list[float]]:
+        """One list a column of ``history.csv``, one entry an epoch."""
+        with self.file("history.csv").open(newline="") as file:
+            rows = list(csv.DictReader(file))
+        return {key: [float(row[key]) for row in rows] for key in (rows[0] if rows else ())}
+
+    @property
+    def predictions(self) -> dict[str, "np.ndarray"]:
+        """``labels`` and ``probabilities`` of the test split; rows ``index`` of it as ``raw``."""
+        import numpy as np
+
+        with np.load(self.file("predictions.npz")) as arrays:
+            return dict(arrays)
+
+    @functools.cached_property
+    def model(self) -> "keras.Model":
+        """The trained, compiled model."""
+        return _load_keras(self.file("model.keras"))
+
+    @functools.cached_property
+    def preprocessor(self) -> "keras.Model":
+        """The layer from raw rows to the model's input."""
+        return _load_keras(self.file("preprocessor.keras"))
+
+    def file(self, name: str) -> Path:
+        """Finds a file of the run.
+
+        Args:
+            name: its name.
+
+        Returns:
+            Its path.
+
+        Raises:
+            RunError: if it is not there; says whether the run is unfinished.
+        """
+        path = self.directory / name
+        if not path.exists():
+            why = "is damaged" if self.is_finished else "is unfinished: go on with --resume"
+            raise RunError(f"{self.directory} has no {name}; the run {why}.")
+        return path
+
+
+def refuse_existing(directory: Path) -> None:
+    """Makes sure that a run can be put somewhere.
+
+    Args:
+        directory: where.
+
+    Raises:
+        RunError: if there is something already, other than an empty folder.
+    """
+    if directory.exists() and (not directory.is_dir() or any(directory.iterdir())):
+        raise RunError(
+            f"{directory} exists already: choose another --run-dir, or go on with --resume."
+        )
+
+
+def create_run(directory: Path, config: Mapping[str, Any]) -> Run:
+    """Makes a run directory with its config.
+
+    Args:
+        directory: must not exist, or be empty.
+        config: what ``config.json`` is to hold.
+
+    Returns:
+        The run.
+
+    Raises:
+        RunError: if there is something already.
+    """
+    refuse_existing(directory)
+    directory.mkdir(parents=True, exist_ok=True)
+    write_json(directory / "config.json", config)
+    return load_run(directory)
+
+
+def load_run(directory: str | Path) -> Run:
+    """Opens a run from its directory; anything else is read when it is asked for.
+
+    Args:
+        directory: what `train` was told or made as its run directory.
+
+    Returns:
+        The run: ``run.model``, ``run.preprocessor``, ``run.metrics``, ``run.history``.
+
+    Raises:
+        RunError: if it is no run directory, is damaged, or of another version of the zoo.
+
+    Example:
+        >>> import zoo
+        >>> zoo.load_run("no/such/run")
+        Traceback (most recent call last):
+        ...
+        zoo.errors.RunError: no/such/run is no run directory: it has no config.json.
+    """
+    directory = Path(directory)
+    path = directory / "config.json"
+    if not path.is_file():
+        raise RunError(f"{directory} is no run directory: it has no config.json.")
+    try:
+        config = json.loads(path.read_text())
+        written_in, by = config["format"], config["zoo"]
+    except (ValueError, KeyError, TypeError):
+        raise RunError(f"{path} is damaged, or of no run of this zoo.") from None
+    if written_in != FORMAT:
+        raise RunError(
+            f"{directory} is in run format {written_in}, written by zoo {by}; this zoo reads "
+            f"format {FORMAT}: open it with that version, or train again."
+        )
+    return Run(directory, config)
+
+
+@contextlib.contextmanager
+def whole(path: Path) -> Iterator[Path]:
+    """Writes a file whole or not at all.
+
+    Args:
+        path: the file.
+
+    Yields:
+        A path beside it with the same ending to write to, moved to `path` if all goes well.
+    """
+    handle, name = tempfile.mkstemp(dir=path.parent, prefix=".", suffix=path.suffix)
+    os.close(handle)
+    partial = Path(name)
+    try:
+        yield partial
+        with partial.open("rb") as file:
+            os.fsync(file.fileno())
+        partial.chmod(0o644)
+        partial.replace(path)
+    finally:
+        partial.unlink(missing_ok=True)
+
+
+def write_json(path: Path, content: Mapping[str, Any]) -> None:
+    """Writes a mapping as JSON, whole or not at all."""
+    with whole(path) as partial:
+        partial.write_text(json.dumps(content, indent=2) + "\n")
+
+
+def write_csv(path: Path, rows: Sequence[Mapping[str, Any]]) -> None:
+    """Writes rows of the same keys as CSV, whole or not at all."""
+    text = io.StringIO()
+    writer = csv.DictWriter(text, fieldnames=list(rows[0]), lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(rows)
+    with whole(path) as partial:
+        partial.write_text(text.getvalue())
+
+
+def _load_keras(path: Path) -> "keras.Model":
+    import keras
+
+    try:
+        return keras.saving.load_model(path)
+    except Exception as error:
+        raise RunError(f"{path} cannot be read: {str(error).splitlines()[0]}") from error

@@ -1,0 +1,237 @@
+"""From raw rows to answers: predictions in this process, and artefacts for others.
+
+What is served is the preprocessor followed by the model. One law holds, and is checked in a fresh
+process each time an artefact is written: ``served(raw) == model.predict(preprocessor(raw))``.
+"""
+
+import contextlib
+import itertools
+import json
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from zoo import verify_saved_model
+from zoo.data import reader_of
+from zoo.errors import ArgumentValueError, ExportError
+from zoo.runs import Run, load_run, write_json
+
+FORMATS = ("saved_model",)
+TOLERANCE = 1e-6
+
+
+def predict(run: Run | str | Path, inputs: Sequence[Any] | np.ndarray) -> list[dict[str, Any]]:
+    """Answers raw inputs with a finished run's model.
+
+    Args:
+        run: the run, or its directory.
+        inputs: image files or uint8 arrays of any size for a model of images; strings of bits
+            such as ``"110"``, or sequences of them, for one of a truth table.
+
+    Returns:
+        For each input its ``label`` (a class name), that label's ``probability``, and the
+        ``probabilities`` of all classes by name.
+
+    Raises:
+        RunError: if the run is unfinished or damaged.
+        InputError: if an input cannot be read or is of another kind.
+
+    Example:
+        >>> import zoo
+        >>> run = zoo.train("perceptron", dataset="nand", epochs=100, run_dir=tmp / "nand")
+        >>> [answer["label"] for answer in zoo.predict(run, ["00", "11"])]
+        ['1', '0']
+    """
+    run = run if isinstance(run, Run) else load_run(run)
+    spec = run.dataset
+    rows = reader_of(spec).parse(spec, inputs)
+    if not rows:
+        return []
+    batches = [np.stack(list(alike)) for _, alike in itertools.groupby(rows, key=np.shape)]
+    prepared = np.concatenate([np.asarray(run.preprocessor(batch)) for batch in batches])
+    answers = np.asarray(probabilities_of(run.model.predict(prepared, verbose=0)))
+    return [
+        {
+            "label": spec.class_names[answer.argmax()],
+            "probability": float(answer.max()),
+            "probabilities": dict(zip(spec.class_names, answer.tolist(), strict=True)),
+        }
+        for answer in answers
+    ]
+
+
+def export(
+    run: Run | str | Path,
+    path: str | Path,
+    *,
+    format: str = "saved_model",
+    overwrite: bool = False,
+) -> Path:
+    """Writes a finished run's model as an artefact that takes raw input.
+
+    A SavedModel has the signature ``serving_default`` (also ``serve``) with one input, ``image``
+    of uint8 ``(batch, height, width, channels)``, any height and width, or ``bits`` of uint8
+    ``(batch, bits)``, and the outputs ``label``, the class's name as a string ``(batch,)``, and
+    ``probabilities``, ``(batch, classes)``. Beside it, in ``assets.extra/``, are the class names
+    and what else is known of it (``zoo.json``), and rows of real data with the answers expected
+    (``golden.npz``). The artefact has been loaded and compared on those rows in a process without
+    `zoo` before it appears at `path`.
+
+    Args:
+        run: the run, or its directory.
+        path: where to; must not exist unless `overwrite`.
+        format: ``"saved_model"``.
+        overwrite: replaces a SavedModel that is there. Nothing else is ever replaced.
+
+    Returns:
+        The path.
+
+    Raises:
+        RunError: if the run is unfinished or damaged.
+        ArgumentValueError: if there is no such format.
+        ExportError: if something is at `path`, or the artefact does not reproduce the model;
+            nothing is left behind.
+
+    Example:
+        >>> import zoo
+        >>> run = zoo.train("perceptron", dataset="or", epochs=5, run_dir=tmp / "run")
+        >>> zoo.export(run, tmp / "saved").name
+        'saved'
+    """
+    if format not in FORMATS:
+        raise ArgumentValueError(f"format={format!r}: must be one of {', '.join(FORMATS)}.")
+    run = run if isinstance(run, Run) else load_run(run)
+    path = Path(path)
+    _refuse(path, overwrite)
+    with _put_in_place(path) as partial:
+        _write_saved_model(run, partial)
+        extra = partial / "assets.extra"
+        extra.mkdir()
+        _write_golden_rows(run, extra / "golden.npz")
+        found = _verify(partial, extra / "golden.npz")
+        write_json(extra / "zoo.json", _describe(run) | found | {"tolerance": TOLERANCE})
+    return path
+
+
+def ask(artefact: str | Path, raw: np.ndarray) -> list[dict[str, Any]]:
+    """Answers raw rows with a SavedModel that `export` wrote.
+
+    Args:
+        artefact: its folder.
+        raw: ``(batch, *raw shape)``, uint8.
+
+    Returns:
+        The ``label`` and its ``probability`` for each row.
+    """
+    loaded = tf.saved_model.load(str(artefact))
+    serve = loaded.signatures["serving_default"]
+    (name,) = serve.structured_input_signature[1]
+    answer = serve(**{name: tf.constant(raw)})
+    return [
+        {"label": label.decode(), "probability": float(probabilities.max())}
+        for label, probabilities in zip(
+            answer["label"].numpy(), answer["probabilities"].numpy(), strict=True
+        )
+    ]
+
+
+def probabilities_of(outputs: Any) -> Any:
+    """Gives one column a class: a single sigmoid p becomes ``(1 - p, p)``.
+
+    Args:
+        outputs: ``(batch, 1)`` of sigmoids, or ``(batch, classes)`` of probabilities; an array
+            or a tensor.
+
+    Returns:
+        ``(batch, classes)``; every row sums to 1.
+    """
+    if outputs.shape[1] == 1:
+        return keras.ops.concatenate([1 - outputs, outputs], axis=1)
+    return outputs
+
+
+def _write_saved_model(run: Run, path: Path) -> None:
+    spec, model, preprocessor = run.dataset, run.model, run.preprocessor
+    reader = reader_of(spec)
+    names = tf.constant(spec.class_names)
+
+    def serve(raw: tf.Tensor) -> dict[str, tf.Tensor]:
+        probabilities = probabilities_of(model(preprocessor(raw), training=False))
+        return {
+            "label": tf.gather(names, tf.argmax(probabilities, axis=1)),
+            "probabilities": probabilities,
+        }
+
+    archive = keras.export.ExportArchive()
+    archive.track(preprocessor)
+    archive.track(model)
+    archive.add_endpoint(
+        "serve",
+        serve,
+        [tf.TensorSpec((None, *reader.raw_shape(spec)), reader.INPUT_DTYPE, reader.INPUT_NAME)],
+    )
+    archive.write_out(str(path), verbose=False)
+
+
+def _write_golden_rows(run: Run, path: Path) -> None:
+    raw = run.predictions["raw"]
+    outputs = run.model.predict(run.preprocessor(raw), verbose=0)
+    probabilities = np.asarray(probabilities_of(outputs))
+    label = np.array(run.dataset.class_names)[probabilities.argmax(axis=1)]
+    np.savez_compressed(path, raw=raw, probabilities=probabilities, label=label)
+
+
+def _verify(artefact: Path, golden: Path) -> dict[str, Any]:
+    answer = subprocess.run(
+        [sys.executable, "-I", verify_saved_model.__file__, str(artefact), str(golden)],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if answer.returncode:
+        last = answer.stderr.strip().splitlines()[-1:] or ["no message"]
+        raise ExportError(f"the artefact does not load in a fresh process: {last[0]}")
+    found = json.loads(answer.stdout.splitlines()[-1])
+    if found["max_difference"] > TOLERANCE or not found["labels_agree"]:
+        raise ExportError(
+            f"the artefact does not reproduce the model: its probabilities differ by up to "
+            f"{found['max_difference']:.2g}, more than {TOLERANCE:g}."
+        )
+    return found
+
+
+def _describe(run: Run) -> dict[str, Any]:
+    kept = ("model", "arguments", "dataset_version", "seed", "parameters", "environment", "zoo")
+    return {
+        "class_names": run.dataset.class_names,
+        **{key: run.config[key] for key in kept},
+        "metrics": run.metrics,
+    }
+
+
+def _refuse(path: Path, overwrite: bool) -> None:
+    if not path.exists() or (path.is_dir() and not any(path.iterdir())):
+        return
+    if not overwrite:
+        raise ExportError(f"{path} exists already: choose another --output, or --overwrite it.")
+    if not (path / "saved_model.pb").is_file():
+        raise ExportError(f"{path} is no SavedModel, and nothing else is overwritten.")
+
+
+@contextlib.contextmanager
+def _put_in_place(path: Path) -> Iterator[Path]:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=path.parent, prefix=".export-") as folder:
+        partial = Path(folder) / "new"
+        yield partial
+        if path.exists():
+            shutil.move(path, Path(folder) / "old")
+        partial.rename(path)

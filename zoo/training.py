@@ -1,0 +1,528 @@
+"""Training and evaluation: seed, fit, checkpoint, resume, figures of merit."""
+
+import contextlib
+import dataclasses
+import datetime
+import importlib.metadata
+import inspect
+import json
+import math
+import os
+import platform
+import shutil
+import sys
+import time
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from zoo.data import DATASETS, get_dataset, load_data
+from zoo.data.pipeline import Data
+from zoo.errors import (
+    ArgumentValueError,
+    DatasetError,
+    RunError,
+    TrainingDivergedError,
+    UnknownArgumentError,
+    unknown,
+)
+from zoo.registry import build, get_spec
+from zoo.serving import probabilities_of
+from zoo.runs import (
+    FORMAT,
+    Run,
+    create_run,
+    load_run,
+    refuse_existing,
+    whole,
+    write_csv,
+    write_json,
+)
+from zoo.specs import DatasetSpec, ModelSpec, Recipe
+from zoo.tasks import TASKS
+
+SHOWN = 20
+
+
+def train(
+    name: str,
+    *,
+    dataset: str | Path | None = None,
+    data_dir: str | Path | None = None,
+    epochs: int | None = None,
+    batch_size: int | None = None,
+    seed: int | None = None,
+    run_dir: str | Path | None = None,
+    resume: bool = False,
+    tensorboard: bool = False,
+    progress: bool = True,
+    **overrides: Any,
+) -> Run:
+    """Trains a model by its recipe, and leaves a run directory.
+
+    Seeds Python, NumPy, TensorFlow and Keras in the whole process: the same seed on the same
+    machine gives the same weights, bit for bit. (TensorFlow's op determinism is left off, since
+    Keras does not compile with XLA under it.) The test split is read once, after training.
+
+    Args:
+        name: the model.
+        dataset: a data set of the zoo, a folder of images or a TFDS name; the model's own if None.
+        data_dir: where TFDS keeps its data; ``$TFDS_DATA_DIR`` or ``~/tensorflow_datasets`` if
+            None.
+        epochs: passes over the training split; the recipe's if None.
+        batch_size: rows a step; the recipe's if None.
+        seed: of weights, dropout and the order of rows; 0 if None.
+        run_dir: must not exist; ``runs/MODEL-DATASET-TIME`` if None.
+        resume: goes on in `run_dir` after its last finished epoch. What is not given is taken
+            from there, and what is given must agree with it. A finished run is returned as it is.
+        tensorboard: also logs for TensorBoard, to ``tensorboard/`` in the run directory.
+        progress: shows epochs on standard error, as a bar on a terminal and as lines elsewhere.
+        **overrides: arguments of the model's builder and fields of `Recipe`.
+
+    Returns:
+        The finished run.
+
+    Raises:
+        UnknownModelError: if there is no such model.
+        UnknownArgumentError: if neither builder nor recipe has such an argument.
+        ArgumentValueError: if a value is of the wrong type or out of range.
+        UnknownDatasetError: if there is no such data set.
+        DatasetError: if it cannot be read, or is not for the model's task.
+        RunError: if the run directory exists, or is not as `resume` needs it.
+        TrainingDivergedError: if the loss stops being finite. Finished epochs are kept.
+
+    Example:
+        >>> import zoo
+        >>> run = zoo.train("perceptron", dataset="or", epochs=100, run_dir=tmp / "or")
+        >>> run.metrics["test_accuracy"]
+        1.0
+    """
+    if epochs is not None:
+        overrides["epochs"] = epochs
+    if batch_size is not None:
+        overrides["batch_size"] = batch_size
+    if resume:
+        run = _reopen(run_dir, name, dataset, seed, overrides)
+        if run.is_finished:
+            return run
+        data, model = _prepare(run.config, data_dir or run.config["data_dir"])
+    else:
+        settings = _settle(name, dataset, data_dir, 0 if seed is None else seed, overrides)
+        directory = Path(run_dir) if run_dir is not None else _new_directory(settings)
+        refuse_existing(directory)
+        data, model = _prepare(settings, data_dir)
+        run = create_run(directory, settings | _facts(data, model))
+    checkpoint = _fit(run, model, data, tensorboard, progress)
+    _finish(run, model, data, checkpoint)
+    return run
+
+
+def evaluate(
+    run: Run | str | Path, split: str = "test", *, data_dir: str | Path | None = None
+) -> dict[str, float]:
+    """Measures a finished run's model on a split of its data set.
+
+    Args:
+        run: the run, or its directory.
+        split: ``"train"``, ``"validation"`` or ``"test"``.
+        data_dir: where TFDS keeps its data; the run's own if None.
+
+    Returns:
+        Loss and metrics under Keras' names. Losses are in nats and include any penalties.
+
+    Raises:
+        RunError: if the run is unfinished or damaged.
+        ArgumentValueError: if there is no such split.
+        DatasetError: if the data set cannot be read.
+
+    Example:
+        >>> import zoo
+        >>> run = zoo.train("perceptron", dataset="and", epochs=100, run_dir=tmp / "and")
+        >>> zoo.evaluate(run)["accuracy"]
+        1.0
+    """
+    if split not in ("train", "validation", "test"):
+        raise ArgumentValueError(f"split={split!r}: must be train, validation or test.")
+    run = run if isinstance(run, Run) else load_run(run)
+    model = run.model
+    data = load_data(
+        run.dataset,
+        batch_size=run.config["recipe"]["batch_size"],
+        data_dir=data_dir or run.config["data_dir"],
+    )
+    return model.evaluate(getattr(data, split), verbose=0, return_dict=True)
+
+
+def split_overrides(spec: ModelSpec, overrides: Mapping[str, Any]) -> tuple[Recipe, dict[str, Any]]:
+    """Tells the recipe's fields from the builder's arguments.
+
+    Args:
+        spec: the model.
+        overrides: both, mixed; no name is in both.
+
+    Returns:
+        The model's recipe with its overrides, and the builder's overrides.
+
+    Raises:
+        UnknownArgumentError: if a name is in neither.
+        ArgumentValueError: if a recipe's value is of the wrong type or out of range.
+    """
+    of_recipe = {field.name for field in dataclasses.fields(Recipe)}
+    of_builder = inspect.signature(spec.load_builder()).parameters
+    for name in overrides:
+        if name not in of_recipe and name not in of_builder:
+            known = [*of_recipe, *of_builder]
+            raise UnknownArgumentError(unknown(f"argument of {spec.name}", name, known))
+    recipe = {key: value for key, value in overrides.items() if key in of_recipe}
+    arguments = {key: value for key, value in overrides.items() if key in of_builder}
+    return dataclasses.replace(spec.recipe, **recipe), arguments
+
+
+def _settle(
+    name: str,
+    dataset: str | Path | None,
+    data_dir: str | Path | None,
+    seed: int,
+    overrides: Mapping[str, Any],
+) -> dict[str, Any]:
+    spec = get_spec(name)
+    recipe, arguments = split_overrides(spec, overrides)
+    chosen = get_dataset(spec.dataset if dataset is None else dataset, data_dir)
+    builder = spec.load_builder()
+    bound = inspect.signature(builder).bind(**_arguments_of(spec, chosen) | arguments)
+    bound.apply_defaults()
+    return {
+        "format": FORMAT,
+        "zoo": importlib.metadata.version("keras-model-zoo"),
+        "model": name,
+        "arguments": dict(bound.arguments),
+        "recipe": dataclasses.asdict(recipe),
+        "dataset": dataclasses.asdict(chosen),
+        "data_dir": None if data_dir is None else str(data_dir),
+        "seed": seed,
+    }
+
+
+def _arguments_of(spec: ModelSpec, dataset: DatasetSpec) -> dict[str, Any]:
+    if spec.task == "binary_classification" and len(dataset.class_names) != 2:
+        fitting = [name for name, known in DATASETS.items() if len(known.class_names) == 2]
+        raise DatasetError(
+            f"{spec.name} tells two classes apart, and {dataset.name} has "
+            f"{len(dataset.class_names)}; of the zoo's data sets these have two: "
+            f"{', '.join(fitting)}."
+        )
+    taken = inspect.signature(spec.load_builder()).parameters
+    return {key: value for key, value in dataset.model_arguments.items() if key in taken}
+
+
+def _prepare(settings: Mapping[str, Any], data_dir: str | Path | None) -> tuple[Data, keras.Model]:
+    keras.utils.set_random_seed(settings["seed"])
+    model = build(
+        settings["model"],
+        **{k: tuple(v) if isinstance(v, list) else v for k, v in settings["arguments"].items()},
+    )
+    recipe = Recipe(**settings["recipe"])
+    model.jit_compile = recipe.jit_compile
+    model.steps_per_execution = recipe.steps_per_execution
+    dataset = DatasetSpec(
+        **{k: tuple(v) if isinstance(v, list) else v for k, v in settings["dataset"].items()}
+    )
+    data = load_data(
+        dataset, batch_size=recipe.batch_size, data_dir=data_dir, seed=settings["seed"]
+    )
+    return data, model
+
+
+def _facts(data: Data, model: keras.Model) -> dict[str, Any]:
+    return {
+        "dataset_version": data.version,
+        "rows": {split: len(rows) for split, rows in data.rows.items()},
+        "parameters": model.count_params(),
+        "started": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
+        "environment": {
+            "python": platform.python_version(),
+            **{
+                package: importlib.metadata.version(package)
+                for package in ("keras", "numpy", "tensorflow-datasets")
+            },
+            "tensorflow": tf.__version__,
+            "platform": platform.platform(),
+            "cores": os.cpu_count(),
+            "devices": [device.device_type for device in tf.config.list_physical_devices()],
+        },
+    }
+
+
+def _new_directory(settings: Mapping[str, Any]) -> Path:
+    now = datetime.datetime.now().strftime("%Y%m%d-%H%M%S")
+    dataset = Path(settings["dataset"]["name"].replace(":", "-")).name
+    return Path("runs") / f"{settings['model']}-{dataset}-{now}"
+
+
+def _reopen(
+    run_dir: str | Path | None,
+    name: str,
+    dataset: str | Path | None,
+    seed: int | None,
+    overrides: Mapping[str, Any],
+) -> Run:
+    if run_dir is None:
+        raise RunError("--resume needs --run-dir: which run is to go on?")
+    run = load_run(run_dir)
+    asked = {"model": name, **overrides}
+    if dataset is not None:
+        asked["dataset"] = str(dataset)
+    if seed is not None:
+        asked["seed"] = seed
+    held = {
+        **run.config["arguments"],
+        **run.config["recipe"],
+        "model": run.config["model"],
+        "dataset": run.config["dataset"]["name"],
+        "seed": run.config["seed"],
+    }
+    differences = [
+        f"{key}={value!r} (the run has {held.get(key)!r})"
+        for key, value in asked.items()
+        if value != held.get(key)
+    ]
+    if differences:
+        raise RunError(f"{run.directory} is another run: {', '.join(differences)}.")
+    return run
+
+
+class Checkpoint(keras.callbacks.Callback):
+    """Keeps the last finished epoch on disk, and the best one where the recipe asks for it.
+
+    What is kept is every variable of the model, seed generators included, every variable of the
+    optimiser, and the history: all that the next epoch follows from.
+
+    Args:
+        run: whose directory to write to.
+        monitor: the quantity by which epochs are compared.
+        direction: ``"max"`` or ``"min"``.
+        patience: epochs without improvement before training stops; 0 for never.
+    """
+
+    def __init__(self, run: Run, monitor: str, direction: str, patience: int) -> None:
+        super().__init__()
+        self.path = run.directory / "checkpoint.npz"
+        self.history_path = run.directory / "history.csv"
+        self.monitor = monitor
+        self.sign = 1 if direction == "max" else -1
+        self.patience = patience
+        self.rows: list[dict[str, float]] = []
+        self.best: list[np.ndarray] = []
+        self.earlier_seconds = 0.0
+        self.started = time.perf_counter()
+
+    @property
+    def best_epoch(self) -> int:
+        """Number, from 1, of the first epoch that none has surpassed; 0 before any."""
+        scores = [self.sign * row[self.monitor] for row in self.rows]
+        return scores.index(max(scores)) + 1 if scores else 0
+
+    @property
+    def is_out_of_patience(self) -> bool:
+        """Whether the best epoch lies too far back."""
+        return 0 < self.patience <= len(self.rows) - self.best_epoch
+
+    def restore(self, model: keras.Model) -> None:
+        """Puts a model and its optimiser back to the last finished epoch, if there is one."""
+        if not self.path.exists():
+            return
+        model.optimizer.build(model.trainable_variables)
+        with np.load(self.path) as kept:
+            state = json.loads(str(kept["state"]))
+            self.rows, self.earlier_seconds = state["rows"], state["seconds"]
+            for i, variable in enumerate(model.variables + model.optimizer.variables):
+                variable.assign(kept[f"last_{i}"])
+            if self.patience:
+                self.best = [kept[f"best_{i}"] for i in range(len(model.variables))]
+
+    def restore_best(self) -> None:
+        """Gives the model the weights of its best epoch, if the recipe asks for it."""
+        for variable, value in zip(self.model.variables, self.best, strict=bool(self.best)):
+            variable.assign(value)
+
+    def on_epoch_end(self, epoch: int, logs: Mapping[str, float] | None = None) -> None:
+        """Writes the epoch down, and stops the training when it is time."""
+        row = {key: float(value) for key, value in (logs or {}).items()}
+        if not all(map(math.isfinite, row.values())):
+            odd = ", ".join(f"{k} is {v}" for k, v in row.items() if not math.isfinite(v))
+            raise TrainingDivergedError(
+                f"training diverged in epoch {epoch + 1}: {odd}; try a lower learning_rate than "
+                f"{float(self.model.optimizer.learning_rate):g}."
+            )
+        seconds = self.earlier_seconds + time.perf_counter() - self.started
+        self.rows.append({"epoch": epoch + 1, **row, "seconds": round(seconds, 3)})
+        if self.patience and self.best_epoch == len(self.rows):
+            self.best = [np.array(variable) for variable in self.model.variables]
+        self._write(seconds)
+        self.model.stop_training = self.is_out_of_patience
+
+    def _write(self, seconds: float) -> None:
+        last = [*self.model.variables, *self.model.optimizer.variables]
+        arrays = {f"last_{i}": np.array(variable) for i, variable in enumerate(last)}
+        arrays |= {f"best_{i}": value for i, value in enumerate(self.best)}
+        with whole(self.path) as partial:
+            np.savez(partial, state=json.dumps({"rows": self.rows, "seconds": seconds}), **arrays)
+        write_csv(self.history_path, self.rows)
+
+
+class RowOutputs(keras.callbacks.Callback):
+    """Notes the model's output for each row of a truth table, as ``output_110`` and the like.
+
+    Args:
+        data: a truth table.
+    """
+
+    def __init__(self, data: Data) -> None:
+        super().__init__()
+        bits = data.rows["train"].inputs
+        self.inputs = data.preprocessor(bits)
+        self.names = ["output_" + "".join(map(str, row)) for row in bits]
+
+    def on_epoch_end(self, epoch: int, logs: dict[str, float]) -> None:
+        """Adds the outputs to the epoch's log."""
+        outputs = np.asarray(self.model(self.inputs, training=False))[:, -1]
+        logs |= dict(zip(self.names, outputs, strict=True))
+
+
+class EpochLines(keras.callbacks.Callback):
+    """Prints about twenty of the epochs to standard error, a line each."""
+
+    def on_epoch_end(self, epoch: int, logs: Mapping[str, float] | None = None) -> None:
+        """Prints the epoch, if it is one of those shown."""
+        total = self.params["epochs"]
+        if (epoch + 1) % math.ceil(total / SHOWN) == 0 or epoch + 1 == total:
+            shown = "  ".join(
+                f"{key} {value:.4g}"
+                for key, value in (logs or {}).items()
+                if not key.startswith("output_")
+            )
+            print(f"epoch {epoch + 1}/{total}  {shown}", file=sys.stderr, flush=True)
+
+
+def _fit(run: Run, model: keras.Model, data: Data, tensorboard: bool, progress: bool) -> Checkpoint:
+    recipe = Recipe(**run.config["recipe"])
+    task = TASKS[get_spec(run.config["model"]).task]
+    checkpoint = Checkpoint(run, task.monitor, task.direction, recipe.patience)
+    checkpoint.restore(model)
+    checkpoint.set_model(model)
+    first = len(checkpoint.rows)
+    if first >= recipe.epochs or checkpoint.is_out_of_patience:
+        return checkpoint
+    with _discarded_if_nothing_was_learnt(run):
+        model.fit(
+            data.epochs(first),
+            initial_epoch=first,
+            epochs=recipe.epochs,
+            steps_per_epoch=data.steps_per_epoch,
+            validation_data=data.validation,
+            callbacks=_callbacks(run, recipe, data, checkpoint, tensorboard, progress),
+            shuffle=False,
+            verbose=0,
+        )
+    return checkpoint
+
+
+def _callbacks(
+    run: Run,
+    recipe: Recipe,
+    data: Data,
+    checkpoint: Checkpoint,
+    tensorboard: bool,
+    progress: bool,
+) -> list[keras.callbacks.Callback]:
+    rate = float(run.config["arguments"]["learning_rate"])
+    callbacks: list[keras.callbacks.Callback] = [
+        keras.callbacks.LearningRateScheduler(
+            lambda epoch: learning_rate_at(epoch, rate, recipe.schedule, recipe.epochs)
+        )
+    ]
+    if data.spec.kind == "truth_tables":
+        callbacks.append(RowOutputs(data))
+    if progress and sys.stderr.isatty():
+        from tqdm.keras import TqdmCallback
+
+        callbacks.append(TqdmCallback(desc=run.config["model"], verbose=0))
+    elif progress:
+        callbacks.append(EpochLines())
+    if tensorboard:
+        callbacks.append(keras.callbacks.TensorBoard(run.directory / "tensorboard"))
+    return [*callbacks, checkpoint]
+
+
+def learning_rate_at(epoch: int, rate: float, schedule: str, epochs: int) -> float:
+    """Gives the learning rate of an epoch.
+
+    Args:
+        epoch: its number, from 0.
+        rate: the rate that training begins with.
+        schedule: ``"constant"`` or ``"cosine"``.
+        epochs: how many there are.
+
+    Returns:
+        The rate; with ``"cosine"`` it would be zero at ``epoch == epochs``.
+
+    Example:
+        >>> from zoo.training import learning_rate_at
+        >>> learning_rate_at(10, 0.1, "cosine", 20)
+        0.05
+    """
+    if schedule == "constant":
+        return rate
+    return rate * (1 + math.cos(math.pi * epoch / epochs)) / 2
+
+
+@contextlib.contextmanager
+def _discarded_if_nothing_was_learnt(run: Run) -> Iterator[None]:
+    try:
+        yield
+    except TrainingDivergedError:
+        if not (run.directory / "checkpoint.npz").exists():
+            shutil.rmtree(run.directory)
+        raise
+
+
+def _finish(run: Run, model: keras.Model, data: Data, checkpoint: Checkpoint) -> None:
+    checkpoint.restore_best()
+    validation = model.evaluate(data.validation, verbose=0, return_dict=True)
+    test = model.evaluate(data.test, verbose=0, return_dict=True)
+    with whole(run.directory / "predictions.npz") as partial:
+        np.savez_compressed(partial, **_answers(model, data))
+    for name, layer in (("model.keras", model), ("preprocessor.keras", data.preprocessor)):
+        with whole(run.directory / name) as partial:
+            layer.save(partial)
+    write_csv(run.directory / "history.csv", checkpoint.rows)
+    write_json(
+        run.directory / "metrics.json",
+        {
+            **{f"val_{key}": value for key, value in validation.items()},
+            **{f"test_{key}": value for key, value in test.items()},
+            "epochs": len(checkpoint.rows),
+            "best_epoch": checkpoint.best_epoch,
+            "seconds": checkpoint.rows[-1]["seconds"],
+            "read_test_split_at": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
+        },
+    )
+    checkpoint.path.unlink(missing_ok=True)
+
+
+def _answers(model: keras.Model, data: Data) -> dict[str, np.ndarray]:
+    rows = data.rows["test"]
+    probabilities = np.asarray(probabilities_of(model.predict(data.test, verbose=0)))
+    true_class = probabilities[np.arange(len(rows)), rows.labels]
+    worst = np.argsort(true_class, kind="stable")[:SHOWN]
+    index = np.unique(np.concatenate([np.arange(min(SHOWN, len(rows))), worst]))
+    return {
+        "labels": rows.labels,
+        "probabilities": probabilities,
+        "index": index,
+        "raw": rows.inputs[index],
+    }
