@@ -9,7 +9,7 @@ Nothing heavy is imported before it is used: `import zoo` and `zoo.list_models()
 
 from typing import TYPE_CHECKING, Any
 
-import zoo.models  # registers the models
+from zoo import models
 from zoo.errors import ZooError
 from zoo.registry import build, get_spec, list_models, register
 from zoo.specs import DatasetSpec, ModelSpec, Recipe, Task
@@ -33,6 +33,7 @@ __all__ = [
     "list_models",
     "load_data",
     "load_run",
+    "models",
     "predict",
     "register",
     "train",

@@ -38,7 +38,7 @@ def checked(builder: Callable[P, R]) -> Callable[P, R]:
         of range. Nothing is converted but an int to a float.
     """
     names = list(inspect.signature(builder).parameters)
-    validated = pydantic.validate_call(builder, config={"strict": True})
+    validated = pydantic.validate_call(config=pydantic.ConfigDict(strict=True))(builder)
 
     @functools.wraps(builder)
     def call(*args: P.args, **kwargs: P.kwargs) -> R:

@@ -138,11 +138,11 @@ def train(
     """Train a model by its recipe; leave a run directory."""
     get_spec(name)
     overrides = dict(map(_setting, settings))
+    for key in overrides:
+        if key in {"name", "progress", "learning_rate", *options}:
+            raise click.UsageError(f"--set {key}: {key} is no setting, or has its own option.")
     if learning_rate is not None:
         overrides["learning_rate"] = learning_rate
-    doubled = [key for key in overrides if options.get(key) is not None]
-    if doubled:
-        raise click.UsageError(f"{doubled[0]} is given twice, by --set and by its own option.")
     with _quiet_tensorflow():
         from zoo import training
     run = training.train(name, **options, **overrides)

@@ -2,14 +2,11 @@
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 from zoo.runs import Run, whole
-
-if TYPE_CHECKING:
-    from matplotlib.figure import FigureBase
 
 INCHES = (10, 6)
 DOTS_PER_INCH = 120
@@ -17,6 +14,7 @@ SHOWN = 20
 MOST_NUMBERED_CLASSES = 20
 BOUNDARY_MARGIN = 0.3
 COLOURS = "RdBu_r"
+LINEAR_MODELS = ("perceptron", "softmax_regression")
 
 
 def draw(run: Run) -> list[Path]:
@@ -40,16 +38,21 @@ def draw(run: Run) -> list[Path]:
         figure = Figure(figsize=INCHES, dpi=DOTS_PER_INCH, layout="constrained")
         panel(figure, run)
         written.append(_save(figure, folder / f"{name}.png"))
+    columns = 2 if len(figures) > 3 else 3
+    rows = min(len(figures), 4) // columns
     sheet = Figure(
-        figsize=(2 * INCHES[0], 2 * INCHES[1]), dpi=DOTS_PER_INCH // 2, layout="constrained"
+        figsize=(columns * INCHES[0], rows * INCHES[1]),
+        dpi=DOTS_PER_INCH // 2,
+        layout="constrained",
     )
     sheet.suptitle(_title(run), fontsize=20)
-    for part, panel in zip(sheet.subfigures(2, 2).flat, list(figures.values())[:4], strict=False):
+    parts = sheet.subfigures(rows, columns, squeeze=False).flat
+    for part, panel in zip(parts, list(figures.values())[:4], strict=True):
         panel(part, run)
     return [*written, _save(sheet, folder / "sheet.png")]
 
 
-def learning_curves(figure: "FigureBase", run: Run) -> None:
+def learning_curves(figure: Any, run: Run) -> None:
     """Loss and accuracy of training and validation, epoch by epoch."""
     history = run.history
     for axes, quantity, unit in zip(
@@ -60,6 +63,7 @@ def learning_curves(figure: "FigureBase", run: Run) -> None:
             values = scale * np.array(history[prefix + quantity])
             axes.plot(history["epoch"], values, label=label)
         axes.set(xlabel="epoch", ylabel=f"{quantity} [{unit}]")
+        axes.xaxis.get_major_locator().set_params(integer=True)
         axes.grid(alpha=0.3)
         axes.legend()
     if run.config["arguments"].get("loss") == "mean_squared_error":
@@ -67,7 +71,7 @@ def learning_curves(figure: "FigureBase", run: Run) -> None:
     figure.suptitle("Learning curves")
 
 
-def confusion_matrix(figure: "FigureBase", run: Run) -> None:
+def confusion_matrix(figure: Any, run: Run) -> None:
     """How many test rows of each class were taken for which."""
     names = run.dataset.class_names
     answers = run.predictions
@@ -79,8 +83,7 @@ def confusion_matrix(figure: "FigureBase", run: Run) -> None:
     figure.colorbar(image, ax=axes, label="share of the true class [%]")
     axes.set(xlabel="predicted class", ylabel="true class")
     if len(names) <= MOST_NUMBERED_CLASSES:
-        slanted = {"rotation": 45, "ha": "right"} if max(map(len, names)) > 2 else {}
-        axes.set_xticks(range(len(names)), names, **slanted)
+        axes.set_xticks(range(len(names)), names, rotation=45 if max(map(len, names)) > 2 else 0)
         axes.set_yticks(range(len(names)), names)
         for (row, column), count in np.ndenumerate(counts):
             colour = "white" if shares[row, column] > 0.5 else "black"
@@ -89,13 +92,13 @@ def confusion_matrix(figure: "FigureBase", run: Run) -> None:
     figure.suptitle(f"Confusion matrix: {correct:.2f} % of {counts.sum():,} test rows are right")
 
 
-def samples(figure: "FigureBase", run: Run) -> None:
+def samples(figure: Any, run: Run) -> None:
     """The first test images, with the predicted class and its probability."""
     _sheet(figure, run, np.arange(min(SHOWN, len(run.predictions["labels"]))))
     figure.suptitle("First test images: predicted class and its probability (red: wrong)")
 
 
-def mistakes(figure: "FigureBase", run: Run) -> None:
+def mistakes(figure: Any, run: Run) -> None:
     """The test images whose true class got the smallest probability."""
     answers = run.predictions
     true_class = answers["probabilities"][np.arange(len(answers["labels"])), answers["labels"]]
@@ -105,24 +108,25 @@ def mistakes(figure: "FigureBase", run: Run) -> None:
     figure.suptitle(f"Worst of {wrong.sum()} mistakes: predicted class and its probability, truth")
 
 
-def weights(figure: "FigureBase", run: Run) -> None:
+def weights(figure: Any, run: Run) -> None:
     """The weights from each pixel to each class of a linear model, as images."""
     names, shape = run.dataset.class_names, run.dataset.input_shape
-    kernel, _ = run.model.get_layer("output").get_weights()
+    kernel = run.model.get_layer("output").get_weights()[0]
     images = kernel.T.reshape(-1, *shape).mean(axis=-1)
     shown = min(len(images), SHOWN)
     limit = np.abs(images[:shown]).max()
     grid = figure.subplots(-(-shown // 5), min(5, shown), squeeze=False)
     for axes in grid.flat:
         axes.axis("off")
-    for axes, image, name in zip(grid.flat, images[:shown], names, strict=False):
+    of_classes = names[-len(images) :]
+    for axes, image, name in zip(grid.flat, images[:shown], of_classes, strict=False):
         drawn = axes.imshow(image, cmap=COLOURS, vmin=-limit, vmax=limit)
         axes.set_title(name)
     figure.colorbar(drawn, ax=grid, label="weight [log-odds per full intensity]", shrink=0.8)
     figure.suptitle("Weights of each class: red pixels speak for it, blue ones against")
 
 
-def decision_surface(figure: "FigureBase", run: Run) -> None:
+def decision_surface(figure: Any, run: Run) -> None:
     """The output over the square of the first two inputs, a panel a value of the third."""
     thirds = (0, 1) if run.dataset.input_shape == (3,) else (None,)
     answers = run.predictions
@@ -147,7 +151,7 @@ def decision_surface(figure: "FigureBase", run: Run) -> None:
     figure.suptitle("Decision surface: circles hold the targets, the black line is at 0.5")
 
 
-def row_outputs(figure: "FigureBase", run: Run) -> None:
+def row_outputs(figure: Any, run: Run) -> None:
     """The output for each row of the truth table, epoch by epoch."""
     history, answers = run.history, run.predictions
     axes = figure.subplots()
@@ -174,14 +178,14 @@ def _figures_for(run: Run) -> dict[str, Callable[[Any, Run], None]]:
         return {
             figure.__name__: figure for figure in (learning_curves, decision_surface, row_outputs)
         }
-    linear = [weights] if run.config["model"] == "softmax_regression" else []
+    linear = [weights] if run.config["model"] in LINEAR_MODELS else []
     return {
         figure.__name__: figure
         for figure in (learning_curves, confusion_matrix, samples, mistakes, *linear)
     }
 
 
-def _sheet(figure: "FigureBase", run: Run, rows: np.ndarray) -> None:
+def _sheet(figure: Any, run: Run, rows: np.ndarray) -> None:
     names, answers = run.dataset.class_names, run.predictions
     raw_of = dict(zip(answers["index"].tolist(), answers["raw"], strict=True))
     grid = figure.subplots(4, 5)
@@ -202,8 +206,9 @@ def _sheet(figure: "FigureBase", run: Run, rows: np.ndarray) -> None:
 
 
 def _title(run: Run) -> str:
-    accuracy = 100 * run.metrics["test_accuracy"]
-    return f"{run.config['model']} on {run.dataset.name}: {accuracy:.2f} % test accuracy"
+    rows = "rows" if run.dataset.kind == "truth_tables" else "test rows"
+    right = f"{100 * run.metrics['test_accuracy']:.2f} % of the {rows} are right"
+    return f"{run.config['model']} on {run.dataset.name}: {right}"
 
 
 def _save(figure: Any, path: Path) -> Path:

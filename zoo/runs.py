@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     import numpy as np
 
 FORMAT = 1
+PARTIAL = ".partial-"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -49,8 +50,7 @@ class Run:
     @property
     def dataset(self) -> DatasetSpec:
         """The data set's spec, as it was when the run began."""
-        fields = self.config["dataset"]
-        return DatasetSpec(**{k: tuple(v) if isinstance(v, list) else v for k, v in fields.items()})
+        return DatasetSpec.from_json(self.config["dataset"])
 
     @property
     def is_finished(self) -> bool:
@@ -60,21 +60,22 @@ class Run:
     @property
     def metrics(self) -> dict[str, Any]:
         """The figures: ``test_accuracy`` and the like, by split, and what they cost."""
-        return json.loads(self.file("metrics.json").read_text())
+        with readable(self.file("metrics.json")) as path:
+            return json.loads(path.read_text())
 
     @property
     def history(self) -> dict[str, list[float]]:
         """One list a column of ``history.csv``, one entry an epoch."""
-        with self.file("history.csv").open(newline="") as file:
-            rows = list(csv.DictReader(file))
-        return {key: [float(row[key]) for row in rows] for key in (rows[0] if rows else ())}
+        with readable(self.file("history.csv")) as path:
+            rows = list(csv.DictReader(path.read_text().splitlines()))
+            return {key: [float(row[key]) for row in rows] for key in rows[0]}
 
     @property
     def predictions(self) -> dict[str, "np.ndarray"]:
         """``labels`` and ``probabilities`` of the test split; rows ``index`` of it as ``raw``."""
         import numpy as np
 
-        with np.load(self.file("predictions.npz")) as arrays:
+        with readable(self.file("predictions.npz")) as path, np.load(path) as arrays:
             return dict(arrays)
 
     @functools.cached_property
@@ -186,7 +187,7 @@ def whole(path: Path) -> Iterator[Path]:
     Yields:
         A path beside it with the same ending to write to, moved to `path` if all goes well.
     """
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=".", suffix=path.suffix)
+    handle, name = tempfile.mkstemp(dir=path.parent, prefix=PARTIAL, suffix=path.suffix)
     os.close(handle)
     partial = Path(name)
     try:
@@ -197,6 +198,12 @@ def whole(path: Path) -> Iterator[Path]:
         partial.replace(path)
     finally:
         partial.unlink(missing_ok=True)
+
+
+def remove_partial_files(directory: Path) -> None:
+    """Removes what a process that was killed has left half-written."""
+    for path in directory.glob(f"{PARTIAL}*"):
+        path.unlink()
 
 
 def write_json(path: Path, content: Mapping[str, Any]) -> None:
@@ -215,10 +222,28 @@ def write_csv(path: Path, rows: Sequence[Mapping[str, Any]]) -> None:
         partial.write_text(text.getvalue())
 
 
+@contextlib.contextmanager
+def readable(path: Path) -> Iterator[Path]:
+    """Names the file if reading it fails.
+
+    Args:
+        path: the file.
+
+    Yields:
+        The same path.
+
+    Raises:
+        RunError: if what is inside cannot be read as what it should be.
+    """
+    try:
+        yield path
+    except Exception as error:
+        reason = (str(error) or type(error).__name__).splitlines()[0]
+        raise RunError(f"{path} is damaged: {reason}") from error
+
+
 def _load_keras(path: Path) -> "keras.Model":
     import keras
 
-    try:
+    with readable(path):
         return keras.saving.load_model(path)
-    except Exception as error:
-        raise RunError(f"{path} cannot be read: {str(error).splitlines()[0]}") from error

@@ -2,7 +2,7 @@
 
 import dataclasses
 import pkgutil
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from zoo.errors import ArgumentValueError
@@ -98,6 +98,11 @@ class DatasetSpec:
     source: str
     reference: str = ""
 
+    @classmethod
+    def from_json(cls, fields: Mapping[str, Any]) -> "DatasetSpec":
+        """Makes a spec of what JSON has kept of one; its lists become tuples again."""
+        return cls(**{key: as_tuple(value) for key, value in fields.items()})
+
     @property
     def model_arguments(self) -> dict[str, Any]:
         """The arguments of a builder that follow from the data."""
@@ -133,3 +138,8 @@ class ModelSpec:
     def load_builder(self) -> Callable[..., Any]:
         """Imports the builder, and with it Keras."""
         return pkgutil.resolve_name(self.builder)
+
+
+def as_tuple(value: Any) -> Any:
+    """Turns a list, as JSON gives it for a tuple, back into one; leaves other values alone."""
+    return tuple(value) if isinstance(value, list) else value

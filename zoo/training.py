@@ -5,13 +5,11 @@ import dataclasses
 import datetime
 import importlib.metadata
 import inspect
-import json
 import math
 import os
 import platform
 import shutil
 import sys
-import time
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -20,6 +18,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from zoo.callbacks import Checkpoint, EpochLines, RowOutputs
 from zoo.data import DATASETS, get_dataset, load_data
 from zoo.data.pipeline import Data
 from zoo.errors import (
@@ -31,18 +30,19 @@ from zoo.errors import (
     unknown,
 )
 from zoo.registry import build, get_spec
-from zoo.serving import probabilities_of
 from zoo.runs import (
     FORMAT,
     Run,
     create_run,
     load_run,
     refuse_existing,
+    remove_partial_files,
     whole,
     write_csv,
     write_json,
 )
-from zoo.specs import DatasetSpec, ModelSpec, Recipe
+from zoo.serving import probabilities_of
+from zoo.specs import DatasetSpec, ModelSpec, Recipe, as_tuple
 from zoo.tasks import TASKS
 
 SHOWN = 20
@@ -110,6 +110,7 @@ def train(
         if run.is_finished:
             return run
         data, model = _prepare(run.config, data_dir or run.config["data_dir"])
+        _require_same_data(run, data)
     else:
         settings = _settle(name, dataset, data_dir, 0 if seed is None else seed, overrides)
         directory = Path(run_dir) if run_dir is not None else _new_directory(settings)
@@ -154,6 +155,7 @@ def evaluate(
         batch_size=run.config["recipe"]["batch_size"],
         data_dir=data_dir or run.config["data_dir"],
     )
+    _require_same_data(run, data)
     return model.evaluate(getattr(data, split), verbose=0, return_dict=True)
 
 
@@ -192,6 +194,8 @@ def _settle(
     spec = get_spec(name)
     recipe, arguments = split_overrides(spec, overrides)
     chosen = get_dataset(spec.dataset if dataset is None else dataset, data_dir)
+    for key in arguments.keys() & chosen.model_arguments.keys():
+        raise ArgumentValueError(f"{key} follows from the data set {chosen.name}: do not set it.")
     builder = spec.load_builder()
     bound = inspect.signature(builder).bind(**_arguments_of(spec, chosen) | arguments)
     bound.apply_defaults()
@@ -221,20 +225,24 @@ def _arguments_of(spec: ModelSpec, dataset: DatasetSpec) -> dict[str, Any]:
 
 def _prepare(settings: Mapping[str, Any], data_dir: str | Path | None) -> tuple[Data, keras.Model]:
     keras.utils.set_random_seed(settings["seed"])
-    model = build(
-        settings["model"],
-        **{k: tuple(v) if isinstance(v, list) else v for k, v in settings["arguments"].items()},
-    )
+    arguments = {key: as_tuple(value) for key, value in settings["arguments"].items()}
+    model = build(settings["model"], **arguments)
     recipe = Recipe(**settings["recipe"])
     model.jit_compile = recipe.jit_compile
     model.steps_per_execution = recipe.steps_per_execution
-    dataset = DatasetSpec(
-        **{k: tuple(v) if isinstance(v, list) else v for k, v in settings["dataset"].items()}
-    )
+    dataset = DatasetSpec.from_json(settings["dataset"])
     data = load_data(
         dataset, batch_size=recipe.batch_size, data_dir=data_dir, seed=settings["seed"]
     )
     return data, model
+
+
+def _require_same_data(run: Run, data: Data) -> None:
+    if data.version != run.config["dataset_version"]:
+        raise DatasetError(
+            f"{run.directory} was trained on {run.config['dataset_version']} and this is "
+            f"{data.version}: its splits may share rows with what the model has learnt."
+        )
 
 
 def _facts(data: Data, model: keras.Model) -> dict[str, Any]:
@@ -273,6 +281,7 @@ def _reopen(
     if run_dir is None:
         raise RunError("--resume needs --run-dir: which run is to go on?")
     run = load_run(run_dir)
+    remove_partial_files(run.directory)
     asked = {"model": name, **overrides}
     if dataset is not None:
         asked["dataset"] = str(dataset)
@@ -293,119 +302,6 @@ def _reopen(
     if differences:
         raise RunError(f"{run.directory} is another run: {', '.join(differences)}.")
     return run
-
-
-class Checkpoint(keras.callbacks.Callback):
-    """Keeps the last finished epoch on disk, and the best one where the recipe asks for it.
-
-    What is kept is every variable of the model, seed generators included, every variable of the
-    optimiser, and the history: all that the next epoch follows from.
-
-    Args:
-        run: whose directory to write to.
-        monitor: the quantity by which epochs are compared.
-        direction: ``"max"`` or ``"min"``.
-        patience: epochs without improvement before training stops; 0 for never.
-    """
-
-    def __init__(self, run: Run, monitor: str, direction: str, patience: int) -> None:
-        super().__init__()
-        self.path = run.directory / "checkpoint.npz"
-        self.history_path = run.directory / "history.csv"
-        self.monitor = monitor
-        self.sign = 1 if direction == "max" else -1
-        self.patience = patience
-        self.rows: list[dict[str, float]] = []
-        self.best: list[np.ndarray] = []
-        self.earlier_seconds = 0.0
-        self.started = time.perf_counter()
-
-    @property
-    def best_epoch(self) -> int:
-        """Number, from 1, of the first epoch that none has surpassed; 0 before any."""
-        scores = [self.sign * row[self.monitor] for row in self.rows]
-        return scores.index(max(scores)) + 1 if scores else 0
-
-    @property
-    def is_out_of_patience(self) -> bool:
-        """Whether the best epoch lies too far back."""
-        return 0 < self.patience <= len(self.rows) - self.best_epoch
-
-    def restore(self, model: keras.Model) -> None:
-        """Puts a model and its optimiser back to the last finished epoch, if there is one."""
-        if not self.path.exists():
-            return
-        model.optimizer.build(model.trainable_variables)
-        with np.load(self.path) as kept:
-            state = json.loads(str(kept["state"]))
-            self.rows, self.earlier_seconds = state["rows"], state["seconds"]
-            for i, variable in enumerate(model.variables + model.optimizer.variables):
-                variable.assign(kept[f"last_{i}"])
-            if self.patience:
-                self.best = [kept[f"best_{i}"] for i in range(len(model.variables))]
-
-    def restore_best(self) -> None:
-        """Gives the model the weights of its best epoch, if the recipe asks for it."""
-        for variable, value in zip(self.model.variables, self.best, strict=bool(self.best)):
-            variable.assign(value)
-
-    def on_epoch_end(self, epoch: int, logs: Mapping[str, float] | None = None) -> None:
-        """Writes the epoch down, and stops the training when it is time."""
-        row = {key: float(value) for key, value in (logs or {}).items()}
-        if not all(map(math.isfinite, row.values())):
-            odd = ", ".join(f"{k} is {v}" for k, v in row.items() if not math.isfinite(v))
-            raise TrainingDivergedError(
-                f"training diverged in epoch {epoch + 1}: {odd}; try a lower learning_rate than "
-                f"{float(self.model.optimizer.learning_rate):g}."
-            )
-        seconds = self.earlier_seconds + time.perf_counter() - self.started
-        self.rows.append({"epoch": epoch + 1, **row, "seconds": round(seconds, 3)})
-        if self.patience and self.best_epoch == len(self.rows):
-            self.best = [np.array(variable) for variable in self.model.variables]
-        self._write(seconds)
-        self.model.stop_training = self.is_out_of_patience
-
-    def _write(self, seconds: float) -> None:
-        last = [*self.model.variables, *self.model.optimizer.variables]
-        arrays = {f"last_{i}": np.array(variable) for i, variable in enumerate(last)}
-        arrays |= {f"best_{i}": value for i, value in enumerate(self.best)}
-        with whole(self.path) as partial:
-            np.savez(partial, state=json.dumps({"rows": self.rows, "seconds": seconds}), **arrays)
-        write_csv(self.history_path, self.rows)
-
-
-class RowOutputs(keras.callbacks.Callback):
-    """Notes the model's output for each row of a truth table, as ``output_110`` and the like.
-
-    Args:
-        data: a truth table.
-    """
-
-    def __init__(self, data: Data) -> None:
-        super().__init__()
-        bits = data.rows["train"].inputs
-        self.inputs = data.preprocessor(bits)
-        self.names = ["output_" + "".join(map(str, row)) for row in bits]
-
-    def on_epoch_end(self, epoch: int, logs: dict[str, float]) -> None:
-        """Adds the outputs to the epoch's log."""
-        outputs = np.asarray(self.model(self.inputs, training=False))[:, -1]
-        logs |= dict(zip(self.names, outputs, strict=True))
-
-
-class EpochLines(keras.callbacks.Callback):
-    """Prints about twenty of the epochs to standard error, a line each."""
-
-    def on_epoch_end(self, epoch: int, logs: Mapping[str, float] | None = None) -> None:
-        """Prints the epoch, if it is one of those shown."""
-        total = self.params["epochs"]
-        if (epoch + 1) % math.ceil(total / SHOWN) == 0 or epoch + 1 == total:
-            shown = "  ".join(
-                f"{key} {value:.4g}"
-                for key, value in (logs or {}).items()
-                if not key.startswith("output_")
-            )
-            print(f"epoch {epoch + 1}/{total}  {shown}", file=sys.stderr, flush=True)
 
 
 def _fit(run: Run, model: keras.Model, data: Data, tensorboard: bool, progress: bool) -> Checkpoint:
@@ -514,7 +410,7 @@ def _finish(run: Run, model: keras.Model, data: Data, checkpoint: Checkpoint) ->
     checkpoint.path.unlink(missing_ok=True)
 
 
-def _answers(model: keras.Model, data: Data) -> dict[str, np.ndarray]:
+def _answers(model: keras.Model, data: Data) -> dict[str, Any]:
     rows = data.rows["test"]
     probabilities = np.asarray(probabilities_of(model.predict(data.test, verbose=0)))
     true_class = probabilities[np.arange(len(rows)), rows.labels]

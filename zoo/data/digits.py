@@ -1,5 +1,8 @@
 """TFDS builder of the handwritten digits that scikit-learn carries; importing it registers it."""
 
+from collections.abc import Iterator
+from typing import Any
+
 import numpy as np
 import tensorflow_datasets as tfds
 
@@ -25,7 +28,7 @@ class Digits(tfds.core.GeneratorBasedBuilder):
             homepage="https://doi.org/10.24432/C50P49",
         )
 
-    def _split_generators(self, dl_manager):
+    def _split_generators(self, dl_manager: tfds.download.DownloadManager) -> dict[str, Any]:
         from sklearn.datasets import load_digits
         from sklearn.model_selection import train_test_split
 
@@ -38,7 +41,7 @@ class Digits(tfds.core.GeneratorBasedBuilder):
             "test": self._generate_examples(digits, test),
         }
 
-    def _generate_examples(self, digits, rows):
+    def _generate_examples(self, digits: Any, rows: np.ndarray) -> Iterator[tuple[int, dict]]:
         for row in sorted(rows.tolist()):
             image = np.round(digits.images[row] * (255 / 16)).astype(np.uint8)
             yield row, {"image": image[..., None], "label": int(digits.target[row])}

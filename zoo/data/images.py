@@ -1,5 +1,6 @@
 """Pictures with a label: TFDS data sets, and a user's own folders."""
 
+import hashlib
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
@@ -122,7 +123,8 @@ def read(spec: DatasetSpec, data_dir: str | Path | None) -> tuple[dict[str, Rows
         DatasetError: if it cannot be read, or would take more than 8 GiB.
     """
     if spec.source == "folder":
-        splits, version = {"train": _read_folder(spec)}, f"{Path(spec.name).name}/folder"
+        rows = _read_folder(spec)
+        splits, version = {"train": rows}, f"{Path(spec.name).name}/{_digest(rows)}"
     else:
         splits, version = _read_tfds(spec, data_dir)
     if "test" not in splits:
@@ -266,6 +268,10 @@ def _read_folder(spec: DatasetSpec) -> Rows:
             pictures.append(pixels)
             labels.append(label)
     return Rows(np.stack(pictures), np.array(labels, np.int64))
+
+
+def _digest(rows: Rows) -> str:
+    return hashlib.sha256(rows.inputs.tobytes() + rows.labels.tobytes()).hexdigest()[:12]
 
 
 def _read_tfds(spec: DatasetSpec, data_dir: str | Path | None) -> tuple[dict[str, Rows], str]:

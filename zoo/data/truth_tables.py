@@ -72,7 +72,7 @@ def parse(spec: DatasetSpec, inputs: Sequence[str] | np.ndarray) -> list[np.ndar
         values = [str(value) for value in row]
         if len(values) != bits or not set(values) <= {"0", "1"}:
             raise InputError(
-                f"{row!r} is no row of {spec.name}: give {bits} bits, such as {'10' * bits:.{bits}}."
+                f"{row!r} is no row of {spec.name}: give {bits} bits, such as {'110'[:bits]}."
             )
         rows.append(np.array(values, np.uint8))
     return rows

@@ -1,0 +1,1 @@
+"""Speed and quality of the zoo, measured; each module's docstring has its command."""
