@@ -9,12 +9,25 @@ from typing import Any
 
 import keras
 import numpy as np
+import tensorflow as tf
 
 from zoo.data.pipeline import Data
 from zoo.errors import TrainingDivergedError
 from zoo.runs import Run, readable, whole, write_csv
 
 LINES = 20
+
+
+class EpochNumber(keras.callbacks.Callback):
+    """Keeps the number of the epoch that is under way where the pipeline can read it."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.number = tf.Variable(0, dtype=tf.int64, trainable=False)
+
+    def on_epoch_begin(self, epoch: int, logs: Mapping[str, float] | None = None) -> None:
+        """Notes the number."""
+        self.number.assign(epoch)
 
 
 class Checkpoint(keras.callbacks.Callback):
@@ -58,7 +71,8 @@ class Checkpoint(keras.callbacks.Callback):
         if not self.path.exists():
             return
         model.optimizer.build(model.trainable_variables)
-        with readable(self.path), np.load(self.path) as kept:
+        with readable(self.path), self.path.open("rb") as file:
+            kept = np.load(file)
             state = json.loads(str(kept["state"]))
             self.rows, self.earlier_seconds = state["rows"], state["seconds"]
             for i, variable in enumerate(model.variables + model.optimizer.variables):
@@ -83,7 +97,7 @@ class Checkpoint(keras.callbacks.Callback):
         seconds = self.earlier_seconds + time.perf_counter() - self.started
         self.rows.append({"epoch": epoch + 1, **row, "seconds": round(seconds, 3)})
         if self.patience and self.best_epoch == len(self.rows):
-            self.best = [np.array(variable) for variable in self.model.variables]
+            self.best = [variable.numpy() for variable in self.model.variables]
         self._write(seconds)
         self.model.stop_training = self.is_out_of_patience
 

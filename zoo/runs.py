@@ -75,8 +75,8 @@ class Run:
         """``labels`` and ``probabilities`` of the test split; rows ``index`` of it as ``raw``."""
         import numpy as np
 
-        with readable(self.file("predictions.npz")) as path, np.load(path) as arrays:
-            return dict(arrays)
+        with readable(self.file("predictions.npz")) as path, path.open("rb") as file:
+            return dict(np.load(file))
 
     @functools.cached_property
     def model(self) -> "keras.Model":

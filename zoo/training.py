@@ -18,7 +18,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from zoo.callbacks import Checkpoint, EpochLines, RowOutputs
+from zoo.callbacks import Checkpoint, EpochLines, EpochNumber, RowOutputs
 from zoo.data import DATASETS, get_dataset, load_data
 from zoo.data.pipeline import Data
 from zoo.errors import (
@@ -193,6 +193,8 @@ def _settle(
 ) -> dict[str, Any]:
     spec = get_spec(name)
     recipe, arguments = split_overrides(spec, overrides)
+    if type(seed) is not int or not 0 <= seed < 2**32:
+        raise ArgumentValueError(f"seed={seed!r}: must be an integer from 0 to 2**32 - 1.")
     chosen = get_dataset(spec.dataset if dataset is None else dataset, data_dir)
     for key in arguments.keys() & chosen.model_arguments.keys():
         raise ArgumentValueError(f"{key} follows from the data set {chosen.name}: do not set it.")
@@ -314,13 +316,13 @@ def _fit(run: Run, model: keras.Model, data: Data, tensorboard: bool, progress: 
     if first >= recipe.epochs or checkpoint.is_out_of_patience:
         return checkpoint
     with _discarded_if_nothing_was_learnt(run):
+        epoch = EpochNumber()
         model.fit(
-            data.epochs(first),
+            data.train_in_epoch(epoch.number),
             initial_epoch=first,
             epochs=recipe.epochs,
-            steps_per_epoch=data.steps_per_epoch,
             validation_data=data.validation,
-            callbacks=_callbacks(run, recipe, data, checkpoint, tensorboard, progress),
+            callbacks=[epoch, *_callbacks(run, recipe, data, checkpoint, tensorboard, progress)],
             shuffle=False,
             verbose=0,
         )

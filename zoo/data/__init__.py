@@ -149,8 +149,8 @@ def load_data(
     """
     if type(batch_size) is not int or batch_size < 1:
         raise ArgumentValueError(f"batch_size={batch_size!r}: must be an integer of at least 1.")
-    if type(seed) is not int or seed < 0:
-        raise ArgumentValueError(f"seed={seed!r}: must be an integer of at least 0.")
+    if type(seed) is not int or not 0 <= seed < 2**32:
+        raise ArgumentValueError(f"seed={seed!r}: must be an integer from 0 to 2**32 - 1.")
     spec = name if isinstance(name, DatasetSpec) else get_dataset(name, data_dir)
     from zoo.data.pipeline import Data
 

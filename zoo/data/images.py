@@ -90,9 +90,9 @@ def describe_folder(folder: Path) -> DatasetSpec:
     sizes: Counter[tuple[int, int]] = Counter()
     grey = True
     for path in (path for files in classes.values() for path in files):
-        with _open(path, DatasetError) as picture:
-            sizes[picture.size] += 1
-            grey = grey and picture.mode in ("1", "L", "LA", "I", "I;16")
+        picture = _open(path, DatasetError)
+        sizes[picture.size] += 1
+        grey = grey and picture.mode in ("1", "L", "LA", "I", "I;16")
     (width, height), _ = sizes.most_common(1)[0]
     scale = min(1.0, LARGEST_SIDE / max(width, height))
     return DatasetSpec(
@@ -180,8 +180,7 @@ def parse(spec: DatasetSpec, inputs: Sequence[Any] | np.ndarray) -> list[np.ndar
 
 def _picture(item: Any) -> Image.Image:
     if isinstance(item, str | Path):
-        with _open(Path(item), InputError) as picture:
-            return ImageOps.exif_transpose(picture)
+        return ImageOps.exif_transpose(_open(Path(item), InputError))
     pixels = np.asarray(item)
     if pixels.dtype != np.uint8 or pixels.ndim not in (2, 3) or not pixels.size:
         raise InputError(
@@ -195,8 +194,8 @@ def _picture(item: Any) -> Image.Image:
 
 def _open(path: Path, error: type[Exception]) -> Image.Image:
     try:
-        picture = Image.open(path)
-        picture.load()
+        with Image.open(path) as picture:
+            picture.load()
     except FileNotFoundError:
         raise error(f"{path}: there is no such file.") from None
     except IsADirectoryError:
@@ -261,8 +260,8 @@ def _read_folder(spec: DatasetSpec) -> Rows:
     pictures, labels = [], []
     for label, files in enumerate(classes.values()):
         for path in files:
-            with _open(path, DatasetError) as picture:
-                pixels = _to_array(ImageOps.exif_transpose(picture), channels)
+            picture = ImageOps.exif_transpose(_open(path, DatasetError))
+            pixels = _to_array(picture, channels)
             if pixels.shape != spec.input_shape:
                 pixels = np.asarray(resize(pixels[None]))[0]
             pictures.append(pixels)

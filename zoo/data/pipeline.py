@@ -91,32 +91,29 @@ class Data:
         """One pass over the test split, in the order of its rows."""
         return self._in_order("test")
 
-    @property
-    def steps_per_epoch(self) -> int:
-        """Batches in one pass over the training split, a last smaller one included."""
-        return -(-len(self.rows["train"]) // self.batch_size)
+    def train_in_epoch(self, number: tf.Variable) -> tf.data.Dataset:
+        """Gives one pass over the training split, in an order that its epoch's number decides.
 
-    def epochs(self, first: int = 0) -> tf.data.Dataset:
-        """Gives the training batches of epoch after epoch, without end.
-
-        The order within an epoch follows from the seed and the epoch's number alone, so that a
-        training that starts again at epoch 7 sees what it would have seen without the break.
+        The order follows from the seed and the number alone, so that a training that starts again
+        at epoch 7 sees what it would have seen without the break.
 
         Args:
-            first: number of the epoch to begin with.
+            number: int64 scalar, read each time that an iteration begins.
 
         Returns:
-            Batches of ``(inputs, label)``, `steps_per_epoch` an epoch.
+            Batches of ``(inputs, label)``.
         """
         size = len(self.rows["train"])
 
-        def order_of(epoch: tf.Tensor) -> tf.data.Dataset:
+        def order_of(_: tf.Tensor) -> tf.data.Dataset:
             order = tf.random.experimental.stateless_shuffle(
-                tf.range(size, dtype=tf.int64), seed=tf.stack([np.int64(self.seed), epoch])
+                tf.range(size, dtype=tf.int64), seed=tf.stack([np.int64(self.seed), number])
             )
             return tf.data.Dataset.from_tensor_slices(order).batch(self.batch_size)
 
-        return self._gather("train", tf.data.Dataset.range(first, 2**31).flat_map(order_of))
+        order = tf.data.Dataset.range(1).flat_map(order_of)
+        steps = -(-size // self.batch_size)
+        return self._gather("train", order.apply(tf.data.experimental.assert_cardinality(steps)))
 
     def _in_order(self, split: str) -> tf.data.Dataset:
         order = tf.data.Dataset.range(len(self.rows[split])).batch(self.batch_size)

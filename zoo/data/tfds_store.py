@@ -41,9 +41,14 @@ def open_builder(name: str, data_dir: str | Path | None) -> Any:
         raise UnknownDatasetError(_unknown_dataset(name, known))
     try:
         return tfds.builder(name, data_dir=data_dir)
+    except (AssertionError, ValueError) as error:
+        raise UnknownDatasetError(f"TFDS cannot open {name!r}: {_first_line(error)}") from error
     except Exception as error:
         place = data_dir or tfds.core.constants.DATA_DIR
-        raise DatasetError(f"TFDS cannot open {name!r} in {place}: {_first_line(error)}") from error
+        raise DatasetError(
+            f"{name} is damaged or half-prepared in {place}: {_first_line(error)}; delete its "
+            "folder there and prepare it again."
+        ) from error
 
 
 def read_splits(

@@ -1,0 +1,102 @@
+"""What several test modules share: data directories, and a trained run of each kind."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+
+import zoo
+from zoo.data import DATASETS
+
+# The smallest overrides under which each model still has all its parts.
+TINY = {
+    "perceptron": {},
+    "two_layer_perceptron": {"units": 3},
+    "softmax_regression": {},
+    "mlp": {"units": 8},
+}
+
+
+def pytest_collection_modifyitems(items):
+    where = os.environ.get("ZOO_DATA_DIR")
+    skip = pytest.mark.skip(reason="ZOO_DATA_DIR names no TFDS directory with the real data sets")
+    for item in items:
+        if item.get_closest_marker("real_data") and not (where and Path(where).is_dir()):
+            item.add_marker(skip)
+
+
+@pytest.fixture(scope="session")
+def real_data_dir():
+    return Path(os.environ["ZOO_DATA_DIR"])
+
+
+@pytest.fixture(scope="session")
+def data_dir(tmp_path_factory):
+    """A TFDS directory that starts empty; digits are prepared in it by the first who asks."""
+    return tmp_path_factory.mktemp("tfds")
+
+
+@pytest.fixture(scope="session")
+def digits_run(tmp_path_factory, data_dir):
+    return zoo.train(
+        "softmax_regression",
+        data_dir=data_dir,
+        epochs=5,
+        run_dir=tmp_path_factory.mktemp("runs") / "digits",
+        progress=False,
+    )
+
+
+@pytest.fixture(scope="session")
+def table_run(tmp_path_factory):
+    return zoo.train(
+        "perceptron",
+        epochs=20,
+        use_bias=False,
+        run_dir=tmp_path_factory.mktemp("runs") / "table",
+        progress=False,
+    )
+
+
+@pytest.fixture
+def image_folder(tmp_path):
+    """Three classes of twelve colour pictures, each class of one hue."""
+    generator = np.random.default_rng(0)
+    for channel, name in enumerate(("blue sky", "grass", "rust")):
+        (tmp_path / "pictures" / name).mkdir(parents=True)
+        for number in range(12):
+            pixels = generator.integers(0, 80, (10, 14, 3), np.uint8)
+            pixels[..., channel] += 150
+            Image.fromarray(pixels).save(tmp_path / "pictures" / name / f"{number}.png")
+    return tmp_path / "pictures"
+
+
+@pytest.fixture
+def python(tmp_path):
+    """Runs Python code in a fresh process and gives what it printed."""
+
+    def run(code):
+        answer = subprocess.run(
+            [sys.executable, "-c", code], capture_output=True, text=True, cwd=tmp_path, check=False
+        )
+        assert answer.returncode == 0, answer.stderr
+        return answer.stdout
+
+    return run
+
+
+def input_batch(name, rows=6):
+    """Random inputs for a model built with its defaults."""
+    shape = DATASETS[zoo.get_spec(name).dataset].input_shape
+    return np.random.default_rng(0).random((rows, *shape), np.float32)
+
+
+def labels(name, rows=6):
+    """Labels 0, 1, 0, 1, ... that fit any classifier."""
+    return np.arange(rows) % 2

@@ -1,0 +1,168 @@
+"""One sweep over the registry: a new model brings its own tests."""
+
+import inspect
+import pkgutil
+
+import keras
+import numpy as np
+import pytest
+from conftest import TINY, input_batch, labels
+
+import zoo
+import zoo.models
+from zoo.data import DATASETS
+from zoo.errors import ArgumentValueError, UnknownArgumentError
+from zoo.tasks import TASKS
+
+MODELS = zoo.list_models()
+every_model = pytest.mark.parametrize("name", MODELS)
+
+PARAMETERS = {
+    "perceptron": 3 + 1,
+    "two_layer_perceptron": (3 * 4 + 4) + (4 + 1),
+    "softmax_regression": 64 * 10 + 10,
+    "mlp": (784 * 512 + 512) + (512 * 512 + 512) + (512 * 10 + 10),
+}
+
+
+def test_every_module_of_models_is_in_the_catalogue():
+    modules = {f"zoo.models.{m.name}" for m in pkgutil.iter_modules(zoo.models.__path__)}
+    assert modules == {zoo.get_spec(name).builder.partition(":")[0] for name in MODELS}
+    assert set(MODELS) == set(TINY) == set(PARAMETERS)
+
+
+@every_model
+def test_one_name(name):
+    builder = zoo.get_spec(name).load_builder()
+    assert builder.__name__ == name
+    assert getattr(zoo.models, name) is builder
+    assert zoo.build(name, **TINY[name]).name == name
+
+
+@every_model
+def test_is_compiled_for_its_task(name):
+    model, task = zoo.build(name, **TINY[name]), TASKS[zoo.get_spec(name).task]
+    assert model.compiled
+    assert model.get_compile_config()["metrics"] == list(task.metrics)
+    assert task.monitor.removeprefix("val_") in ("loss", *task.metrics)
+
+
+@every_model
+def test_parameter_count(name):
+    assert zoo.build(name).count_params() == zoo.get_spec(name).parameters == PARAMETERS[name]
+
+
+@every_model
+def test_arguments_are_keyword_only_scalars_with_defaults(name):
+    dataset = DATASETS[zoo.get_spec(name).dataset]
+    for key, parameter in inspect.signature(zoo.get_spec(name).load_builder()).parameters.items():
+        assert parameter.kind is inspect.Parameter.KEYWORD_ONLY
+        if key in dataset.model_arguments:
+            assert parameter.default == dataset.model_arguments[key]
+        else:
+            assert type(parameter.default) in (int, float, str, bool)
+
+
+@every_model
+def test_output_is_probabilities(name):
+    output = np.asarray(zoo.build(name, **TINY[name])(input_batch(name)))
+    classes = 1 if zoo.get_spec(name).task == "binary_classification" else 10
+    assert output.shape == (6, classes)
+    assert ((output > 0) & (output < 1)).all()
+    if classes > 1:
+        np.testing.assert_allclose(output.sum(axis=1), 1, rtol=1e-6)
+
+
+@every_model
+def test_every_weight_moves_in_one_step(name):
+    model = zoo.build(name, **TINY[name])
+    before = [weight.numpy() for weight in model.trainable_variables]
+    model.fit(input_batch(name), labels(name), verbose=0)
+    for weight, old in zip(model.trainable_variables, before, strict=True):
+        assert np.isfinite(weight.numpy()).all()
+        assert (weight.numpy() != old).any(), weight.path
+
+
+@every_model
+def test_a_row_is_answered_alike_alone_and_in_a_batch(name):
+    model, batch = zoo.build(name, **TINY[name]), input_batch(name)
+    together = model.predict(batch, verbose=0)
+    alone = [model.predict(row[None], verbose=0)[0] for row in batch]
+    np.testing.assert_allclose(together, alone, rtol=1e-5, atol=1e-7)
+
+
+@every_model
+def test_same_seed_same_bits(name):
+    def weights(seed):
+        keras.utils.set_random_seed(seed)
+        model = zoo.build(name, **TINY[name])
+        model.fit(input_batch(name), labels(name), epochs=3, batch_size=2, verbose=0)
+        return np.concatenate([np.ravel(weight) for weight in model.get_weights()])
+
+    assert (weights(1) == weights(1)).all()
+    assert (weights(1) != weights(2)).any()
+
+
+@every_model
+def test_learns_six_rows_by_heart(name):
+    keras.utils.set_random_seed(0)
+    model = zoo.build(name, learning_rate=0.05)
+    inputs = input_batch(name)
+    target = (inputs.reshape(6, -1)[:, 0] > 0.5).astype(int)
+    model.fit(inputs, target, epochs=200, verbose=0)
+    assert model.evaluate(inputs, target, verbose=0, return_dict=True)["accuracy"] == 1
+
+
+@every_model
+def test_survives_a_file_and_a_fresh_process(name, tmp_path, python):
+    model, batch = zoo.build(name, **TINY[name]), input_batch(name)
+    model.fit(batch, labels(name), verbose=0)
+    model.save(tmp_path / "model.keras")
+    np.save(tmp_path / "batch.npy", batch)
+    python(
+        "import numpy as np, keras, zoo\n"
+        "model = keras.saving.load_model('model.keras')\n"
+        "assert model.compiled and model.optimizer.iterations == 1\n"
+        "np.save('answer.npy', model.predict(np.load('batch.npy'), verbose=0))\n"
+    )
+    answer = np.load(tmp_path / "answer.npy")
+    np.testing.assert_array_equal(answer, model.predict(batch, verbose=0))
+
+
+@every_model
+def test_a_misspelt_argument_names_the_near_miss(name):
+    with pytest.raises(UnknownArgumentError, match=r"'learning_rat'.*Did you mean 'learning_rate'"):
+        zoo.build(name, learning_rat=0.1)
+
+
+@pytest.mark.parametrize(
+    "override",
+    [
+        {"units": 0},
+        {"units": 2.0},
+        {"units": "64"},
+        {"num_layers": -1},
+        {"num_classes": 1},
+        {"dropout": 1.0},
+        {"l2": -0.1},
+        {"l1": float("inf")},
+        {"learning_rate": 0.0},
+        {"learning_rate": float("nan")},
+        {"activation": "rely"},
+        {"optimizer": "adan"},
+        {"batch_normalization": 1},
+        {"input_shape": (28, 0)},
+    ],
+)
+def test_a_bad_value_is_refused_with_what_was_received(override):
+    ((key, value),) = override.items()
+    with pytest.raises(ArgumentValueError, match=f"^mlp: {key}.*{value!r}|^mlp: {key}") as caught:
+        zoo.build("mlp", **override)
+    assert "\n" not in str(caught.value)
+
+
+def test_compile_settings_are_arguments_like_any_other():
+    model = zoo.build("perceptron", optimizer="sgd", learning_rate=0.5, loss="mean_squared_error")
+    assert isinstance(model.optimizer, keras.optimizers.SGD)
+    assert float(model.optimizer.learning_rate) == 0.5
+    assert model.loss == "mean_squared_error"

@@ -1,0 +1,327 @@
+"""Training: what a run leaves, that it repeats, that it resumes, and how it fails."""
+
+import dataclasses
+import errno
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import numpy as np
+import pytest
+
+import zoo
+from zoo import training
+from zoo.callbacks import Checkpoint
+from zoo.errors import (
+    ArgumentValueError,
+    DatasetError,
+    RunError,
+    TrainingDivergedError,
+    UnknownArgumentError,
+)
+from zoo.training import learning_rate_at
+
+DIGITS = {"dataset": "digits", "units": 16, "num_layers": 1, "epochs": 6, "progress": False}
+
+
+def bits(run):
+    return np.concatenate([np.ravel(weight) for weight in run.model.get_weights()])
+
+
+def without_times(run):
+    return {key: values for key, values in run.history.items() if key != "seconds"}
+
+
+def test_a_run_leaves_its_files_and_nothing_else(digits_run):
+    assert sorted(path.name for path in digits_run.directory.iterdir()) == [
+        "config.json",
+        "history.csv",
+        "metrics.json",
+        "model.keras",
+        "predictions.npz",
+        "preprocessor.keras",
+    ]
+    config = digits_run.config
+    assert config["model"] == "softmax_regression"
+    assert config["dataset_version"] == "digits/1.0.0"
+    assert config["rows"] == {"train": 1295, "validation": 142, "test": 360}
+    assert config["recipe"]["epochs"] == 5
+    assert config["parameters"] == 650
+    assert config["environment"]["cores"] == os.cpu_count()
+
+
+def test_metrics_are_those_of_the_model_on_the_splits(digits_run, data_dir):
+    data = zoo.load_data("digits", data_dir=data_dir)
+    for split, prefix in (("validation", "val"), ("test", "test")):
+        raw, labels = data.rows[split].inputs, data.rows[split].labels
+        probabilities = digits_run.model.predict(digits_run.preprocessor(raw), verbose=0)
+        right = (probabilities.argmax(axis=1) == labels).mean()
+        assert digits_run.metrics[f"{prefix}_accuracy"] == pytest.approx(right, abs=1e-6)
+        assert zoo.evaluate(digits_run, split)["accuracy"] == pytest.approx(right, abs=1e-6)
+    assert digits_run.metrics["val_loss"] == pytest.approx(digits_run.history["val_loss"][-1])
+    assert digits_run.predictions["labels"].tolist() == data.rows["test"].labels.tolist()
+    index = digits_run.predictions["index"]
+    np.testing.assert_array_equal(digits_run.predictions["raw"], data.rows["test"].inputs[index])
+
+
+def test_the_test_split_is_read_after_the_last_epoch(data_dir, tmp_path, monkeypatch):
+    from zoo.data.pipeline import Data
+
+    events = []
+    test = Data.test.fget
+    monkeypatch.setattr(Data, "test", property(lambda self: events.append("test") or test(self)))
+    written = Checkpoint.on_epoch_end
+    monkeypatch.setattr(
+        Checkpoint, "on_epoch_end", lambda *args: events.append("epoch") or written(*args)
+    )
+    zoo.train("mlp", data_dir=data_dir, run_dir=tmp_path / "run", **DIGITS | {"epochs": 3})
+    assert events[:3] == ["epoch"] * 3
+    assert set(events[3:]) == {"test"}
+
+
+def test_the_same_seed_gives_the_same_bits_and_another_does_not(data_dir, tmp_path):
+    one, two, three = (
+        zoo.train("mlp", data_dir=data_dir, run_dir=tmp_path / str(i), seed=seed, **DIGITS)
+        for i, seed in enumerate((1, 1, 2))
+    )
+    np.testing.assert_array_equal(bits(one), bits(two))
+    assert without_times(one) == without_times(two)
+    assert (bits(one) != bits(three)).any()
+
+
+def stop_after(epoch, monkeypatch):
+    written = Checkpoint.on_epoch_end
+
+    def interrupted(self, number, logs=None):
+        written(self, number, logs)
+        if number + 1 == epoch:
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(Checkpoint, "on_epoch_end", interrupted)
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {},
+        {"optimizer": "sgd", "schedule": "constant", "batch_normalization": True},
+        {"patience": 2, "learning_rate": 0.05, "epochs": 12, "steps_per_execution": 1},
+    ],
+)
+def test_an_interrupted_run_ends_as_the_uninterrupted_one(
+    settings, data_dir, tmp_path, monkeypatch
+):
+    options = DIGITS | settings
+    whole = zoo.train("mlp", data_dir=data_dir, run_dir=tmp_path / "whole", **options)
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        stop_after(3, patch)
+        zoo.train("mlp", data_dir=data_dir, run_dir=tmp_path / "parts", **options)
+    with pytest.raises(RunError, match="unfinished: go on with --resume"):
+        _ = zoo.load_run(tmp_path / "parts").metrics
+    resumed = zoo.train("mlp", run_dir=tmp_path / "parts", resume=True, progress=False)
+    np.testing.assert_array_equal(bits(whole), bits(resumed))
+    assert without_times(whole) == without_times(resumed)
+    assert sorted(os.listdir(whole.directory)) == sorted(os.listdir(resumed.directory))
+
+
+def test_a_killed_run_resumes_bit_for_bit(data_dir, tmp_path):
+    options = ["--dataset", "digits", "--data-dir", str(data_dir), "--set", "units=16"]
+    command = [sys.executable, "-m", "zoo", "train", "mlp", *options, "--epochs", "40"]
+    whole = zoo.train(
+        "mlp", dataset="digits", data_dir=data_dir, units=16, epochs=40,
+        run_dir=tmp_path / "whole", progress=False,
+    )  # fmt: skip
+    victim = subprocess.Popen(
+        [*command, "--run-dir", str(tmp_path / "parts")], stderr=subprocess.DEVNULL
+    )
+    history = tmp_path / "parts" / "history.csv"
+    while not (history.exists() and len(history.read_text().splitlines()) > 4):
+        assert victim.poll() is None
+        time.sleep(0.01)
+    victim.send_signal(signal.SIGKILL)
+    victim.wait()
+    assert not zoo.load_run(tmp_path / "parts").is_finished
+    done = subprocess.run(
+        [*command, "--run-dir", str(tmp_path / "parts"), "--resume", "--json"],
+        capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    assert json.loads(done.stdout)["epochs"] == 40
+    resumed = zoo.load_run(tmp_path / "parts")
+    np.testing.assert_array_equal(bits(whole), bits(resumed))
+    assert without_times(whole) == without_times(resumed)
+    assert not list(resumed.directory.glob(".*"))
+
+
+def test_resuming_takes_what_is_not_given_and_refuses_what_differs(digits_run):
+    again = zoo.train("softmax_regression", run_dir=digits_run.directory, resume=True)
+    assert again.metrics == digits_run.metrics
+    with pytest.raises(RunError, match=r"l2=0.5 \(the run has 0.0001\), epochs=9"):
+        zoo.train("softmax_regression", run_dir=digits_run.directory, resume=True, l2=0.5, epochs=9)
+    with pytest.raises(RunError, match="model='mlp'"):
+        zoo.train("mlp", run_dir=digits_run.directory, resume=True)
+
+
+def test_resuming_needs_a_run(tmp_path):
+    with pytest.raises(RunError, match="--run-dir"):
+        zoo.train("mlp", resume=True)
+    with pytest.raises(RunError, match="no run directory"):
+        zoo.train("mlp", resume=True, run_dir=tmp_path / "none")
+
+
+def test_an_existing_run_directory_is_refused_and_kept(digits_run):
+    before = {path: path.read_bytes() for path in digits_run.directory.iterdir()}
+    with pytest.raises(RunError, match="exists already"):
+        zoo.train("perceptron", run_dir=digits_run.directory)
+    assert {path: path.read_bytes() for path in digits_run.directory.iterdir()} == before
+
+
+def test_patience_stops_early_and_restores_the_best_epoch(data_dir, tmp_path):
+    run = zoo.train(
+        "mlp",
+        data_dir=data_dir,
+        run_dir=tmp_path / "run",
+        **DIGITS | {"epochs": 60, "patience": 3, "learning_rate": 0.1, "schedule": "constant"},
+    )
+    scores = run.history["val_accuracy"]
+    best = int(np.argmax(scores))
+    assert len(scores) == best + 1 + 3 < 60
+    assert run.metrics["best_epoch"] == best + 1
+    assert run.metrics["val_accuracy"] == pytest.approx(scores[best])
+    assert run.metrics["val_loss"] == pytest.approx(run.history["val_loss"][best])
+
+
+def test_a_diverging_run_stops_and_says_so(data_dir, tmp_path):
+    with pytest.raises(TrainingDivergedError, match=r"epoch 1: .*loss.*lower learning_rate"):
+        zoo.train("mlp", data_dir=data_dir, run_dir=tmp_path / "run", learning_rate=1e30, **DIGITS)
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_full_disk_loses_no_finished_epoch(data_dir, tmp_path, monkeypatch):
+    from zoo import callbacks
+
+    real, calls = callbacks.np.savez, []
+
+    def full(*args, **kwargs):
+        calls.append(1)
+        if len(calls) == 3:
+            raise OSError(errno.ENOSPC, "No space left on device")
+        real(*args, **kwargs)
+
+    with monkeypatch.context() as patch, pytest.raises(OSError, match="No space left"):
+        patch.setattr(callbacks.np, "savez", full)
+        zoo.train("mlp", data_dir=data_dir, run_dir=tmp_path / "run", **DIGITS)
+    assert not list((tmp_path / "run").glob(".*"))
+    run = zoo.train("mlp", run_dir=tmp_path / "run", resume=True, progress=False)
+    whole = zoo.train("mlp", data_dir=data_dir, run_dir=tmp_path / "whole", **DIGITS)
+    np.testing.assert_array_equal(bits(run), bits(whole))
+
+
+def test_the_learning_rate_follows_its_schedule(data_dir, tmp_path):
+    options = DIGITS | {"epochs": 4, "learning_rate": 0.01}
+    run = zoo.train("mlp", data_dir=data_dir, run_dir=tmp_path / "run", **options)
+    expected = [0.01 * (1 + np.cos(np.pi * epoch / 4)) / 2 for epoch in range(4)]
+    np.testing.assert_allclose(run.history["learning_rate"], expected, rtol=1e-6)
+    assert learning_rate_at(3, 0.1, "constant", 4) == 0.1
+
+
+@pytest.mark.parametrize(
+    ("options", "error", "words"),
+    [
+        ({"unitz": 3}, UnknownArgumentError, "Did you mean 'units'"),
+        ({"epochz": 3}, UnknownArgumentError, "Did you mean 'epochs'"),
+        ({"epochs": 0}, ArgumentValueError, "epochs=0"),
+        ({"batch_size": 0}, ArgumentValueError, "batch_size=0"),
+        ({"seed": -1}, ArgumentValueError, "seed=-1"),
+        ({"units": 0}, ArgumentValueError, "units=0"),
+        ({"schedule": "linear"}, ArgumentValueError, "schedule='linear'"),
+        ({"input_shape": (3,)}, ArgumentValueError, "input_shape follows from the data set"),
+    ],
+)
+def test_bad_arguments_write_nothing(options, error, words, tmp_path, data_dir, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(error, match=words):
+        zoo.train("mlp", dataset="digits", data_dir=data_dir, **options)
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_data_set_for_another_task_names_those_that_fit(tmp_path):
+    with pytest.raises(DatasetError, match="two classes apart, and digits has 10; .*xor"):
+        zoo.train("perceptron", dataset="digits", run_dir=tmp_path / "run")
+
+
+def test_evaluating_on_changed_data_is_refused(image_folder, tmp_path):
+    run = zoo.train(
+        "softmax_regression", dataset=image_folder, epochs=2, run_dir=tmp_path / "run",
+        progress=False,
+    )  # fmt: skip
+    assert 0 <= zoo.evaluate(run)["accuracy"] <= 1
+    (image_folder / "grass" / "0.png").unlink()
+    with pytest.raises(DatasetError, match="its splits may share rows"):
+        zoo.evaluate(run)
+
+
+def test_evaluating_needs_a_split_that_there_is(digits_run):
+    with pytest.raises(ArgumentValueError, match="split='tests'"):
+        zoo.evaluate(digits_run, "tests")
+
+
+def test_tensorboard_logs_on_request(tmp_path):
+    run = zoo.train(
+        "perceptron", epochs=2, tensorboard=True, run_dir=tmp_path / "run", progress=False
+    )
+    assert list((run.directory / "tensorboard").rglob("events.out.*"))
+
+
+def test_a_truth_table_leaves_the_trace_of_each_row(table_run):
+    rows = table_run.predictions
+    for bits_, probabilities in zip(rows["raw"], rows["probabilities"], strict=True):
+        trace = table_run.history["output_" + "".join(map(str, bits_))]
+        assert len(trace) == 20
+        assert trace[-1] == pytest.approx(probabilities[1], abs=1e-6)
+    assert set(table_run.history["output_000"]) == {0.5}
+
+
+def test_recipes_settings_reach_the_model(monkeypatch, tmp_path):
+    seen = {}
+    real = training.build
+
+    def build(*args, **kwargs):
+        seen["model"] = real(*args, **kwargs)
+        return seen["model"]
+
+    monkeypatch.setattr(training, "build", build)
+    run = zoo.train(
+        "perceptron", epochs=1, jit_compile=False, steps_per_execution=3, use_bias=False,
+        run_dir=tmp_path / "run", progress=False,
+    )  # fmt: skip
+    assert seen["model"].jit_compile is False
+    assert seen["model"].steps_per_execution == 3
+    assert run.config["recipe"] == dataclasses.asdict(
+        zoo.Recipe(epochs=1, batch_size=8, jit_compile=False, steps_per_execution=3)
+    )
+    assert run.config["arguments"]["use_bias"] is False
+
+
+@pytest.mark.real_data
+def test_mlp_learns_mnist(real_data_dir, tmp_path):
+    run = zoo.train(
+        "mlp", data_dir=real_data_dir, epochs=3, run_dir=tmp_path / "run", progress=False
+    )
+    assert run.metrics["test_accuracy"] > 0.975
+
+
+def test_the_bias_mends_the_fourth_row(tmp_path):
+    """The course's first table: with a bias all four rows are right."""
+    run = zoo.train("perceptron", run_dir=tmp_path / "run", progress=False)
+    assert run.metrics["test_accuracy"] == 1
+    assert run.metrics["test_mse"] < 0.01
+
+
+def test_two_layers_compute_what_one_cannot(tmp_path):
+    two = zoo.train("two_layer_perceptron", run_dir=tmp_path / "two", progress=False)
+    one = zoo.train("perceptron", dataset="xor_nand", run_dir=tmp_path / "one", progress=False)
+    assert two.metrics["test_accuracy"] == 1
+    assert one.metrics["test_accuracy"] <= 7 / 8
