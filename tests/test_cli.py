@@ -1,0 +1,274 @@
+"""The command: what scripts rely on, and what bad input gets."""
+
+import errno
+import json
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+import zoo
+from zoo import cli
+from zoo.data import DATASETS
+
+
+@pytest.fixture
+def command(monkeypatch, capfd):
+    """Runs the command in this process; gives exit code, standard output and standard error."""
+
+    def run(*words):
+        monkeypatch.setattr(sys, "argv", ["zoo", *map(str, words)])
+        capfd.readouterr()
+        with pytest.raises(SystemExit) as stop:
+            cli.main()
+        out, err = capfd.readouterr()
+        return stop.value.code or 0, out, err
+
+    return run
+
+
+@pytest.fixture
+def answer(command):
+    """Runs the command with --json and gives its document."""
+
+    def run(*words):
+        code, out, err = command(*words, "--json")
+        assert code == 0, err
+        assert len(out.splitlines()) == 1
+        return json.loads(out)
+
+    return run
+
+
+def test_list(answer, command):
+    models = answer("list")["models"]
+    assert [model["name"] for model in models] == zoo.list_models()
+    for model in models:
+        assert set(model) == {"name", "task", "dataset", "parameters", "summary"}
+    assert [m["name"] for m in answer("list", "--task", "binary_classification")["models"]] == [
+        "perceptron", "two_layer_perceptron",
+    ]  # fmt: skip
+    _, out, _ = command("list")
+    assert all(name in out for name in zoo.list_models())
+    assert "669,706" in out
+
+
+def test_show(answer, command):
+    document = answer("show", "mlp")
+    assert document["arguments"]["units"] == 512
+    assert document["recipe"]["batch_size"] == 128
+    assert "Reference:" in document["documentation"]
+    assert "learning_rate" in command("show", "mlp")[1]
+
+
+def test_datasets(answer):
+    assert [row["name"] for row in answer("datasets")["datasets"]] == list(DATASETS)
+
+
+def test_train_evaluate_predict_report_export(answer, command, tmp_path, data_dir, digits_run):
+    run_dir = tmp_path / "run"
+    options = ["--dataset", "digits", "--data-dir", data_dir, "--run-dir", run_dir]
+    document = answer(
+        "train", "mlp", *options, "--epochs", 3, "--batch-size", 64, "--learning-rate", 0.01,
+        "--set", "units=16", "--set", "activation=tanh", "--set", "patience=2", "--seed", 7,
+    )  # fmt: skip
+    assert set(document) == {
+        "run_dir", "model", "dataset", "parameters", "epochs", "seconds", "metrics",
+    }  # fmt: skip
+    assert set(document["metrics"]) == {"val_loss", "val_accuracy", "test_loss", "test_accuracy"}
+    config = zoo.load_run(run_dir).config
+    assert config["arguments"]["units"] == 16
+    assert config["arguments"]["activation"] == "tanh"
+    assert config["arguments"]["learning_rate"] == 0.01
+    assert config["recipe"] | {"epochs": 3, "batch_size": 64, "patience": 2} == config["recipe"]
+    assert config["seed"] == 7
+
+    measured = answer("evaluate", run_dir, "--split", "validation")
+    assert measured["metrics"]["val_accuracy"] == pytest.approx(document["metrics"]["val_accuracy"])
+
+    picture = zoo.load_run(run_dir).predictions["raw"][0]
+    Image.fromarray(picture[..., 0]).save(tmp_path / "digit.png")
+    (prediction,) = answer("predict", run_dir, tmp_path / "digit.png")["predictions"]
+    assert prediction["input"] == str(tmp_path / "digit.png")
+    assert prediction["probability"] == max(prediction["probabilities"].values())
+    assert prediction["label"] in command("predict", run_dir, tmp_path / "digit.png")[1]
+
+    assert all(Path(path).exists() for path in answer("report", run_dir)["figures"])
+
+    exported = answer("export", run_dir, "--output", tmp_path / "saved")
+    assert exported["max_difference"] <= 1e-6
+    assert (tmp_path / "saved" / "saved_model.pb").exists()
+    assert answer("export", run_dir, "--output", tmp_path / "saved", "--overwrite") == exported
+
+
+def test_rows_of_bits_are_predicted(answer, table_run):
+    rows = answer("predict", table_run.directory, "110", "000")["predictions"]
+    assert [row["input"] for row in rows] == ["110", "000"]
+    assert rows[1]["probabilities"]["1"] == 0.5
+
+
+@pytest.fixture
+def scene(tmp_path, monkeypatch, digits_run, table_run, image_folder, data_dir):
+    """A folder with all that bad input speaks of."""
+    monkeypatch.chdir(tmp_path)
+    shutil.copytree(digits_run.directory, "run")
+    shutil.copytree(table_run.directory, "table")
+    shutil.copytree("run", "old")
+    Path("old/config.json").write_text('{"format": 0, "zoo": "0.0.1"}')
+    shutil.copytree("run", "unfinished")
+    Path("unfinished/metrics.json").unlink()
+    shutil.copytree("run", "damaged")
+    Path("damaged/model.keras").write_bytes(b"PK nonsense")
+    Path("text.png").write_text("no picture")
+    Image.fromarray(np.zeros((8, 8), np.uint8)).save("digit.png")
+    Path("cut.png").write_bytes(Path("digit.png").read_bytes()[:40])
+    Path("thesis").mkdir()
+    Path("thesis/main.tex").write_text("years of work")
+    Path("empty").mkdir()
+    for number, name in enumerate(["one", "two"]):
+        Path("few", name).mkdir(parents=True)
+        shutil.copy("digit.png", Path("few", name, f"{number}.png"))
+    Path("single/cat").mkdir(parents=True)
+    shutil.copy("digit.png", "single/cat")
+    return data_dir
+
+
+BAD_INPUT = {
+    "unknown command": ("trian mlp", "trian"),
+    "no such option": ("train mlp --epoch 3", "--epoch"),
+    "missing argument": ("train", "NAME"),
+    "unknown model": ("train mpl", "Did you mean 'mlp'?"),
+    "unknown model shown": ("show mpl", "Did you mean 'mlp'?"),
+    "unknown task": ("list --task clasification", "unknown task 'clasification'"),
+    "unknown data set": ("train mlp --dataset mnits", "Did you mean 'mnist'?"),
+    "unknown argument": ("train mlp --set unit=3", "Did you mean 'units'?"),
+    "argument of the wrong type": ("train mlp --set units=many", "units='many'"),
+    "argument out of range": ("train mlp --set dropout=1.5", "dropout=1.5: must be less than 1"),
+    "setting without a value": ("train mlp --set units", "KEY=VALUE"),
+    "setting with an option of its own": ("train mlp --set seed=3", "has its own option"),
+    "setting that is none": ("train mlp --set progress=false", "no setting"),
+    "setting that follows from the data": (
+        "train mlp --dataset digits --set num_classes=3", "follows from the data set digits",
+    ),
+    "zero epochs": ("train mlp --epochs 0", "0 is not in the range"),
+    "fractional batch size": ("train mlp --batch-size 1.5", "'1.5' is not a valid integer"),
+    "negative seed": ("train mlp --seed -1", "-1 is not in the range"),
+    "learning rate that is no number": ("train mlp --learning-rate fast", "'fast'"),
+    "learning rate nan": ("train mlp --dataset digits --learning-rate nan", "learning_rate=nan"),
+    "bad recipe": ("train mlp --set schedule=linear", "schedule='linear'"),
+    "data of another task": ("train perceptron --dataset digits", "digits has 10"),
+    "TFDS data of another kind": ("train mlp --dataset imdb_reviews", "no classification of"),
+    "loss that diverges": (
+        "train mlp --dataset digits --learning-rate 1e30 --run-dir new", "training diverged",
+    ),
+    "existing run directory": ("train perceptron --run-dir thesis", "exists already"),
+    "run directory that is a file": ("train perceptron --run-dir digit.png", "exists already"),
+    "resume without a directory": ("train perceptron --resume", "--run-dir"),
+    "resume of nothing": ("train perceptron --resume --run-dir none", "no run directory"),
+    "resume of another run": (
+        "train softmax_regression --resume --run-dir run --set l2=0.5", "l2=0.5 (the run has",
+    ),
+    "folder of one class": ("train mlp --dataset ./single", "has 1 sub-folders (cat)"),
+    "folder of no class": ("train mlp --dataset ./empty", "has 0 sub-folders"),
+    "folder of too few": ("train mlp --dataset ./few", "needs at least 3"),
+    "no run directory": ("evaluate thesis", "no run directory"),
+    "run of another version": ("evaluate old", "run format 0, written by zoo 0.0.1"),
+    "unfinished run": ("predict unfinished digit.png", "unfinished"),
+    "damaged run": ("evaluate damaged", "model.keras is damaged"),
+    "unknown split": ("evaluate run --split tests", "'tests' is not one of"),
+    "input that is missing": ("predict run none.png", "no such file"),
+    "input that is no image": ("predict run text.png", "no readable image"),
+    "input that is cut off": ("predict run cut.png", "no readable image"),
+    "input that is a folder": ("predict run thesis", "thesis is a folder"),
+    "no input": ("predict run", "INPUT"),
+    "bits of another number": ("predict table 1101", "give 3 bits"),
+    "unknown format": ("export run --format h5 --output new", "format='h5'"),
+    "existing target": ("export run --output thesis", "exists already"),
+    "target that is no artefact": ("export run --output thesis --overwrite", "no SavedModel"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("kind", BAD_INPUT)
+def test_bad_input_is_one_line_and_writes_nothing(kind, scene, command, monkeypatch):
+    words, told = BAD_INPUT[kind]
+    monkeypatch.setenv("TFDS_DATA_DIR", str(scene))
+    where = ["--data-dir", scene] if words.startswith("train") else []
+    before = {path: path.stat().st_mtime_ns for path in Path().rglob("*")}
+    code, out, err = command(*words.split(), *where)
+    assert code == 2
+    assert out == ""
+    assert told in err
+    lines = [line for line in err.splitlines() if not line.startswith("epoch ")]
+    assert len(lines) == 1, err
+    assert {path: path.stat().st_mtime_ns for path in Path().rglob("*")} == before
+
+
+def test_a_full_disk_is_one_line(command, tmp_path, monkeypatch):
+    from zoo import runs
+
+    def full(*args, **kwargs):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(runs.tempfile, "mkstemp", full)
+    code, _, err = command("train", "perceptron", "--epochs", 1, "--run-dir", tmp_path / "run")
+    assert code == 2
+    assert err.splitlines() == ["zoo: [Errno 28] No space left on device"]
+
+
+def test_no_permission_is_one_line(command, tmp_path, table_run, monkeypatch):
+    def forbidden(*args, **kwargs):
+        raise PermissionError(errno.EACCES, "Permission denied", "/root/runs")
+
+    monkeypatch.setattr(Path, "mkdir", forbidden)
+    code, _, err = command("export", table_run.directory, "--output", tmp_path / "x" / "y")
+    assert code == 2
+    assert err.count("\n") == 1
+    assert "Permission denied: '/root/runs'" in err
+
+
+def test_offline_is_said_within_seconds(command, tmp_path, monkeypatch):
+    from zoo.data import tfds_store
+
+    def unreachable(url, timeout):
+        assert timeout <= 5
+        raise tfds_store.requests.ConnectionError
+
+    monkeypatch.setattr(tfds_store.requests, "head", unreachable)
+    code, _, err = command("train", "mlp", "--data-dir", tmp_path / "none")
+    assert code == 2
+    assert err.count("\n") == 1
+    assert "11.1 MiB" in err
+
+
+def test_standard_error_is_quiet_and_an_interrupt_says_how_to_go_on(tmp_path):
+    words = ["train", "two_layer_perceptron", "--epochs", "5000", "--run-dir", "run", "--json"]
+    victim = subprocess.Popen(
+        [sys.executable, "-m", "zoo", *words],
+        cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+    )  # fmt: skip
+    while not (tmp_path / "run" / "history.csv").exists():
+        assert victim.poll() is None
+        time.sleep(0.02)
+    victim.send_signal(signal.SIGINT)
+    out, err = victim.communicate()
+    assert victim.returncode == 130
+    assert out == ""
+    *epochs, last = err.splitlines()
+    assert all(line.startswith("epoch ") for line in epochs)
+    assert "--resume" in last
+    assert not list((tmp_path / "run").glob(".*"))
+    assert zoo.load_run(tmp_path / "run").history["epoch"][0] == 1
+
+
+def test_quickstart_shows_it_all(answer, tmp_path, data_dir):
+    document = answer("quickstart", "--data-dir", data_dir, "--run-dir", tmp_path / "quick")
+    assert document["metrics"]["test_accuracy"] > 0.95
+    assert document["prediction"]["label"] == document["prediction"]["truth"]
+    for key in ("figures", "saved_model"):
+        assert Path(document[key]).exists()

@@ -1,0 +1,66 @@
+"""Docstrings: a summary, every argument, a source with a link, and examples that run."""
+
+import doctest
+import importlib
+import inspect
+import re
+from pathlib import Path
+
+import pytest
+
+import zoo
+from zoo import callbacks, data, figures, registry, runs, serving, specs, tasks, training
+from zoo.data import images, pipeline, tfds_store, truth_tables
+
+MODULES = (
+    callbacks, data, figures, images, pipeline, registry, runs, serving, specs, tasks, tfds_store,
+    training, truth_tables,
+)  # fmt: skip
+FUNCTIONS = {
+    f"{module.__name__}.{name}": function
+    for module in MODULES
+    for name, function in vars(module).items()
+    if inspect.isfunction(function) and function.__module__ == module.__name__ and name[0] != "_"
+} | {f"models.{name}": zoo.get_spec(name).load_builder() for name in zoo.list_models()}
+UNDOCUMENTED = {"data_dir"}  # where a reader only passes it on
+
+
+@pytest.mark.parametrize("name", FUNCTIONS)
+def test_a_public_function_says_what_each_argument_is(name):
+    text = inspect.getdoc(FUNCTIONS[name])
+    assert text.splitlines()[0].endswith((".", ":"))
+    if "Args:" not in text:
+        assert len(inspect.signature(FUNCTIONS[name]).parameters) <= 3
+        return
+    told = set(re.findall(r"^    \**(\w+):", text.partition("Args:")[2], re.MULTILINE))
+    assert set(inspect.signature(FUNCTIONS[name]).parameters) <= told
+
+
+@pytest.mark.parametrize("name", zoo.list_models())
+def test_a_model_names_its_source_and_what_it_raises(name):
+    text = inspect.getdoc(zoo.get_spec(name).load_builder())
+    for part in ("Args:", "Returns:", "Raises:", "Example:", "Reference:"):
+        assert part in text
+    assert re.search(r"\(\d{4}\).*https://", text.partition("Reference:")[2], re.DOTALL)
+    assert "(batch" in text
+
+
+@pytest.mark.parametrize("name", [*(m.__name__ for m in MODULES), "zoo", "zoo.models.dense"])
+def test_examples_run(name, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    module = importlib.import_module(name)
+    failures, _ = doctest.testmod(module, extraglobs={"tmp": tmp_path})
+    assert failures == 0
+
+
+def test_the_table_of_models_is_generated_from_the_results():
+    from benchmarks import readme
+
+    text = (Path(__file__).parents[1] / "README.md").read_text()
+    assert readme.BEGIN + "\n" + readme.table() + "\n" + readme.END in text
+
+
+def test_the_readme_speaks_of_every_model_and_data_set():
+    text = (Path(__file__).parents[1] / "README.md").read_text()
+    for name in (*zoo.list_models(), *data.DATASETS):
+        assert f"`{name}`" in text

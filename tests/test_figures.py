@@ -1,0 +1,98 @@
+"""Figures: which are drawn, that they are pictures, and what stands in them."""
+
+import numpy as np
+from matplotlib.figure import Figure
+from PIL import Image
+
+import zoo
+from zoo import figures
+
+
+def texts(figure):
+    return " ".join(text.get_text() for text in figure.findobj(lambda a: hasattr(a, "get_text")))
+
+
+def drawn(panel, run):
+    figure = Figure()
+    panel(figure, run)
+    figure.canvas.draw()
+    return figure
+
+
+def names(paths):
+    return [path.stem for path in paths]
+
+
+def test_every_figure_of_a_classifier_of_images(digits_run):
+    paths = figures.draw(digits_run)
+    assert names(paths) == [
+        "learning_curves", "confusion_matrix", "samples", "mistakes", "weights", "sheet",
+    ]  # fmt: skip
+    for path in paths:
+        with Image.open(path) as picture:
+            assert picture.format == "PNG"
+            assert min(picture.size) >= 700
+            assert np.asarray(picture).std() > 10
+
+
+def test_every_figure_of_a_truth_table(table_run):
+    assert names(figures.draw(table_run)) == [
+        "learning_curves", "decision_surface", "row_outputs", "sheet",
+    ]  # fmt: skip
+
+
+def test_figures_are_drawn_from_the_files_alone(digits_run, monkeypatch):
+    import zoo.data
+
+    monkeypatch.setattr(zoo.data, "load_data", None)
+    figures.draw(zoo.load_run(digits_run.directory))
+
+
+def test_axes_are_labelled_with_units(digits_run, table_run):
+    for run in (digits_run, table_run):
+        for name, panel in figures._figures_for(run).items():
+            for axes in drawn(panel, run).axes:
+                if axes.axison:
+                    assert axes.get_xlabel() or axes.get_ylabel(), name
+    shown = texts(drawn(figures.learning_curves, digits_run))
+    assert "accuracy [%]" in shown
+    assert "loss [nats" in shown
+
+
+def test_the_confusion_matrix_counts_the_predictions(digits_run):
+    answers = digits_run.predictions
+    guesses = answers["probabilities"].argmax(axis=1)
+    shown = drawn(figures.confusion_matrix, digits_run).axes[0].texts
+    counts = np.array([int(text.get_text()) for text in shown]).reshape(10, 10)
+    expected = [
+        [((answers["labels"] == truth) & (guesses == guess)).sum() for guess in range(10)]
+        for truth in range(10)
+    ]
+    assert counts.tolist() == expected
+
+
+def test_the_worst_mistakes_are_mistakes_and_the_worst(digits_run):
+    answers = digits_run.predictions
+    wrong = answers["probabilities"].argmax(axis=1) != answers["labels"]
+    titles = [axes.get_title() for axes in drawn(figures.mistakes, digits_run).axes]
+    captions = [title for title in titles if title]
+    assert len(captions) == min(20, wrong.sum())
+    assert all(", is " in caption for caption in captions)
+    share = answers["probabilities"][np.arange(len(wrong)), answers["labels"]]
+    worst = int(np.argmin(share))
+    assert captions[0].endswith(f"is {answers['labels'][worst]}")
+
+
+def test_the_all_zero_row_is_explained(table_run):
+    shown = texts(drawn(figures.row_outputs, table_run))
+    assert "without a bias its weighted sum is 0" in shown
+    assert "000 → 0" in shown
+
+
+def test_the_surface_of_two_inputs_is_one_panel(tmp_path):
+    run = zoo.train(
+        "two_layer_perceptron", dataset="xor", epochs=3, run_dir=tmp_path / "run", progress=False
+    )
+    figure = drawn(figures.decision_surface, run)
+    assert [axes.get_xlabel() for axes in figure.axes][:1] == ["x0"]
+    assert len(figure.axes) == 2

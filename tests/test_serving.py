@@ -1,0 +1,194 @@
+"""Serving: the one law, in a process without zoo; names, refusals, and no half-written folder."""
+
+import json
+import shutil
+
+import numpy as np
+import pytest
+from PIL import Image
+
+import zoo
+from zoo import serving
+from zoo.errors import ArgumentValueError, ExportError, InputError, RunError
+
+
+@pytest.fixture(scope="module")
+def artefact(digits_run, tmp_path_factory):
+    return zoo.export(digits_run, tmp_path_factory.mktemp("exports") / "digits")
+
+
+def served(artefact, raw, python, tmp_path):
+    """Answers of a SavedModel in a fresh process that imports neither zoo nor Keras."""
+    np.save(tmp_path / "raw.npy", raw)
+    return json.loads(
+        python(
+            "import json, sys, numpy as np, tensorflow as tf\n"
+            f"loaded = tf.saved_model.load({str(artefact)!r})\n"
+            "serve = loaded.signatures['serving_default']\n"
+            "(name,) = serve.structured_input_signature[1]\n"
+            "answer = serve(**{name: tf.constant(np.load('raw.npy'))})\n"
+            "assert not {'zoo', 'keras'} & set(sys.modules)\n"
+            "print(json.dumps({'input': name,\n"
+            "    'label': [label.decode() for label in answer['label'].numpy()],\n"
+            "    'probabilities': answer['probabilities'].numpy().tolist()}))\n"
+        )
+    )
+
+
+@pytest.mark.parametrize("rows", [1, 37])
+def test_served_raw_equals_model_of_preprocessor_of_raw(
+    rows, artefact, digits_run, data_dir, python, tmp_path
+):
+    raw = zoo.load_data("digits", data_dir=data_dir).rows["test"].inputs[:rows]
+    answer = served(artefact, raw, python, tmp_path)
+    expected = digits_run.model.predict(digits_run.preprocessor(raw), verbose=0)
+    assert answer["input"] == "image"
+    assert np.abs(np.array(answer["probabilities"]) - expected).max() <= 1e-6
+    assert answer["label"] == [str(digit) for digit in expected.argmax(axis=1)]
+
+
+def test_images_of_another_size_are_served_as_preprocessed(artefact, digits_run, python, tmp_path):
+    raw = np.random.default_rng(0).integers(0, 256, (3, 30, 20, 1), np.uint8)
+    answer = served(artefact, raw, python, tmp_path)
+    expected = digits_run.model.predict(digits_run.preprocessor(raw), verbose=0)
+    assert np.abs(np.array(answer["probabilities"]) - expected).max() <= 1e-6
+
+
+def test_truth_tables_are_served_with_a_column_a_class(table_run, python, tmp_path):
+    raw = table_run.predictions["raw"]
+    artefact = zoo.export(table_run, tmp_path / "saved")
+    answer = served(artefact, raw, python, tmp_path)
+    expected = table_run.model.predict(table_run.preprocessor(raw), verbose=0)
+    assert answer["input"] == "bits"
+    np.testing.assert_allclose(
+        answer["probabilities"], np.hstack([1 - expected, expected]), atol=1e-6
+    )
+
+
+def test_a_folder_of_pictures_goes_all_the_way(image_folder, python, tmp_path):
+    run = zoo.train(
+        "mlp", dataset=image_folder, units=32, batch_size=8, epochs=30, run_dir=tmp_path / "run",
+        progress=False,
+    )  # fmt: skip
+    pictures = [image_folder / name / "0.png" for name in ("rust", "blue sky", "grass")]
+    predicted = zoo.predict(run, pictures)
+    assert [answer["label"] for answer in predicted] == ["rust", "blue sky", "grass"]
+    artefact = zoo.export(run, tmp_path / "saved")
+    raw = np.stack([np.asarray(Image.open(path)) for path in pictures])
+    answer = served(artefact, raw, python, tmp_path)
+    assert answer["label"] == ["rust", "blue sky", "grass"]
+    names = json.loads((artefact / "assets.extra" / "zoo.json").read_text())["class_names"]
+    assert names == ["blue sky", "grass", "rust"]
+
+
+def test_what_stands_beside_an_artefact(artefact, digits_run):
+    known = json.loads((artefact / "assets.extra" / "zoo.json").read_text())
+    assert known["model"] == "softmax_regression"
+    assert known["max_difference"] <= known["tolerance"] == 1e-6
+    assert known["metrics"] == digits_run.metrics
+    with np.load(artefact / "assets.extra" / "golden.npz") as golden:
+        assert known["rows"] == len(golden["raw"]) >= 20
+        assert golden["raw"].dtype == np.uint8
+
+
+def test_asking_an_artefact(artefact, digits_run):
+    raw = digits_run.predictions["raw"][:4]
+    asked, predicted = serving.ask(artefact, raw), zoo.predict(digits_run, raw)
+    for theirs, ours in zip(asked, predicted, strict=True):
+        assert theirs["label"] == ours["label"]
+        assert theirs["probability"] == pytest.approx(ours["probability"], abs=1e-6)
+
+
+def test_an_existing_target_is_refused_without_overwrite(digits_run, artefact, tmp_path):
+    shutil.copytree(artefact, tmp_path / "saved")
+    (tmp_path / "saved" / "mine.txt").write_text("old")
+    with pytest.raises(ExportError, match="exists already"):
+        zoo.export(digits_run, tmp_path / "saved")
+    assert (tmp_path / "saved" / "mine.txt").read_text() == "old"
+    zoo.export(digits_run, tmp_path / "saved", overwrite=True)
+    assert not (tmp_path / "saved" / "mine.txt").exists()
+    assert [path.name for path in tmp_path.iterdir()] == ["saved"]
+
+
+def test_nothing_but_an_artefact_is_ever_overwritten(digits_run, tmp_path):
+    (tmp_path / "home").mkdir()
+    (tmp_path / "home" / "thesis.tex").write_text("years of work")
+    with pytest.raises(ExportError, match="no SavedModel"):
+        zoo.export(digits_run, tmp_path / "home", overwrite=True)
+    assert (tmp_path / "home" / "thesis.tex").exists()
+
+
+@pytest.mark.parametrize("old", [True, False])
+def test_an_artefact_that_does_not_reproduce_its_model_is_never_written(
+    old, digits_run, artefact, tmp_path, monkeypatch
+):
+    target = tmp_path / "out" / "saved"
+    if old:
+        shutil.copytree(artefact, target)
+    honest = serving._write_golden_rows
+
+    def other_answers(run, path):
+        honest(run, path)
+        with np.load(path) as golden:
+            rows = dict(golden)
+        np.savez(path, **rows | {"probabilities": rows["probabilities"] + 1e-5})
+
+    monkeypatch.setattr(serving, "_write_golden_rows", other_answers)
+    with pytest.raises(ExportError, match="does not reproduce the model: .* 1e-05"):
+        zoo.export(digits_run, target, overwrite=old)
+    assert target.exists() is old
+    assert [path.name for path in target.parent.iterdir()] == ["saved"] * old
+
+
+def test_an_artefact_that_does_not_load_is_never_written(digits_run, tmp_path, monkeypatch):
+    honest = serving._write_saved_model
+
+    def cut(run, path):
+        honest(run, path)
+        (path / "saved_model.pb").write_bytes(b"nonsense")
+
+    monkeypatch.setattr(serving, "_write_saved_model", cut)
+    with pytest.raises(ExportError, match="does not load in a fresh process"):
+        zoo.export(digits_run, tmp_path / "saved")
+    assert not list(tmp_path.iterdir())
+
+
+def test_an_unknown_format_is_refused(digits_run, tmp_path):
+    with pytest.raises(ArgumentValueError, match="format='h5': must be one of saved_model"):
+        zoo.export(digits_run, tmp_path / "x", format="h5")
+
+
+def test_an_unfinished_run_has_nothing_to_serve(digits_run, tmp_path):
+    (tmp_path / "run").mkdir()
+    shutil.copy(digits_run.directory / "config.json", tmp_path / "run")
+    with pytest.raises(RunError, match="unfinished"):
+        zoo.export(tmp_path / "run", tmp_path / "saved")
+    assert not (tmp_path / "saved").exists()
+
+
+def test_predictions_name_every_class(digits_run):
+    answers = zoo.predict(digits_run, digits_run.predictions["raw"])
+    expected = digits_run.predictions["probabilities"][digits_run.predictions["index"]]
+    for answer, row in zip(answers, expected, strict=True):
+        np.testing.assert_allclose(list(answer["probabilities"].values()), row, atol=1e-6)
+        assert answer["label"] == list(answer["probabilities"])[row.argmax()]
+        assert answer["probability"] == max(answer["probabilities"].values())
+
+
+def test_pictures_of_several_sizes_are_answered_in_their_order(digits_run):
+    raw = digits_run.predictions["raw"]
+    mixed = [raw[0], np.kron(raw[1], np.ones((2, 2, 1), np.uint8)), raw[2]]
+    answers = zoo.predict(digits_run, mixed)
+    for picture, answer in zip(mixed, answers, strict=True):
+        assert zoo.predict(digits_run, [picture])[0]["label"] == answer["label"]
+
+
+def test_predicting_nothing_answers_nothing(digits_run):
+    assert zoo.predict(digits_run, []) == []
+
+
+def test_predicting_what_is_no_input_is_refused(digits_run, table_run):
+    with pytest.raises(InputError, match="no such file"):
+        zoo.predict(digits_run, ["none.png"])
+    with pytest.raises(InputError, match="give 3 bits"):
+        zoo.predict(table_run, ["01"])

@@ -1,0 +1,64 @@
+"""What may vary for each model: one function of `hp` a model, named as the model.
+
+A space gives values for arguments of the model's builder. The defaults are the builder's own, so
+that the first trial of any search is the model as it stands in the zoo.
+"""
+
+import inspect
+from collections.abc import Mapping
+from typing import Any
+
+import zoo
+
+
+def perceptron(hp: Any, default: Mapping[str, Any]) -> dict[str, Any]:
+    """Learning rate and loss."""
+    return {
+        "learning_rate": _rate(hp, default),
+        "loss": hp.Choice(
+            "loss", ["binary_crossentropy", "mean_squared_error"], default=default["loss"]
+        ),
+    }
+
+
+def two_layer_perceptron(hp: Any, default: Mapping[str, Any]) -> dict[str, Any]:
+    """Hidden units and their activation beside what a perceptron varies."""
+    return {
+        "units": hp.Int("units", 2, 16, default=default["units"]),
+        "activation": hp.Choice("activation", ["sigmoid", "tanh"], default=default["activation"]),
+        **perceptron(hp, default),
+    }
+
+
+def softmax_regression(hp: Any, default: Mapping[str, Any]) -> dict[str, Any]:
+    """Learning rate and penalty."""
+    return {
+        "learning_rate": _rate(hp, default),
+        "l2": hp.Float("l2", 1e-6, 1e-1, sampling="log", default=default["l2"]),
+    }
+
+
+def mlp(hp: Any, default: Mapping[str, Any]) -> dict[str, Any]:
+    """Depth, width, activation, regularisation and learning rate."""
+    return {
+        "num_layers": hp.Int("num_layers", 1, 4, default=default["num_layers"]),
+        "units": hp.Int("units", 32, 1024, sampling="log", default=default["units"]),
+        "activation": hp.Choice(
+            "activation", ["relu", "gelu", "tanh"], default=default["activation"]
+        ),
+        "batch_normalization": hp.Boolean(
+            "batch_normalization", default=default["batch_normalization"]
+        ),
+        "dropout": hp.Float("dropout", 0.0, 0.6, step=0.1, default=default["dropout"]),
+        "learning_rate": _rate(hp, default),
+    }
+
+
+def defaults_of(name: str) -> dict[str, Any]:
+    """Reads the defaults of a model's arguments off its builder's signature."""
+    parameters = inspect.signature(zoo.get_spec(name).load_builder()).parameters
+    return {key: parameter.default for key, parameter in parameters.items()}
+
+
+def _rate(hp: Any, default: Mapping[str, Any]) -> float:
+    return hp.Float("learning_rate", 1e-4, 1.0, sampling="log", default=default["learning_rate"])
