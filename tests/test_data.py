@@ -179,6 +179,22 @@ def test_grey_pictures_make_a_grey_data_set_and_large_ones_shrink(tmp_path):
     assert zoo.load_data(tmp_path).rows["train"].inputs.shape[1:] == (32, 64, 1)
 
 
+def test_a_resized_row_is_the_preprocessed_picture_to_half_a_grey_level(tmp_path):
+    generator = np.random.default_rng(0)
+    for name in "ab":
+        (tmp_path / name).mkdir()
+        for number in range(3):
+            pixels = generator.integers(0, 256, (90, 110, 3), np.uint8)
+            Image.fromarray(pixels).save(tmp_path / name / f"{number}.png")
+    data = zoo.load_data(tmp_path)
+    originals = np.stack([np.asarray(Image.open(path)) for path in sorted(tmp_path.rglob("*.png"))])
+    expected = sorted(255 * data.preprocessor(originals).numpy(), key=lambda image: image.sum())
+    stored = sorted(
+        np.concatenate([rows.inputs for rows in data.rows.values()]), key=lambda image: image.sum()
+    )
+    assert np.abs(np.array(stored, np.float32) - expected).max() <= 0.5 + 1e-3
+
+
 def test_pictures_of_any_size_and_mode_become_raw_rows(tmp_path):
     half_clear = Image.new("RGBA", (4, 4), (0, 0, 0, 0))
     half_clear.save(tmp_path / "clear.png")

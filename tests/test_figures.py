@@ -79,7 +79,7 @@ def test_the_worst_mistakes_are_mistakes_and_the_worst(digits_run):
     assert len(captions) == min(20, wrong.sum())
     assert all(", is " in caption for caption in captions)
     share = answers["probabilities"][np.arange(len(wrong)), answers["labels"]]
-    worst = int(np.argmin(share))
+    worst = int(np.argmin(np.where(wrong, share, 1)))
     assert captions[0].endswith(f"is {answers['labels'][worst]}")
 
 

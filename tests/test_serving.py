@@ -18,7 +18,7 @@ def artefact(digits_run, tmp_path_factory):
 
 
 def served(artefact, raw, python, tmp_path):
-    """Answers of a SavedModel in a fresh process that imports neither zoo nor Keras."""
+    """Answers of a SavedModel in a fresh process that does not import zoo."""
     np.save(tmp_path / "raw.npy", raw)
     return json.loads(
         python(
@@ -27,7 +27,7 @@ def served(artefact, raw, python, tmp_path):
             "serve = loaded.signatures['serving_default']\n"
             "(name,) = serve.structured_input_signature[1]\n"
             "answer = serve(**{name: tf.constant(np.load('raw.npy'))})\n"
-            "assert not {'zoo', 'keras'} & set(sys.modules)\n"
+            "assert 'zoo' not in sys.modules\n"
             "print(json.dumps({'input': name,\n"
             "    'label': [label.decode() for label in answer['label'].numpy()],\n"
             "    'probabilities': answer['probabilities'].numpy().tolist()}))\n"

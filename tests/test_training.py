@@ -300,7 +300,7 @@ def test_recipes_settings_reach_the_model(monkeypatch, tmp_path):
     assert seen["model"].jit_compile is False
     assert seen["model"].steps_per_execution == 3
     assert run.config["recipe"] == dataclasses.asdict(
-        zoo.Recipe(epochs=1, batch_size=8, jit_compile=False, steps_per_execution=3)
+        zoo.Recipe(epochs=1, batch_size=2, jit_compile=False, steps_per_execution=3)
     )
     assert run.config["arguments"]["use_bias"] is False
 

@@ -30,7 +30,7 @@ def test_twenty_draws_build(name):
     generator = np.random.default_rng(0)
     for _ in range(20):
         for parameter in hp.space:
-            hp.values[parameter.name] = parameter.random_sample(generator.integers(2**31))
+            hp.values[parameter.name] = parameter.random_sample(int(generator.integers(2**31)))
         assert hypermodel.build(hp).name == name
 
 

@@ -7,7 +7,10 @@
 Nothing heavy is imported before it is used: `import zoo` and `zoo.list_models()` take no Keras.
 """
 
+import importlib
 from typing import TYPE_CHECKING, Any
+
+from wrapt import when_imported
 
 from zoo import models
 from zoo.errors import ZooError
@@ -49,10 +52,13 @@ _LAZY = {
 }
 
 
+@when_imported("keras")
+def _register_layers(_: Any) -> None:
+    importlib.import_module("zoo.layers")
+
+
 def __getattr__(name: str) -> Any:
     """Imports a verb when it is first used."""
     if name not in _LAZY:
         raise AttributeError(f"module 'zoo' has no attribute {name!r}")
-    import importlib
-
     return getattr(importlib.import_module(_LAZY[name]), name)

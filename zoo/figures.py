@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from zoo.runs import Run, whole
+from zoo.runs import Run, whole, worst_mistakes
 
 INCHES = (10, 6)
 DOTS_PER_INCH = 120
@@ -101,11 +101,10 @@ def samples(figure: Any, run: Run) -> None:
 def mistakes(figure: Any, run: Run) -> None:
     """The test images whose true class got the smallest probability."""
     answers = run.predictions
-    true_class = answers["probabilities"][np.arange(len(answers["labels"])), answers["labels"]]
-    wrong = answers["probabilities"].argmax(axis=1) != answers["labels"]
-    worst = [row for row in np.argsort(true_class, kind="stable")[:SHOWN] if wrong[row]]
-    _sheet(figure, run, np.array(worst, int))
-    figure.suptitle(f"Worst of {wrong.sum()} mistakes: predicted class and its probability, truth")
+    labels, probabilities = answers["labels"], answers["probabilities"]
+    wrong = (probabilities.argmax(axis=1) != labels).sum()
+    _sheet(figure, run, worst_mistakes(labels, probabilities, SHOWN))
+    figure.suptitle(f"Worst of {wrong} mistakes: predicted class and its probability, truth")
 
 
 def weights(figure: Any, run: Run) -> None:

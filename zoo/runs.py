@@ -177,6 +177,24 @@ def load_run(directory: str | Path) -> Run:
     return Run(directory, config)
 
 
+def worst_mistakes(labels: "np.ndarray", probabilities: "np.ndarray", most: int) -> "np.ndarray":
+    """Finds the wrong answers whose true class got the smallest probability.
+
+    Args:
+        labels: ``(rows,)``, the true classes.
+        probabilities: ``(rows, classes)``.
+        most: how many to give at the most.
+
+    Returns:
+        Indices of rows, the worst first.
+    """
+    import numpy as np
+
+    wrong = np.flatnonzero(probabilities.argmax(axis=1) != labels)
+    of_truth = probabilities[wrong, labels[wrong]]
+    return wrong[np.argsort(of_truth, kind="stable")[:most]]
+
+
 @contextlib.contextmanager
 def whole(path: Path) -> Iterator[Path]:
     """Writes a file whole or not at all.

@@ -38,6 +38,7 @@ from zoo.runs import (
     refuse_existing,
     remove_partial_files,
     whole,
+    worst_mistakes,
     write_csv,
     write_json,
 )
@@ -45,7 +46,7 @@ from zoo.serving import probabilities_of
 from zoo.specs import DatasetSpec, ModelSpec, Recipe, as_tuple
 from zoo.tasks import TASKS
 
-SHOWN = 20
+SHOWN = 20  # first rows, and as many mistakes, kept for the figures
 
 
 def train(
@@ -415,8 +416,7 @@ def _finish(run: Run, model: keras.Model, data: Data, checkpoint: Checkpoint) ->
 def _answers(model: keras.Model, data: Data) -> dict[str, Any]:
     rows = data.rows["test"]
     probabilities = np.asarray(probabilities_of(model.predict(data.test, verbose=0)))
-    true_class = probabilities[np.arange(len(rows)), rows.labels]
-    worst = np.argsort(true_class, kind="stable")[:SHOWN]
+    worst = worst_mistakes(rows.labels, probabilities, SHOWN)
     index = np.unique(np.concatenate([np.arange(min(SHOWN, len(rows))), worst]))
     return {
         "labels": rows.labels,

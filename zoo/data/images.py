@@ -2,17 +2,19 @@
 
 import hashlib
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 import keras
 import numpy as np
+import tensorflow as tf
 from PIL import Image, ImageOps, UnidentifiedImageError
 
 from zoo.data import tfds_store
 from zoo.data.pipeline import Rows, hold_out
 from zoo.errors import DatasetError, InputError
+from zoo.layers import ResizingIfNeeded
 from zoo.specs import DatasetSpec
 
 INPUT_NAME = "image"
@@ -151,8 +153,8 @@ def preprocessor(spec: DatasetSpec) -> keras.Layer:
     return keras.Sequential(
         [
             keras.Input(raw_shape(spec), dtype=INPUT_DTYPE, name=INPUT_NAME),
-            keras.layers.Resizing(height, width, antialias=True, name="resize"),
             keras.layers.Rescaling(1 / 255, name="as_fraction"),
+            ResizingIfNeeded(height, width, antialias=True, name="resize"),
         ],
         name="preprocessor",
     )
@@ -248,7 +250,7 @@ def _list_folder(folder: Path) -> dict[str, list[Path]]:
 
 
 def _read_folder(spec: DatasetSpec) -> Rows:
-    height, width, channels = spec.input_shape
+    channels = spec.input_shape[2]
     folder = Path(spec.name)
     if not folder.is_dir():
         raise DatasetError(f"{folder}: there is no such folder any more.")
@@ -256,17 +258,24 @@ def _read_folder(spec: DatasetSpec) -> Rows:
     if tuple(classes) != spec.class_names:
         raise DatasetError(f"{folder} has the classes {', '.join(classes)}, not those of the run.")
     _require_memory(spec, sum(map(len, classes.values())))
-    resize = keras.layers.Resizing(height, width, antialias=True)
+    resize = _resizer(spec)
     pictures, labels = [], []
     for label, files in enumerate(classes.values()):
         for path in files:
             picture = ImageOps.exif_transpose(_open(path, DatasetError))
             pixels = _to_array(picture, channels)
             if pixels.shape != spec.input_shape:
-                pixels = np.asarray(resize(pixels[None]))[0]
+                pixels = np.asarray(resize(pixels))
             pictures.append(pixels)
             labels.append(label)
     return Rows(np.stack(pictures), np.array(labels, np.int64))
+
+
+def _resizer(spec: DatasetSpec) -> Callable[[Any], Any]:
+    """Resizes a picture as the preprocessor does, but for rounding to whole grey levels."""
+    height, width, _ = spec.input_shape
+    layer = ResizingIfNeeded(height, width, antialias=True)
+    return lambda picture: tf.cast(tf.round(layer(tf.cast(picture, tf.float32))), tf.uint8)
 
 
 def _digest(rows: Rows) -> str:
@@ -276,10 +285,9 @@ def _digest(rows: Rows) -> str:
 def _read_tfds(spec: DatasetSpec, data_dir: str | Path | None) -> tuple[dict[str, Rows], str]:
     builder = tfds_store.open_builder(spec.source, data_dir)
     image_key, label_key = builder.info.supervised_keys
-    height, width, _ = spec.input_shape
     tfds_store.ensure_prepared(builder)
     _require_memory(spec, sum(split.num_examples for split in builder.info.splits.values()))
-    resize = keras.layers.Resizing(height, width, antialias=True)
+    resize = _resizer(spec)
     of_one_size = builder.info.features[image_key].shape == spec.input_shape
 
     def prepare_row(row: dict[str, Any]) -> tuple[Any, Any]:

@@ -11,6 +11,8 @@ from zoo.specs import DatasetSpec
 
 SPLIT_SEED = 20_230_116
 HELD_OUT = 0.1
+PARALLEL_CALLS = 2
+AHEAD = 4
 
 
 @dataclasses.dataclass(frozen=True)
@@ -111,9 +113,7 @@ class Data:
             )
             return tf.data.Dataset.from_tensor_slices(order).batch(self.batch_size)
 
-        order = tf.data.Dataset.range(1).flat_map(order_of)
-        steps = -(-size // self.batch_size)
-        return self._gather("train", order.apply(tf.data.experimental.assert_cardinality(steps)))
+        return self._gather("train", tf.data.Dataset.range(1).flat_map(order_of))
 
     def _in_order(self, split: str) -> tf.data.Dataset:
         order = tf.data.Dataset.range(len(self.rows[split])).batch(self.batch_size)
@@ -126,4 +126,12 @@ class Data:
         def batch(index: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
             return self.preprocessor(tf.gather(inputs, index)), tf.gather(labels, index)
 
-        return indices.map(batch, num_parallel_calls=tf.data.AUTOTUNE).prefetch(tf.data.AUTOTUNE)
+        batches = indices.map(batch, num_parallel_calls=PARALLEL_CALLS).prefetch(AHEAD)
+        return batches.with_options(_fixed_parallelism())
+
+
+def _fixed_parallelism() -> tf.data.Options:
+    """Spares small data sets the tuning of tf.data, which costs more than it brings them."""
+    options = tf.data.Options()
+    options.autotune.enabled = False
+    return options

@@ -17,7 +17,7 @@ register(
         dataset="first_input",
         parameters=4,
         summary="One sigmoid unit",
-        recipe=Recipe(epochs=300, batch_size=8),
+        recipe=Recipe(epochs=100, batch_size=2, steps_per_execution=4),
     )
 )
 register(
@@ -27,7 +27,7 @@ register(
         dataset="xor_nand",
         parameters=21,
         summary="One hidden layer of sigmoid units and a sigmoid unit",
-        recipe=Recipe(epochs=300, batch_size=8),
+        recipe=Recipe(epochs=100, batch_size=2, steps_per_execution=4),
     )
 )
 register(
