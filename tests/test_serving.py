@@ -2,6 +2,7 @@
 
 import json
 import shutil
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -70,15 +71,15 @@ def test_a_folder_of_pictures_goes_all_the_way(image_folder, python, tmp_path):
         "mlp", dataset=image_folder, units=32, batch_size=8, epochs=30, run_dir=tmp_path / "run",
         progress=False,
     )  # fmt: skip
-    pictures = [image_folder / name / "0.png" for name in ("rust", "blue sky", "grass")]
+    pictures = [image_folder / name / "0.png" for name in ("rust", "blue sky", "grün")]
     predicted = zoo.predict(run, pictures)
-    assert [answer["label"] for answer in predicted] == ["rust", "blue sky", "grass"]
+    assert [answer["label"] for answer in predicted] == ["rust", "blue sky", "grün"]
     artefact = zoo.export(run, tmp_path / "saved")
     raw = np.stack([np.asarray(Image.open(path)) for path in pictures])
     answer = served(artefact, raw, python, tmp_path)
-    assert answer["label"] == ["rust", "blue sky", "grass"]
+    assert answer["label"] == ["rust", "blue sky", "grün"]
     names = json.loads((artefact / "assets.extra" / "zoo.json").read_text())["class_names"]
-    assert names == ["blue sky", "grass", "rust"]
+    assert names == ["blue sky", "grün", "rust"]
 
 
 def test_what_stands_beside_an_artefact(artefact, digits_run):
@@ -151,6 +152,25 @@ def test_an_artefact_that_does_not_load_is_never_written(digits_run, tmp_path, m
     with pytest.raises(ExportError, match="does not load in a fresh process"):
         zoo.export(digits_run, tmp_path / "saved")
     assert not list(tmp_path.iterdir())
+
+
+def test_a_failure_at_the_last_moment_keeps_the_old_artefact(
+    digits_run, artefact, tmp_path, monkeypatch
+):
+    target = tmp_path / "saved"
+    shutil.copytree(artefact, target)
+    real = Path.rename
+
+    def rename(self, other):
+        if self.name == "new":
+            raise OSError("disk unplugged")
+        return real(self, other)
+
+    monkeypatch.setattr(Path, "rename", rename)
+    with pytest.raises(OSError, match="unplugged"):
+        zoo.export(digits_run, target, overwrite=True)
+    assert (target / "saved_model.pb").exists()
+    assert [path.name for path in tmp_path.iterdir()] == ["saved"]
 
 
 def test_an_unknown_format_is_refused(digits_run, tmp_path):

@@ -50,7 +50,9 @@ def test_keras_tuner_searches_a_model(tmp_path):
 
 
 def test_what_is_fixed_wins():
-    model = tuning.ZooModel("mlp", units=3, num_classes=7).build(keras_tuner.HyperParameters())
+    hp = keras_tuner.HyperParameters()
+    model = tuning.ZooModel("mlp", units=3, num_classes=7).build(hp)
+    assert hp.values["units"] == 3
     assert model.get_layer("hidden_1").units == 3
     assert model.output_shape == (None, 7)
 
@@ -59,5 +61,8 @@ def test_what_is_fixed_wins():
 def test_examples_run(module, tmp_path):
     import importlib
 
-    failures, _ = doctest.testmod(importlib.import_module(module), extraglobs={"tmp": tmp_path})
+    failures, attempted = doctest.testmod(
+        importlib.import_module(module), extraglobs={"tmp": tmp_path}
+    )
     assert failures == 0
+    assert attempted

@@ -5,7 +5,7 @@
 ...     tuning.ZooModel("mlp"), objective="val_accuracy", max_trials=2, directory=tmp
 ... )
 >>> sorted(tuner.oracle.get_space().values)[:2]
-['activation', 'dropout']
+['activation', 'batch_normalization']
 """
 
 from typing import TYPE_CHECKING, Any

@@ -33,5 +33,8 @@ class ZooModel(keras_tuner.HyperModel):
         self.fixed = fixed
 
     def build(self, hp: Any) -> keras.Model:
-        """Builds the model with the values of a trial; what is fixed wins."""
+        """Builds the model with the values of a trial; what is fixed does not vary."""
+        for key, value in self.fixed.items():
+            if isinstance(value, bool | int | float | str):
+                hp.Fixed(key, value)
         return zoo.build(self.name, **{**self.space(hp, self.defaults), **self.fixed})

@@ -52,6 +52,10 @@ _LAZY = {
 }
 
 
+def __dir__() -> list[str]:
+    return __all__
+
+
 @when_imported("keras")
 def _register_layers(_: Any) -> None:
     importlib.import_module("zoo.layers")

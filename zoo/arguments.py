@@ -9,7 +9,7 @@ import pydantic
 
 from zoo.errors import ArgumentValueError, UnknownArgumentError, unknown
 
-PositiveInt = Annotated[int, pydantic.Field(ge=1)]
+PositiveInt = Annotated[int, pydantic.Field(ge=1, le=2**31 - 1)]
 Positive = Annotated[float, pydantic.Field(gt=0, allow_inf_nan=False)]
 NonNegative = Annotated[float, pydantic.Field(ge=0, allow_inf_nan=False)]
 Fraction = Annotated[float, pydantic.Field(ge=0, lt=1)]

@@ -82,8 +82,9 @@ class Checkpoint(keras.callbacks.Callback):
 
     def restore_best(self) -> None:
         """Gives the model the weights of its best epoch, if the recipe asks for it."""
-        for variable, value in zip(self.model.variables, self.best, strict=bool(self.best)):
-            variable.assign(value)
+        if self.best:
+            for variable, value in zip(self.model.variables, self.best, strict=True):
+                variable.assign(value)
 
     def on_epoch_end(self, epoch: int, logs: Mapping[str, float] | None = None) -> None:
         """Writes the epoch down, and stops the training when it is time."""
@@ -138,9 +139,5 @@ class EpochLines(keras.callbacks.Callback):
         """Prints the epoch, if it is one of those shown."""
         total = self.params["epochs"]
         if (epoch + 1) % math.ceil(total / LINES) == 0 or epoch + 1 == total:
-            shown = "  ".join(
-                f"{key} {value:.4g}"
-                for key, value in (logs or {}).items()
-                if not key.startswith("output_")
-            )
+            shown = "  ".join(f"{key} {value:.4g}" for key, value in (logs or {}).items())
             print(f"epoch {epoch + 1}/{total}  {shown}", file=sys.stderr, flush=True)

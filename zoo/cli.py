@@ -14,7 +14,7 @@ from typing import Any, NoReturn
 import click
 
 from zoo.data import DATASETS
-from zoo.errors import ArgumentValueError, ZooError
+from zoo.errors import ZooError
 from zoo.registry import get_spec, list_models
 
 BAD_INPUT = 2
@@ -33,15 +33,20 @@ run_argument = click.argument("run", type=click.Path(path_type=Path))
 def main() -> NoReturn:
     """Runs the command: bad input is one line on standard error and exit code 2."""
     try:
-        code = cli.main(standalone_mode=False)
+        with cli.make_context("zoo", sys.argv[1:]) as context:
+            cli.invoke(context)
+        code = 0
     except click.exceptions.Exit as stop:
         code = stop.exit_code
+    except click.exceptions.NoArgsIsHelpError as error:
+        click.echo(error.format_message())
+        code = 0
     except click.ClickException as error:
         code = _fail(error.format_message())
     except (ZooError, OSError) as error:
         code = _fail(str(error))
-    except (KeyboardInterrupt, click.Abort):
-        click.echo("zoo: interrupted; a training goes on with --run-dir and --resume", err=True)
+    except KeyboardInterrupt as error:
+        _fail(f"interrupted; {error}" if str(error) else "interrupted")
         code = INTERRUPTED
     sys.exit(code)
 
@@ -57,12 +62,8 @@ def cli() -> None:
 @as_json
 def list_command(task: str | None, as_json: bool) -> None:
     """List the models."""
-    try:
-        names = list_models(task)
-    except ValueError as error:
-        raise ArgumentValueError(str(error)) from None
     keys = ("name", "task", "dataset", "parameters", "summary")
-    rows = [{key: getattr(get_spec(name), key) for key in keys} for name in names]
+    rows = [{key: getattr(get_spec(name), key) for key in keys} for name in list_models(task)]
     _print({"models": rows}, as_json, lambda: _table(rows))
 
 
@@ -103,7 +104,7 @@ def datasets(as_json: bool) -> None:
         {
             "name": spec.name,
             "kind": spec.kind,
-            "input_shape": "x".join(map(str, spec.input_shape)),
+            "input_shape": spec.input_shape,
             "classes": len(spec.class_names),
             "summary": spec.summary,
             "reference": spec.reference,
@@ -137,15 +138,17 @@ def train(
 ) -> None:
     """Train a model by its recipe; leave a run directory."""
     get_spec(name)
-    overrides = dict(map(_setting, settings))
-    for key in overrides:
-        if key in {"name", "progress", "learning_rate", *options}:
-            raise click.UsageError(f"--set {key}: {key} is no setting, or has its own option.")
     if learning_rate is not None:
-        overrides["learning_rate"] = learning_rate
+        options["learning_rate"] = learning_rate
+    overrides = dict(map(setting, settings))
+    for key in overrides:
+        if options.get(key) is not None:
+            raise click.UsageError(f"--set {key}: it is given by its own option, too.")
+        if key in {"name", "progress", *options} - {"epochs", "batch_size"}:
+            raise click.UsageError(f"--set {key}: it is no setting of the model or its recipe.")
     with _quiet_tensorflow():
         from zoo import training
-    run = training.train(name, **options, **overrides)
+    run = training.train(name, **options | overrides)
     document = _summary(run)
     _print(document, as_json, lambda: _facts(document))
 
@@ -230,6 +233,7 @@ def quickstart(data_dir: Path | None, run_dir: Path | None, as_json: bool) -> No
     """Train on handwritten digits, draw, export and ask the artefact: the zoo in a minute."""
     with _quiet_tensorflow():
         from zoo import figures, serving, training
+        from zoo.data.tfds_store import default_data_dir
     run = training.train("mlp", dataset="digits", data_dir=data_dir, run_dir=run_dir)
     sheet = figures.draw(run)[-1]
     artefact = serving.export(run, run.directory / "saved_model")
@@ -237,6 +241,7 @@ def quickstart(data_dir: Path | None, run_dir: Path | None, as_json: bool) -> No
     answer = serving.ask(artefact, image[None])
     document = {
         **_summary(run),
+        "data": str((data_dir or default_data_dir()) / "digits"),
         "figures": str(sheet),
         "saved_model": str(artefact),
         "prediction": {"truth": run.dataset.class_names[truth], **answer[0]},
@@ -265,7 +270,18 @@ def _summary(run: Any) -> dict[str, Any]:
     }
 
 
-def _setting(text: str) -> tuple[str, Any]:
+def setting(text: str) -> tuple[str, Any]:
+    """Reads ``KEY=VALUE``; the value is JSON, and anything else a string.
+
+    Args:
+        text: for example ``"units=64"`` or ``"activation=tanh"``.
+
+    Returns:
+        Key and value.
+
+    Raises:
+        click.UsageError: if there is no key or no ``=``.
+    """
     key, equals, value = text.partition("=")
     if not (key and equals):
         raise click.UsageError(f"--set {text!r}: must be KEY=VALUE, such as units=64.")
@@ -301,12 +317,14 @@ def _table(rows: list[dict[str, Any]]) -> None:
         table.add_column(key, justify="right" if isinstance(value, int | float) else "left")
     for row in rows:
         table.add_row(*map(_readable, row.values()))
-    Console(width=None if sys.stdout.isatty() else WIDTH).print(table)
+    Console(width=None if sys.stdout.isatty() else WIDTH, markup=False).print(table)
 
 
 def _readable(value: Any) -> str:
     if isinstance(value, float):
         return f"{value:.5g}"
+    if isinstance(value, tuple):
+        return "x".join(map(str, value))
     return f"{value:,}" if isinstance(value, int) else str(value)
 
 

@@ -6,15 +6,13 @@ from typing import Any
 
 import numpy as np
 
-from zoo.runs import Run, whole, worst_mistakes
+from zoo.runs import ROWS_SHOWN, Run, whole, worst_mistakes
 
 INCHES = (10, 6)
 DOTS_PER_INCH = 120
-SHOWN = 20
 MOST_NUMBERED_CLASSES = 20
 BOUNDARY_MARGIN = 0.3
 COLOURS = "RdBu_r"
-LINEAR_MODELS = ("perceptron", "softmax_regression")
 
 
 def draw(run: Run) -> list[Path]:
@@ -42,7 +40,7 @@ def draw(run: Run) -> list[Path]:
     rows = min(len(figures), 4) // columns
     sheet = Figure(
         figsize=(columns * INCHES[0], rows * INCHES[1]),
-        dpi=DOTS_PER_INCH // 2,
+        dpi=DOTS_PER_INCH,
         layout="constrained",
     )
     sheet.suptitle(_title(run), fontsize=20)
@@ -61,7 +59,7 @@ def learning_curves(figure: Any, run: Run) -> None:
         scale = 100 if unit == "%" else 1
         for prefix, label in (("", "training"), ("val_", "validation")):
             values = scale * np.array(history[prefix + quantity])
-            axes.plot(history["epoch"], values, label=label)
+            axes.plot(history["epoch"], values, marker=_marker(history), label=label)
         axes.set(xlabel="epoch", ylabel=f"{quantity} [{unit}]")
         axes.xaxis.get_major_locator().set_params(integer=True)
         axes.grid(alpha=0.3)
@@ -94,7 +92,7 @@ def confusion_matrix(figure: Any, run: Run) -> None:
 
 def samples(figure: Any, run: Run) -> None:
     """The first test images, with the predicted class and its probability."""
-    _sheet(figure, run, np.arange(min(SHOWN, len(run.predictions["labels"]))))
+    _sheet(figure, run, np.arange(min(ROWS_SHOWN, len(run.predictions["labels"]))))
     figure.suptitle("First test images: predicted class and its probability (red: wrong)")
 
 
@@ -103,7 +101,7 @@ def mistakes(figure: Any, run: Run) -> None:
     answers = run.predictions
     labels, probabilities = answers["labels"], answers["probabilities"]
     wrong = (probabilities.argmax(axis=1) != labels).sum()
-    _sheet(figure, run, worst_mistakes(labels, probabilities, SHOWN))
+    _sheet(figure, run, worst_mistakes(labels, probabilities))
     figure.suptitle(f"Worst of {wrong} mistakes: predicted class and its probability, truth")
 
 
@@ -111,8 +109,8 @@ def weights(figure: Any, run: Run) -> None:
     """The weights from each pixel to each class of a linear model, as images."""
     names, shape = run.dataset.class_names, run.dataset.input_shape
     kernel = run.model.get_layer("output").get_weights()[0]
-    images = kernel.T.reshape(-1, *shape).mean(axis=-1)
-    shown = min(len(images), SHOWN)
+    images = kernel.T.reshape(-1, *shape).sum(axis=-1)
+    shown = min(len(images), ROWS_SHOWN)
     limit = np.abs(images[:shown]).max()
     grid = figure.subplots(-(-shown // 5), min(5, shown), squeeze=False)
     for axes in grid.flat:
@@ -157,12 +155,22 @@ def row_outputs(figure: Any, run: Run) -> None:
     for bits, label in zip(answers["raw"], answers["labels"], strict=True):
         name = "".join(map(str, bits))
         style = "-" if label else "--"
-        axes.plot(history["epoch"], history[f"output_{name}"], style, label=f"{name} → {label}")
+        axes.plot(
+            history["epoch"],
+            history[f"output_{name}"],
+            style,
+            marker=_marker(history),
+            label=f"{name} → {label}",
+        )
     axes.axhline(0.5, color="grey", linewidth=0.8)
     axes.set(xlabel="epoch", ylabel="output: probability of 1", ylim=(-0.02, 1.02))
     axes.legend(title="row → target", loc="center left", bbox_to_anchor=(1, 0.5))
     axes.grid(alpha=0.3)
     figure.suptitle("Output for each row over training" + _why_half(run))
+
+
+def _marker(history: dict[str, list[float]]) -> str:
+    return "." if len(history["epoch"]) < ROWS_SHOWN else ""
 
 
 def _why_half(run: Run) -> str:
@@ -177,7 +185,8 @@ def _figures_for(run: Run) -> dict[str, Callable[[Any, Run], None]]:
         return {
             figure.__name__: figure for figure in (learning_curves, decision_surface, row_outputs)
         }
-    linear = [weights] if run.config["model"] in LINEAR_MODELS else []
+    dense = [layer for layer in run.model.layers if type(layer).__name__ == "Dense"]
+    linear = [weights] if len(dense) == 1 else []
     return {
         figure.__name__: figure
         for figure in (learning_curves, confusion_matrix, samples, mistakes, *linear)

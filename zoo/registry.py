@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from zoo.errors import UnknownModelError, unknown
+from zoo.errors import ArgumentValueError, UnknownModelError, unknown
 from zoo.specs import ModelSpec
 
 _SPECS: dict[str, ModelSpec] = {}
@@ -67,7 +67,7 @@ def list_models(task: str | None = None) -> list[str]:
         The names.
 
     Raises:
-        ValueError: if no model has such a task.
+        ArgumentValueError: if no model has such a task.
 
     Example:
         >>> import zoo
@@ -76,7 +76,7 @@ def list_models(task: str | None = None) -> list[str]:
     """
     tasks = {spec.task for spec in _SPECS.values()}
     if task is not None and task not in tasks:
-        raise ValueError(unknown("task", task, tasks))
+        raise ArgumentValueError(unknown("task", task, tasks))
     return sorted(name for name, spec in _SPECS.items() if task in (None, spec.task))
 
 

@@ -33,6 +33,8 @@ if TYPE_CHECKING:
 
 FORMAT = 1
 PARTIAL = ".partial-"
+KEYS = {"model", "arguments", "recipe", "dataset", "dataset_version", "data_dir", "seed"}
+ROWS_SHOWN = 20
 
 
 @dataclasses.dataclass(frozen=True)
@@ -136,8 +138,12 @@ def create_run(directory: Path, config: Mapping[str, Any]) -> Run:
         RunError: if there is something already.
     """
     refuse_existing(directory)
-    directory.mkdir(parents=True, exist_ok=True)
-    write_json(directory / "config.json", config)
+    directory.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=directory.parent, prefix=PARTIAL) as folder:
+        new = Path(folder) / "run"
+        new.mkdir()
+        write_json(new / "config.json", config)
+        new.rename(directory)
     return load_run(directory)
 
 
@@ -167,7 +173,10 @@ def load_run(directory: str | Path) -> Run:
     try:
         config = json.loads(path.read_text())
         written_in, by = config["format"], config["zoo"]
-    except (ValueError, KeyError, TypeError):
+        complete = written_in != FORMAT or config.keys() >= KEYS
+    except (ValueError, KeyError, TypeError, AttributeError):
+        complete = False
+    if not complete:
         raise RunError(f"{path} is damaged, or of no run of this zoo.") from None
     if written_in != FORMAT:
         raise RunError(
@@ -177,22 +186,21 @@ def load_run(directory: str | Path) -> Run:
     return Run(directory, config)
 
 
-def worst_mistakes(labels: "np.ndarray", probabilities: "np.ndarray", most: int) -> "np.ndarray":
+def worst_mistakes(labels: "np.ndarray", probabilities: "np.ndarray") -> "np.ndarray":
     """Finds the wrong answers whose true class got the smallest probability.
 
     Args:
         labels: ``(rows,)``, the true classes.
         probabilities: ``(rows, classes)``.
-        most: how many to give at the most.
 
     Returns:
-        Indices of rows, the worst first.
+        Indices of at most `ROWS_SHOWN` rows, the worst first.
     """
     import numpy as np
 
     wrong = np.flatnonzero(probabilities.argmax(axis=1) != labels)
     of_truth = probabilities[wrong, labels[wrong]]
-    return wrong[np.argsort(of_truth, kind="stable")[:most]]
+    return wrong[np.argsort(of_truth, kind="stable")[:ROWS_SHOWN]]
 
 
 @contextlib.contextmanager
@@ -219,19 +227,33 @@ def whole(path: Path) -> Iterator[Path]:
 
 
 def remove_partial_files(directory: Path) -> None:
-    """Removes what a process that was killed has left half-written."""
+    """Removes what a process that was killed has left half-written.
+
+    Args:
+        directory: of the run.
+    """
     for path in directory.glob(f"{PARTIAL}*"):
         path.unlink()
 
 
 def write_json(path: Path, content: Mapping[str, Any]) -> None:
-    """Writes a mapping as JSON, whole or not at all."""
+    """Writes a mapping as JSON, whole or not at all.
+
+    Args:
+        path: the file.
+        content: the mapping.
+    """
     with whole(path) as partial:
         partial.write_text(json.dumps(content, indent=2) + "\n")
 
 
 def write_csv(path: Path, rows: Sequence[Mapping[str, Any]]) -> None:
-    """Writes rows of the same keys as CSV, whole or not at all."""
+    """Writes rows as CSV, whole or not at all.
+
+    Args:
+        path: the file.
+        rows: at least one, all of the same keys.
+    """
     text = io.StringIO()
     writer = csv.DictWriter(text, fieldnames=list(rows[0]), lineterminator="\n")
     writer.writeheader()

@@ -7,7 +7,7 @@ process each time an artefact is written: ``served(raw) == model.predict(preproc
 import contextlib
 import itertools
 import json
-import shutil
+import os
 import subprocess
 import sys
 import tempfile
@@ -178,7 +178,10 @@ def _write_saved_model(run: Run, path: Path) -> None:
         serve,
         [tf.TensorSpec((None, *reader.raw_shape(spec)), reader.INPUT_DTYPE, reader.INPUT_NAME)],
     )
-    archive.write_out(str(path), verbose=False)
+    try:
+        archive.write_out(str(path), verbose=False)
+    except tf.errors.OpError as error:
+        raise ExportError(f"the artefact cannot be written: {error.message}") from error
 
 
 def _write_golden_rows(run: Run, path: Path) -> None:
@@ -191,16 +194,19 @@ def _write_golden_rows(run: Run, path: Path) -> None:
 
 def _verify(artefact: Path, golden: Path) -> dict[str, Any]:
     answer = subprocess.run(
-        [sys.executable, "-I", verify_saved_model.__file__, str(artefact), str(golden)],
+        [sys.executable, "-P", verify_saved_model.__file__, str(artefact), str(golden)],
         capture_output=True,
         text=True,
         check=False,
+        env={**os.environ, "CUDA_VISIBLE_DEVICES": "-1"},
     )
     if answer.returncode:
         last = answer.stderr.strip().splitlines()[-1:] or ["no message"]
         raise ExportError(f"the artefact does not load in a fresh process: {last[0]}")
     found = json.loads(answer.stdout.splitlines()[-1])
-    if found["max_difference"] > TOLERANCE or not found["labels_agree"]:
+    if not found["labels_agree"]:
+        raise ExportError("the artefact does not reproduce the model: it gives other labels.")
+    if not found["max_difference"] <= TOLERANCE:
         raise ExportError(
             f"the artefact does not reproduce the model: its probabilities differ by up to "
             f"{found['max_difference']:.2g}, more than {TOLERANCE:g}."
@@ -232,6 +238,12 @@ def _put_in_place(path: Path) -> Iterator[Path]:
     with tempfile.TemporaryDirectory(dir=path.parent, prefix=".export-") as folder:
         partial = Path(folder) / "new"
         yield partial
+        old = Path(folder) / "old"
         if path.exists():
-            shutil.move(path, Path(folder) / "old")
-        partial.rename(path)
+            path.rename(old)
+        try:
+            partial.rename(path)
+        except BaseException:
+            if old.exists():
+                old.rename(path)
+            raise

@@ -8,6 +8,8 @@ from typing import Any
 from zoo.errors import ArgumentValueError
 
 SCHEDULES = ("constant", "cosine")
+MOST = 2**31 - 1
+MOST_SEED = 2**32 - 1
 
 
 @dataclasses.dataclass(frozen=True)
@@ -44,11 +46,7 @@ class Recipe:
             ("patience", 0),
             ("steps_per_execution", 1),
         ):
-            value = getattr(self, name)
-            if type(value) is not int or value < least:
-                raise ArgumentValueError(
-                    f"{name}={value!r}: must be an integer of at least {least}."
-                )
+            require_integer(name, getattr(self, name), least, MOST)
         if self.schedule not in SCHEDULES:
             raise ArgumentValueError(
                 f"schedule={self.schedule!r}: must be one of {', '.join(SCHEDULES)}."
@@ -140,6 +138,26 @@ class ModelSpec:
         return pkgutil.resolve_name(self.builder)
 
 
+def require_integer(name: str, value: Any, least: int, most: int) -> None:
+    """Refuses what is no integer of a range.
+
+    Args:
+        name: of the argument.
+        value: what was received.
+        least: smallest value allowed.
+        most: largest value allowed.
+
+    Raises:
+        ArgumentValueError: if the value is of another type or out of range.
+    """
+    if type(value) is not int or not least <= value <= most:
+        raise ArgumentValueError(f"{name}={value!r}: must be an integer from {least} to {most}.")
+
+
 def as_tuple(value: Any) -> Any:
-    """Turns a list, as JSON gives it for a tuple, back into one; leaves other values alone."""
+    """Turns a list, as JSON gives it for a tuple, back into one; leaves other values alone.
+
+    Args:
+        value: any.
+    """
     return tuple(value) if isinstance(value, list) else value

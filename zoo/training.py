@@ -32,6 +32,7 @@ from zoo.errors import (
 from zoo.registry import build, get_spec
 from zoo.runs import (
     FORMAT,
+    ROWS_SHOWN,
     Run,
     create_run,
     load_run,
@@ -43,10 +44,17 @@ from zoo.runs import (
     write_json,
 )
 from zoo.serving import probabilities_of
-from zoo.specs import DatasetSpec, ModelSpec, Recipe, as_tuple
+from zoo.specs import (
+    MOST_SEED,
+    DatasetSpec,
+    ModelSpec,
+    Recipe,
+    as_tuple,
+    require_integer,
+)
 from zoo.tasks import TASKS
 
-SHOWN = 20  # first rows, and as many mistakes, kept for the figures
+RUNS = Path("runs")
 
 
 def train(
@@ -113,11 +121,14 @@ def train(
         data, model = _prepare(run.config, data_dir or run.config["data_dir"])
         _require_same_data(run, data)
     else:
+        if run_dir is not None:
+            refuse_existing(Path(run_dir))
         settings = _settle(name, dataset, data_dir, 0 if seed is None else seed, overrides)
         directory = Path(run_dir) if run_dir is not None else _new_directory(settings)
-        refuse_existing(directory)
         data, model = _prepare(settings, data_dir)
         run = create_run(directory, settings | _facts(data, model))
+    if progress:
+        print(f"run directory: {run.directory}", file=sys.stderr, flush=True)
     checkpoint = _fit(run, model, data, tensorboard, progress)
     _finish(run, model, data, checkpoint)
     return run
@@ -194,8 +205,8 @@ def _settle(
 ) -> dict[str, Any]:
     spec = get_spec(name)
     recipe, arguments = split_overrides(spec, overrides)
-    if type(seed) is not int or not 0 <= seed < 2**32:
-        raise ArgumentValueError(f"seed={seed!r}: must be an integer from 0 to 2**32 - 1.")
+    require_integer("seed", seed, 0, MOST_SEED)
+    _build(name, arguments)  # refuses bad values before any data are fetched
     chosen = get_dataset(spec.dataset if dataset is None else dataset, data_dir)
     for key in arguments.keys() & chosen.model_arguments.keys():
         raise ArgumentValueError(f"{key} follows from the data set {chosen.name}: do not set it.")
@@ -209,7 +220,7 @@ def _settle(
         "arguments": dict(bound.arguments),
         "recipe": dataclasses.asdict(recipe),
         "dataset": dataclasses.asdict(chosen),
-        "data_dir": None if data_dir is None else str(data_dir),
+        "data_dir": None if data_dir is None else str(Path(data_dir).resolve()),
         "seed": seed,
     }
 
@@ -229,7 +240,7 @@ def _arguments_of(spec: ModelSpec, dataset: DatasetSpec) -> dict[str, Any]:
 def _prepare(settings: Mapping[str, Any], data_dir: str | Path | None) -> tuple[Data, keras.Model]:
     keras.utils.set_random_seed(settings["seed"])
     arguments = {key: as_tuple(value) for key, value in settings["arguments"].items()}
-    model = build(settings["model"], **arguments)
+    model = _build(settings["model"], arguments)
     recipe = Recipe(**settings["recipe"])
     model.jit_compile = recipe.jit_compile
     model.steps_per_execution = recipe.steps_per_execution
@@ -238,6 +249,13 @@ def _prepare(settings: Mapping[str, Any], data_dir: str | Path | None) -> tuple[
         dataset, batch_size=recipe.batch_size, data_dir=data_dir, seed=settings["seed"]
     )
     return data, model
+
+
+def _build(name: str, arguments: Mapping[str, Any]) -> keras.Model:
+    try:
+        return build(name, **arguments)
+    except (tf.errors.OpError, MemoryError, OverflowError) as error:
+        raise ArgumentValueError(f"{name} does not fit into memory with {arguments}.") from error
 
 
 def _require_same_data(run: Run, data: Data) -> None:
@@ -271,7 +289,7 @@ def _facts(data: Data, model: keras.Model) -> dict[str, Any]:
 def _new_directory(settings: Mapping[str, Any]) -> Path:
     now = datetime.datetime.now().strftime("%Y%m%d-%H%M%S")
     dataset = Path(settings["dataset"]["name"].replace(":", "-")).name
-    return Path("runs") / f"{settings['model']}-{dataset}-{now}"
+    return RUNS / f"{settings['model']}-{dataset}-{now}"
 
 
 def _reopen(
@@ -284,10 +302,10 @@ def _reopen(
     if run_dir is None:
         raise RunError("--resume needs --run-dir: which run is to go on?")
     run = load_run(run_dir)
-    remove_partial_files(run.directory)
     asked = {"model": name, **overrides}
     if dataset is not None:
-        asked["dataset"] = str(dataset)
+        is_folder = dataset not in DATASETS and Path(dataset).is_dir()
+        asked["dataset"] = str(Path(dataset).resolve() if is_folder else dataset)
     if seed is not None:
         asked["seed"] = seed
     held = {
@@ -304,57 +322,57 @@ def _reopen(
     ]
     if differences:
         raise RunError(f"{run.directory} is another run: {', '.join(differences)}.")
+    if not run.is_finished:
+        remove_partial_files(run.directory)
     return run
 
 
 def _fit(run: Run, model: keras.Model, data: Data, tensorboard: bool, progress: bool) -> Checkpoint:
     recipe = Recipe(**run.config["recipe"])
     task = TASKS[get_spec(run.config["model"]).task]
+    rate = float(model.optimizer.learning_rate)
     checkpoint = Checkpoint(run, task.monitor, task.direction, recipe.patience)
     checkpoint.restore(model)
     checkpoint.set_model(model)
     first = len(checkpoint.rows)
     if first >= recipe.epochs or checkpoint.is_out_of_patience:
         return checkpoint
-    with _discarded_if_nothing_was_learnt(run):
-        epoch = EpochNumber()
+    epoch = EpochNumber()
+    with _said_how_to_go_on(run):
         model.fit(
             data.train_in_epoch(epoch.number),
             initial_epoch=first,
             epochs=recipe.epochs,
             validation_data=data.validation,
-            callbacks=[epoch, *_callbacks(run, recipe, data, checkpoint, tensorboard, progress)],
+            callbacks=[
+                epoch,
+                keras.callbacks.LearningRateScheduler(
+                    lambda number: learning_rate_at(number, rate, recipe.schedule, recipe.epochs)
+                ),
+                *_watchers(run, data, tensorboard, progress),
+                checkpoint,
+            ],
             shuffle=False,
             verbose=0,
         )
     return checkpoint
 
 
-def _callbacks(
-    run: Run,
-    recipe: Recipe,
-    data: Data,
-    checkpoint: Checkpoint,
-    tensorboard: bool,
-    progress: bool,
+def _watchers(
+    run: Run, data: Data, tensorboard: bool, progress: bool
 ) -> list[keras.callbacks.Callback]:
-    rate = float(run.config["arguments"]["learning_rate"])
-    callbacks: list[keras.callbacks.Callback] = [
-        keras.callbacks.LearningRateScheduler(
-            lambda epoch: learning_rate_at(epoch, rate, recipe.schedule, recipe.epochs)
-        )
-    ]
-    if data.spec.kind == "truth_tables":
-        callbacks.append(RowOutputs(data))
+    watchers: list[keras.callbacks.Callback] = []
     if progress and sys.stderr.isatty():
         from tqdm.keras import TqdmCallback
 
-        callbacks.append(TqdmCallback(desc=run.config["model"], verbose=0))
+        watchers.append(TqdmCallback(desc=run.config["model"], verbose=0))
     elif progress:
-        callbacks.append(EpochLines())
+        watchers.append(EpochLines())
+    if data.spec.kind == "truth_tables":
+        watchers.append(RowOutputs(data))
     if tensorboard:
-        callbacks.append(keras.callbacks.TensorBoard(run.directory / "tensorboard"))
-    return [*callbacks, checkpoint]
+        watchers.append(keras.callbacks.TensorBoard(run.directory / "tensorboard"))
+    return watchers
 
 
 def learning_rate_at(epoch: int, rate: float, schedule: str, epochs: int) -> float:
@@ -380,13 +398,24 @@ def learning_rate_at(epoch: int, rate: float, schedule: str, epochs: int) -> flo
 
 
 @contextlib.contextmanager
-def _discarded_if_nothing_was_learnt(run: Run) -> Iterator[None]:
+def _said_how_to_go_on(run: Run) -> Iterator[None]:
     try:
         yield
+    except KeyboardInterrupt:
+        raise KeyboardInterrupt(f"go on with --run-dir {run.directory} --resume") from None
+    except tf.errors.ResourceExhaustedError as error:
+        raise ArgumentValueError("out of memory: try a smaller batch_size or model.") from error
     except TrainingDivergedError:
         if not (run.directory / "checkpoint.npz").exists():
-            shutil.rmtree(run.directory)
+            _discard(run)
         raise
+
+
+def _discard(run: Run) -> None:
+    shutil.rmtree(run.directory)
+    if run.directory.parent == RUNS:
+        with contextlib.suppress(OSError):  # it holds other runs
+            RUNS.rmdir()
 
 
 def _finish(run: Run, model: keras.Model, data: Data, checkpoint: Checkpoint) -> None:
@@ -416,8 +445,8 @@ def _finish(run: Run, model: keras.Model, data: Data, checkpoint: Checkpoint) ->
 def _answers(model: keras.Model, data: Data) -> dict[str, Any]:
     rows = data.rows["test"]
     probabilities = np.asarray(probabilities_of(model.predict(data.test, verbose=0)))
-    worst = worst_mistakes(rows.labels, probabilities, SHOWN)
-    index = np.unique(np.concatenate([np.arange(min(SHOWN, len(rows))), worst]))
+    worst = worst_mistakes(rows.labels, probabilities)
+    index = np.unique(np.concatenate([np.arange(min(ROWS_SHOWN, len(rows))), worst]))
     return {
         "labels": rows.labels,
         "probabilities": probabilities,

@@ -1,6 +1,6 @@
 """Compares a SavedModel's answers with those expected, in a process that has never seen zoo.
 
-Run as a file, not as a module: ``python -I verify_saved_model.py ARTEFACT GOLDEN.npz``. Prints one
+Run as a file, not as a module: ``python -P verify_saved_model.py ARTEFACT GOLDEN.npz``. Prints one
 line of JSON.
 """
 
@@ -31,7 +31,8 @@ def compare(artefact: str, golden: str) -> dict[str, object]:
     with np.load(golden) as rows:
         answer = serve(**{name: tf.constant(rows["raw"])})
         difference = np.abs(answer["probabilities"].numpy() - rows["probabilities"]).max()
-        labels_agree = bool((answer["label"].numpy().astype(str) == rows["label"]).all())
+        labels = [label.decode() for label in answer["label"].numpy()]
+        labels_agree = labels == rows["label"].tolist()
         count = len(rows["raw"])
     if "zoo" in sys.modules:
         raise RuntimeError("zoo was imported")

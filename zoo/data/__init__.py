@@ -8,8 +8,7 @@ import importlib
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from zoo.errors import ArgumentValueError
-from zoo.specs import DatasetSpec
+from zoo.specs import MOST, MOST_SEED, DatasetSpec, require_integer
 
 if TYPE_CHECKING:
     from zoo.data.pipeline import Data
@@ -138,7 +137,7 @@ def load_data(
         UnknownDatasetError: if there is no such data set; names the near miss.
         DatasetError: if it cannot be read: not prepared and out of reach, damaged, empty, or of
             fewer than two classes.
-        ArgumentValueError: if `batch_size` is below 1 or `seed` is negative.
+        ArgumentValueError: if `batch_size` or `seed` is no integer of its range.
 
     Example:
         >>> import zoo
@@ -147,10 +146,8 @@ def load_data(
         >>> inputs.shape, labels.numpy().tolist()
         (TensorShape([4, 2]), [0, 1, 1, 0])
     """
-    if type(batch_size) is not int or batch_size < 1:
-        raise ArgumentValueError(f"batch_size={batch_size!r}: must be an integer of at least 1.")
-    if type(seed) is not int or not 0 <= seed < 2**32:
-        raise ArgumentValueError(f"seed={seed!r}: must be an integer from 0 to 2**32 - 1.")
+    require_integer("batch_size", batch_size, 1, MOST)
+    require_integer("seed", seed, 0, MOST_SEED)
     spec = name if isinstance(name, DatasetSpec) else get_dataset(name, data_dir)
     from zoo.data.pipeline import Data
 

@@ -21,7 +21,7 @@ INPUT_NAME = "image"
 INPUT_DTYPE = "uint8"
 
 LARGEST_SIDE = 64
-LARGEST_SET = 8 * 2**30
+LARGEST_SET = 4 * 2**30
 SUFFIXES = {".png", ".jpg", ".jpeg", ".bmp", ".gif", ".webp", ".tif", ".tiff"}
 
 
@@ -88,6 +88,7 @@ def describe_folder(folder: Path) -> DatasetSpec:
         DatasetError: if there are fewer than two classes, a class is empty, or a file is not an
             image.
     """
+    folder = folder.resolve()
     classes = _list_folder(folder)
     sizes: Counter[tuple[int, int]] = Counter()
     grey = True
@@ -122,7 +123,7 @@ def read(spec: DatasetSpec, data_dir: str | Path | None) -> tuple[dict[str, Rows
         The rows of ``train``, ``validation`` and ``test``, and the version of what was read.
 
     Raises:
-        DatasetError: if it cannot be read, or would take more than 8 GiB.
+        DatasetError: if it cannot be read, or would take more than 4 GiB.
     """
     if spec.source == "folder":
         rows = _read_folder(spec)
@@ -140,7 +141,11 @@ def read(spec: DatasetSpec, data_dir: str | Path | None) -> tuple[dict[str, Rows
 
 
 def raw_shape(spec: DatasetSpec) -> tuple[int | None, ...]:
-    """Gives the shape of a raw picture: of any height and width."""
+    """Gives the shape of a raw picture: of any height and width.
+
+    Args:
+        spec: the data set.
+    """
     return (None, None, spec.input_shape[2])
 
 
@@ -148,6 +153,9 @@ def preprocessor(spec: DatasetSpec) -> keras.Layer:
     """Makes the layer from pictures of any size to floats in [0, 1] of the spec's size.
 
     Input ``(batch, height, width, channels)``, uint8; output ``(batch, *spec.input_shape)``.
+
+    Args:
+        spec: the data set.
     """
     height, width, _ = spec.input_shape
     return keras.Sequential(
@@ -177,12 +185,19 @@ def parse(spec: DatasetSpec, inputs: Sequence[Any] | np.ndarray) -> list[np.ndar
     Raises:
         InputError: if a file cannot be read or is no image, or an array is of another type.
     """
+    if isinstance(inputs, str | Path):
+        raise InputError(f"{inputs}: give a list of images, even of one.")
+    if isinstance(inputs, np.ndarray) and inputs.ndim != 4:
+        raise InputError(
+            f"an array of shape {inputs.shape} is no batch of images: "
+            "give (batch, height, width, channels), and one image as image[None]."
+        )
     return [_to_array(_picture(item), spec.input_shape[2]) for item in inputs]
 
 
 def _picture(item: Any) -> Image.Image:
     if isinstance(item, str | Path):
-        return ImageOps.exif_transpose(_open(Path(item), InputError))
+        return _open(Path(item), InputError)
     pixels = np.asarray(item)
     if pixels.dtype != np.uint8 or pixels.ndim not in (2, 3) or not pixels.size:
         raise InputError(
@@ -210,7 +225,7 @@ def _open(path: Path, error: type[Exception]) -> Image.Image:
         ValueError,
     ) as problem:
         raise error(f"{path} is no readable image: {problem}.") from None
-    return picture
+    return ImageOps.exif_transpose(picture)
 
 
 def _to_array(picture: Image.Image, channels: int) -> np.ndarray:
@@ -262,8 +277,7 @@ def _read_folder(spec: DatasetSpec) -> Rows:
     pictures, labels = [], []
     for label, files in enumerate(classes.values()):
         for path in files:
-            picture = ImageOps.exif_transpose(_open(path, DatasetError))
-            pixels = _to_array(picture, channels)
+            pixels = _to_array(_open(path, DatasetError), channels)
             if pixels.shape != spec.input_shape:
                 pixels = np.asarray(resize(pixels))
             pictures.append(pixels)

@@ -113,7 +113,9 @@ class Data:
             )
             return tf.data.Dataset.from_tensor_slices(order).batch(self.batch_size)
 
-        return self._gather("train", tf.data.Dataset.range(1).flat_map(order_of))
+        order = tf.data.Dataset.range(1).flat_map(order_of)
+        steps = -(-size // self.batch_size)
+        return self._gather("train", order.apply(tf.data.experimental.assert_cardinality(steps)))
 
     def _in_order(self, split: str) -> tf.data.Dataset:
         order = tf.data.Dataset.range(len(self.rows[split])).batch(self.batch_size)

@@ -1,6 +1,7 @@
 """TFDS data sets on disk: found, prepared where they can be, checked, and read whole."""
 
 import difflib
+import shutil
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -44,11 +45,18 @@ def open_builder(name: str, data_dir: str | Path | None) -> Any:
     except (AssertionError, ValueError) as error:
         raise UnknownDatasetError(f"TFDS cannot open {name!r}: {_first_line(error)}") from error
     except Exception as error:
-        place = data_dir or tfds.core.constants.DATA_DIR
+        place = data_dir or default_data_dir()
         raise DatasetError(
             f"{name} is damaged or half-prepared in {place}: {_first_line(error)}; delete its "
             "folder there and prepare it again."
         ) from error
+
+
+def default_data_dir() -> Path:
+    """Says where TFDS keeps its data unless told otherwise."""
+    import tensorflow_datasets as tfds
+
+    return Path(tfds.core.constants.DATA_DIR).expanduser()
 
 
 def read_splits(
@@ -129,7 +137,7 @@ def ensure_prepared(builder: Any) -> None:
         ) from error
     finally:
         for path in _partial_downloads(builder) - before:
-            path.unlink()
+            shutil.rmtree(path)
 
 
 def _require_network(builder: Any, archives: Path) -> None:

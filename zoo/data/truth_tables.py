@@ -30,7 +30,15 @@ _SOME_ROWS = {"first_input": ((1, 1, 0), (1, 0, 0), (0, 1, 0), (0, 0, 0))}
 
 
 def read(spec: DatasetSpec, data_dir: str | Path | None) -> tuple[dict[str, Rows], str]:
-    """Computes the table; `data_dir` plays no part."""
+    """Computes the table.
+
+    Args:
+        spec: the data set.
+        data_dir: plays no part.
+
+    Returns:
+        The same rows as ``train``, ``validation`` and ``test``, and the version.
+    """
     bits = _SOME_ROWS.get(spec.name) or tuple(product((0, 1), repeat=spec.input_shape[0]))
     labels = [_FUNCTIONS[spec.name](*row) for row in bits]
     table = Rows(np.array(bits, np.uint8), np.array(labels, np.int64))
@@ -38,12 +46,20 @@ def read(spec: DatasetSpec, data_dir: str | Path | None) -> tuple[dict[str, Rows
 
 
 def raw_shape(spec: DatasetSpec) -> tuple[int | None, ...]:
-    """Gives the shape of a raw row: ``(bits,)``."""
+    """Gives the shape of a raw row: ``(bits,)``.
+
+    Args:
+        spec: the data set.
+    """
     return spec.input_shape
 
 
 def preprocessor(spec: DatasetSpec) -> keras.Layer:
-    """Makes the layer from bits to floats, ``(batch, bits)`` each."""
+    """Makes the layer from bits to floats, ``(batch, bits)`` each.
+
+    Args:
+        spec: the data set.
+    """
     return keras.Sequential(
         [
             keras.Input(raw_shape(spec), dtype=INPUT_DTYPE, name=INPUT_NAME),
@@ -66,6 +82,8 @@ def parse(spec: DatasetSpec, inputs: Sequence[str] | np.ndarray) -> list[np.ndar
     Raises:
         InputError: if a row has another number of bits, or anything but 0 and 1.
     """
+    if isinstance(inputs, str):
+        raise InputError(f"{inputs}: give a list of rows, even of one.")
     (bits,) = spec.input_shape
     rows = []
     for row in inputs:
