@@ -316,7 +316,7 @@ def test_a_users_model_trains(monkeypatch, tmp_path, data_dir):
     assert run.history["learning_rate"] == [pytest.approx(0.125)]
 
 
-def my_net(*, input_shape, num_classes):
+def my_net(*, input_shape=(8, 8, 1), num_classes=10):
     model = keras.Sequential(
         [
             keras.Input(input_shape),

@@ -1,4 +1,8 @@
-"""Every picture, drawn from the files of a run."""
+"""Every picture, drawn from the files of a run.
+
+`draw` makes them all. Each of the other public functions draws one panel: it takes a matplotlib
+figure or subfigure to draw on, and a finished run.
+"""
 
 from collections.abc import Callable
 from pathlib import Path

@@ -163,5 +163,11 @@ def reader_of(spec: DatasetSpec) -> Any:
     and the version of what was read, ``preprocessor(spec)`` the layer from raw rows to the
     model's input, and ``parse(spec, inputs)`` raw rows from what a user types or holds. Its
     constants ``INPUT_NAME``, ``INPUT_DTYPE`` and ``raw_shape(spec)`` describe the served input.
+
+    Args:
+        spec: a data set of that kind.
+
+    Returns:
+        The module.
     """
     return importlib.import_module(f"zoo.data.{spec.kind}")
