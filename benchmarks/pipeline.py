@@ -6,23 +6,24 @@ Both in one process, alternating; writes ``benchmarks/results/pipeline.csv``: ro
 the medians of five passes.
 """
 
-import csv
 import datetime
 import os
 import statistics
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import click
 import tensorflow as tf
 
 import zoo
+from zoo.runs import write_csv
 
 RESULTS = Path(__file__).parent / "results" / "pipeline.csv"
 PASSES = 5
 
 
-def seconds_of(work) -> float:
+def seconds_of(work: Callable[[], object]) -> float:
     """Measures one call."""
     start = time.perf_counter()
     work()
@@ -61,10 +62,8 @@ def main(dataset: str, model: str, data_dir: str | None) -> None:
         "tensorflow": tf.__version__,
         "date": datetime.date.today().isoformat(),
     }
-    with RESULTS.open("w", newline="") as file:
-        writer = csv.DictWriter(file, fieldnames=list(row), lineterminator="\n")
-        writer.writeheader()
-        writer.writerow(row)
+    RESULTS.parent.mkdir(exist_ok=True)
+    write_csv(RESULTS, [row])
     click.echo(", ".join(f"{key} {value}" for key, value in row.items()))
 
 

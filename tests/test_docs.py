@@ -53,11 +53,13 @@ def test_examples_run(name, tmp_path, monkeypatch):
     assert bool(attempted) is (">>>" in inspect.getsource(module))
 
 
-def test_the_table_of_models_is_generated_from_the_results():
+def test_the_readmes_tables_are_generated_from_catalogue_and_results():
     from benchmarks import readme
 
-    text = (Path(__file__).parents[1] / "README.md").read_text()
-    assert readme.BEGIN + "\n" + readme.table() + "\n" + readme.END in text
+    text = readme.README.read_text()
+    assert readme.generated(text) == text
+    for table in (readme.models, readme.results):
+        assert table() in text
 
 
 def test_the_readme_speaks_of_every_model_and_data_set():

@@ -46,7 +46,7 @@ register(
         task="multiclass_classification",
         dataset="mnist",
         parameters=669_706,
-        summary="Multilayer perceptron with dropout",
+        summary="Multilayer perceptron of any depth, with dropout",
         recipe=Recipe(epochs=20, batch_size=128, schedule="cosine", steps_per_execution=16),
     )
 )
