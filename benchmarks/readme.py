@@ -36,7 +36,7 @@ def models() -> str:
 
 
 def results() -> str:
-    """Gives the table of results: a line for each model, data set and settings that were measured."""
+    """Gives the table of results: a line for each model, data set and settings measured."""
     groups = defaultdict(list)
     for row in read_results():
         groups[row["model"], row["dataset"], row["overrides"]].append(row)
