@@ -21,12 +21,16 @@ def drawn(panel, run):
     return figure
 
 
+def copied(run, tmp_path):
+    return zoo.load_run(shutil.copytree(run.directory, tmp_path / "run"))
+
+
 def names(paths):
     return [path.stem for path in paths]
 
 
-def test_every_figure_of_a_classifier_of_images(digits_run):
-    paths = figures.draw(digits_run)
+def test_every_figure_of_a_classifier_of_images(digits_run, tmp_path):
+    paths = figures.draw(copied(digits_run, tmp_path))
     assert names(paths) == [
         "learning_curves", "confusion_matrix", "samples", "mistakes", "weights", "sheet",
     ]  # fmt: skip
@@ -37,14 +41,14 @@ def test_every_figure_of_a_classifier_of_images(digits_run):
             assert np.asarray(picture).std() > 10
 
 
-def test_every_figure_of_a_truth_table(table_run):
-    assert names(figures.draw(table_run)) == [
+def test_every_figure_of_a_truth_table(table_run, tmp_path):
+    assert names(figures.draw(copied(table_run, tmp_path))) == [
         "learning_curves", "decision_surface", "row_outputs", "sheet",
     ]  # fmt: skip
 
 
 def test_figures_are_drawn_from_the_files_alone(digits_run, tmp_path, python):
-    shutil.copytree(digits_run.directory, tmp_path / "run", ignore=lambda *_: ["figures"])
+    copied(digits_run, tmp_path)
     python(
         "import sys, zoo\n"
         "from zoo import figures\n"

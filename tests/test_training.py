@@ -72,7 +72,7 @@ def test_the_test_split_is_read_after_the_last_epoch(data_dir, tmp_path, monkeyp
     from zoo.data.pipeline import Data
 
     events = []
-    test = Data.test.fget
+    test = Data.test.func
     monkeypatch.setattr(Data, "test", property(lambda self: events.append("test") or test(self)))
     written = Checkpoint.on_epoch_end
     monkeypatch.setattr(

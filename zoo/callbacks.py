@@ -100,13 +100,12 @@ class Checkpoint(keras.callbacks.Callback):
         if self.patience and self.best_epoch == len(self.rows):
             self.best = [variable.numpy() for variable in self.model.variables]
         self._write(seconds)
-        self.model.stop_training = self.is_out_of_patience
+        if self.is_out_of_patience:
+            self.model.stop_training = True
 
     def _write(self, seconds: float) -> None:
         last = [*self.model.variables, *self.model.optimizer.variables]
-        arrays: dict[str, Any] = {
-            f"last_{i}": np.array(variable) for i, variable in enumerate(last)
-        }
+        arrays: dict[str, Any] = {f"last_{i}": value.numpy() for i, value in enumerate(last)}
         arrays |= {f"best_{i}": value for i, value in enumerate(self.best)}
         with whole(self.path) as partial:
             np.savez(partial, state=json.dumps({"rows": self.rows, "seconds": seconds}), **arrays)

@@ -1,6 +1,7 @@
 """From raw rows in memory to the batches that a model takes."""
 
 import dataclasses
+import functools
 from collections.abc import Mapping
 
 import keras
@@ -75,7 +76,7 @@ class Data:
     batch_size: int
     seed: int
 
-    @property
+    @functools.cached_property
     def train(self) -> tf.data.Dataset:
         """One pass over the training split, in another order each time it is iterated."""
         order = tf.data.Dataset.range(len(self.rows["train"])).shuffle(
@@ -83,12 +84,12 @@ class Data:
         )
         return self._gather("train", order.batch(self.batch_size))
 
-    @property
+    @functools.cached_property
     def validation(self) -> tf.data.Dataset:
         """One pass over the validation split, in the order of its rows."""
         return self._in_order("validation")
 
-    @property
+    @functools.cached_property
     def test(self) -> tf.data.Dataset:
         """One pass over the test split, in the order of its rows."""
         return self._in_order("test")
