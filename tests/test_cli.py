@@ -119,6 +119,11 @@ def test_train_evaluate_predict_report_export(answer, command, tmp_path, data_di
     assert answer("export", run_dir, "--output", tmp_path / "saved", "--overwrite") == exported
 
 
+def test_standard_output_is_one_document_even_when_data_are_prepared(answer, tmp_path):
+    options = ["--data-dir", tmp_path / "fresh", "--run-dir", tmp_path / "run", "--epochs", 1]
+    assert answer("train", "softmax_regression", *options)["epochs"] == 1
+
+
 def test_rows_of_bits_are_predicted(answer, table_run):
     rows = answer("predict", table_run.directory, "110", "000")["predictions"]
     assert [row["input"] for row in rows] == ["110", "000"]

@@ -26,6 +26,7 @@ from zoo.errors import (
 from zoo.training import learning_rate_at
 
 DIGITS = {"dataset": "digits", "units": 16, "num_layers": 1, "epochs": 6, "progress": False}
+UNCOMPILED = DIGITS | {"jit_compile": False}
 
 
 def bits(run):
@@ -78,7 +79,7 @@ def test_the_test_split_is_read_after_the_last_epoch(data_dir, tmp_path, monkeyp
     monkeypatch.setattr(
         Checkpoint, "on_epoch_end", lambda *args: events.append("epoch") or written(*args)
     )
-    zoo.train("mlp", data_dir=data_dir, run_dir=tmp_path / "run", **DIGITS | {"epochs": 3})
+    zoo.train("mlp", data_dir=data_dir, run_dir=tmp_path / "run", **UNCOMPILED | {"epochs": 3})
     assert events == ["epoch"] * 3 + ["test"] * 2  # the figures of merit, and the answers
 
 
@@ -107,8 +108,14 @@ def stop_after(epoch, monkeypatch):
     "settings",
     [
         {},
-        {"optimizer": "sgd", "schedule": "constant", "batch_normalization": True},
-        {"patience": 2, "learning_rate": 0.05, "epochs": 12, "steps_per_execution": 1},
+        {"optimizer": "sgd", "batch_normalization": True, "jit_compile": False},
+        {
+            "patience": 2,
+            "learning_rate": 0.05,
+            "epochs": 12,
+            "steps_per_execution": 1,
+            "jit_compile": False,
+        },
     ],
 )
 def test_an_interrupted_run_ends_as_the_uninterrupted_one(
@@ -185,7 +192,7 @@ def test_patience_stops_early_and_restores_the_best_epoch(data_dir, tmp_path):
         "mlp",
         data_dir=data_dir,
         run_dir=tmp_path / "run",
-        **DIGITS | {"epochs": 60, "patience": 3, "learning_rate": 0.1, "schedule": "constant"},
+        **UNCOMPILED | {"epochs": 60, "patience": 3, "learning_rate": 0.1, "schedule": "constant"},
     )
     scores = run.history["val_accuracy"]
     best = int(np.argmax(scores))
@@ -197,7 +204,9 @@ def test_patience_stops_early_and_restores_the_best_epoch(data_dir, tmp_path):
 
 def test_a_diverging_run_stops_and_says_so(data_dir, tmp_path):
     with pytest.raises(TrainingDivergedError, match=r"epoch 1: .*loss.*lower learning_rate"):
-        zoo.train("mlp", data_dir=data_dir, run_dir=tmp_path / "run", learning_rate=1e30, **DIGITS)
+        zoo.train(
+            "mlp", data_dir=data_dir, run_dir=tmp_path / "run", learning_rate=1e30, **UNCOMPILED
+        )
     assert not (tmp_path / "run").exists()
 
 
@@ -214,15 +223,15 @@ def test_a_full_disk_loses_no_finished_epoch(data_dir, tmp_path, monkeypatch):
 
     with monkeypatch.context() as patch, pytest.raises(OSError, match="No space left"):
         patch.setattr(callbacks.np, "savez", full)
-        zoo.train("mlp", data_dir=data_dir, run_dir=tmp_path / "run", **DIGITS)
+        zoo.train("mlp", data_dir=data_dir, run_dir=tmp_path / "run", **UNCOMPILED)
     assert not list((tmp_path / "run").glob(".*"))
     run = zoo.train("mlp", run_dir=tmp_path / "run", resume=True, progress=False)
-    whole = zoo.train("mlp", data_dir=data_dir, run_dir=tmp_path / "whole", **DIGITS)
+    whole = zoo.train("mlp", data_dir=data_dir, run_dir=tmp_path / "whole", **UNCOMPILED)
     np.testing.assert_array_equal(bits(run), bits(whole))
 
 
 def test_the_learning_rate_follows_its_schedule(data_dir, tmp_path):
-    options = DIGITS | {"epochs": 4, "learning_rate": 0.01}
+    options = UNCOMPILED | {"epochs": 4, "learning_rate": 0.01}
     run = zoo.train("mlp", data_dir=data_dir, run_dir=tmp_path / "run", **options)
     expected = [0.01 * (1 + np.cos(np.pi * epoch / 4)) / 2 for epoch in range(4)]
     np.testing.assert_allclose(run.history["learning_rate"], expected, rtol=1e-6)

@@ -1,5 +1,6 @@
 """TFDS data sets on disk: found, prepared where they can be, checked, and read whole."""
 
+import contextlib
 import difflib
 import shutil
 import sys
@@ -130,7 +131,8 @@ def ensure_prepared(builder: Any) -> None:
         tfds.disable_progress_bar()
     before = _partial_downloads(builder)
     try:
-        builder.download_and_prepare(download_config=config)
+        with contextlib.redirect_stdout(sys.stderr):  # TFDS prints there
+            builder.download_and_prepare(download_config=config)
     except Exception as error:
         raise DatasetError(
             f"{builder.name} could not be prepared in {folder}: {_first_line(error)}"
