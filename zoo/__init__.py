@@ -15,7 +15,7 @@ from wrapt import when_imported
 from zoo import models
 from zoo.errors import ZooError
 from zoo.registry import build, get_spec, list_models, register
-from zoo.specs import DatasetSpec, ModelSpec, Recipe, Task
+from zoo.specs import DatasetSpec, ImageOptions, ModelSpec, Recipe, Task
 
 if TYPE_CHECKING:
     from zoo.data import load_data
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "DatasetSpec",
+    "ImageOptions",
     "ModelSpec",
     "Recipe",
     "Task",
@@ -59,6 +60,7 @@ def __dir__() -> list[str]:
 @when_imported("keras")
 def _register_layers(_: Any) -> None:
     importlib.import_module("zoo.layers")
+    importlib.import_module("zoo.losses")
 
 
 def __getattr__(name: str) -> Any:

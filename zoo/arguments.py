@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Annotated, Any, Literal, ParamSpec, TypeVar
 
 import pydantic
+import pydantic_core
 
 from zoo.errors import ArgumentValueError, UnknownArgumentError, unknown
 
@@ -15,15 +16,58 @@ NonNegative = Annotated[float, pydantic.Field(ge=0, allow_inf_nan=False)]
 Fraction = Annotated[float, pydantic.Field(ge=0, lt=1)]
 Shape = tuple[PositiveInt, ...]
 NumClasses = Annotated[int, pydantic.Field(ge=2)]
+NonNegativeInt = Annotated[int, pydantic.Field(ge=0, le=2**31 - 1)]
+
 
 Activation = Literal[
     "elu", "gelu", "leaky_relu", "linear", "relu", "selu", "sigmoid", "silu", "softplus", "tanh"
 ]
 BinaryLoss = Literal["binary_crossentropy", "mean_squared_error"]
-Optimizer = Literal["adam", "adamw", "nadam", "rmsprop", "sgd"]
+Optimizer = Literal["adam", "adamw", "nadam", "nesterov", "rmsprop", "sgd"]
+
+def _of_layers(value: Any) -> Any:
+    words = str(value).split("-")
+    whole = isinstance(value, int | str) and not isinstance(value, bool)
+    if not whole or not all(word.isdecimal() and 0 < int(word) < 2**31 for word in words):
+        raise pydantic_core.PydanticCustomError(
+            "per_layer", "a positive integer, or one for each layer joined by '-', as in '64-64-32'"
+        )
+    return value
+
+
+PerLayer = Annotated[int | str, pydantic.PlainValidator(_of_layers)]
 
 P = ParamSpec("P")
 R = TypeVar("R")
+
+
+def by_layer(name: str, value: int | str, num_layers: int) -> list[int]:
+    """Gives one number a layer of what stands for all.
+
+    Args:
+        name: of the argument.
+        value: a number for every layer, or ``"64-64-32"``.
+        num_layers: how many layers there are.
+
+    Returns:
+        That many numbers.
+
+    Raises:
+        ArgumentValueError: if the value names another number of layers.
+
+    Example:
+        >>> from zoo.arguments import by_layer
+        >>> by_layer("filters", "64-64-32", 3), by_layer("kernel_size", 3, 3)
+        ([64, 64, 32], [3, 3, 3])
+    """
+    numbers = [int(word) for word in str(value).split("-")]
+    if len(numbers) == 1:
+        return numbers * num_layers
+    if len(numbers) != num_layers:
+        raise ArgumentValueError(
+            f"{name}={value!r} is for {len(numbers)} layers, and num_layers={num_layers}."
+        )
+    return numbers
 
 
 def checked(builder: Callable[P, R]) -> Callable[P, R]:

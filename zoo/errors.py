@@ -32,6 +32,10 @@ class InputError(ZooError, ValueError):
     """An input to `predict` that is no input of the run's model."""
 
 
+class WeightsError(ZooError):
+    """Weights that cannot be fetched or read, or that are another network's."""
+
+
 class RunError(ZooError):
     """A run directory that exists already, is missing, damaged or of another version."""
 

@@ -7,9 +7,98 @@ from typing import Any
 
 from zoo.errors import ArgumentValueError
 
-SCHEDULES = ("constant", "cosine")
+SCHEDULES = ("constant", "cosine", "one_cycle")
+PRECISIONS = ("float32", "mixed_bfloat16")
+SCALINGS = ("fraction", "standardized", "imagenet")
+AUGMENTATIONS = ("flip", "crop", "cutout")
 MOST = 2**31 - 1
+LARGEST_IMAGE = 1024
 MOST_SEED = 2**32 - 1
+
+
+def require_integer(name: str, value: Any, least: int, most: int) -> None:
+    """Refuses what is no integer of a range.
+
+    Args:
+        name: of the argument.
+        value: what was received.
+        least: smallest value allowed.
+        most: largest value allowed.
+
+    Raises:
+        ArgumentValueError: if the value is of another type or out of range.
+    """
+    if type(value) is not int or not least <= value <= most:
+        raise ArgumentValueError(f"{name}={value!r}: must be an integer from {least} to {most}.")
+
+
+def require_choice(name: str, value: Any, choices: tuple[str, ...]) -> None:
+    """Refuses what is none of the words allowed.
+
+    Args:
+        name: of the argument.
+        value: what was received.
+        choices: the words.
+
+    Raises:
+        ArgumentValueError: if the value is another.
+    """
+    if value not in choices:
+        raise ArgumentValueError(f"{name}={value!r}: must be one of {', '.join(choices)}.")
+
+
+def as_tuple(value: Any) -> Any:
+    """Turns a list, as JSON gives it for a tuple, back into one; leaves other values alone.
+
+    Args:
+        value: any.
+    """
+    return tuple(value) if isinstance(value, list) else value
+
+
+@dataclasses.dataclass(frozen=True)
+class ImageOptions:
+    """How images are prepared for a model.
+
+    Attributes:
+        scaling: what becomes of pixels: ``"fraction"`` of full intensity, in [0, 1];
+            ``"standardized"``: mean 0 and variance 1 in each channel of the training split; or
+            ``"imagenet"``: the same with ImageNet's mean and variance.
+        augmentation: what is done to training images, anew in each epoch and to no others:
+            ``"none"``, or any of ``flip`` (left to right, every other image), ``crop`` (moved by
+            up to an eighth of its side) and ``cutout`` (a square of a quarter of its side made
+            grey), joined by ``+``.
+        image_size: side in pixels that images are resized to; 0 leaves them at the data set's.
+
+    Raises:
+        ArgumentValueError: if a value is of the wrong type or out of range.
+    """
+
+    scaling: str = "fraction"
+    augmentation: str = "none"
+    image_size: int = 0
+
+    def __post_init__(self) -> None:
+        """Checks every value."""
+        require_choice("scaling", self.scaling, SCALINGS)
+        for name in self.augmentations:
+            require_choice("augmentation", name, AUGMENTATIONS)
+        require_integer("image_size", self.image_size, 0, LARGEST_IMAGE)
+
+    @property
+    def augmentations(self) -> tuple[str, ...]:
+        """The names that `augmentation` joins."""
+        if self.augmentation == "none":
+            return ()
+        return tuple(str(self.augmentation).split("+"))
+
+    def input_shape(self, raw: tuple[int, ...]) -> tuple[int, ...]:
+        """Gives the shape in which images reach the model.
+
+        Args:
+            raw: ``(height, width, channels)`` as the data set has them.
+        """
+        return (self.image_size, self.image_size, raw[2]) if self.image_size else raw
 
 
 @dataclasses.dataclass(frozen=True)
@@ -19,13 +108,19 @@ class Recipe:
     Attributes:
         epochs: passes over the training split, at least 1.
         batch_size: rows a step, at least 1.
-        schedule: ``"constant"``, or ``"cosine"``: the learning rate falls to zero along half
-            a cosine, one step an epoch (Loshchilov & Hutter, 2017, https://arxiv.org/abs/1608.03983).
+        schedule: ``"constant"``; ``"cosine"``: the learning rate falls to zero along half a
+            cosine (Loshchilov & Hutter, 2017, https://arxiv.org/abs/1608.03983); or
+            ``"one_cycle"``: it rises for a fifth of the epochs and falls to zero over the rest,
+            both linearly (Smith, 2018, https://arxiv.org/abs/1803.09820). One step an epoch.
         patience: epochs without improvement of the task's monitored quantity after which
             training stops and the best epoch's weights are restored; 0 trains all epochs and
             keeps the last.
         jit_compile: whether XLA compiles the training step.
         steps_per_execution: steps that run between two returns to Python, at least 1.
+        precision: ``"float32"``, or ``"mixed_bfloat16"``: training computes in bfloat16 and keeps
+            float32 weights (Micikevicius et al., 2018, https://arxiv.org/abs/1710.03740). The
+            trained model computes in float32 either way.
+        images: how images are prepared, where the data set is one of images.
 
     Raises:
         ArgumentValueError: if a value is of the wrong type or out of range.
@@ -37,6 +132,38 @@ class Recipe:
     patience: int = 0
     jit_compile: bool = True
     steps_per_execution: int = 1
+    precision: str = "float32"
+    images: ImageOptions = ImageOptions()
+
+    @classmethod
+    def from_json(cls, fields: Mapping[str, Any]) -> "Recipe":
+        """Makes a recipe of what JSON has kept of one."""
+        return cls(**{**fields, "images": ImageOptions(**fields["images"])})
+
+    @classmethod
+    def names(cls) -> list[str]:
+        """Lists the settings by the names they have for a user: those of `images`, too."""
+        own = [field.name for field in dataclasses.fields(cls) if field.name != "images"]
+        return [*own, *(field.name for field in dataclasses.fields(ImageOptions))]
+
+    def settings(self) -> dict[str, Any]:
+        """Gives the value of each of `names`."""
+        fields = dataclasses.asdict(self)
+        return {**{k: v for k, v in fields.items() if k != "images"}, **fields["images"]}
+
+    def replace(self, **settings: Any) -> "Recipe":
+        """Gives the same recipe with other values for some of `names`.
+
+        Args:
+            **settings: those values.
+
+        Raises:
+            ArgumentValueError: if a value is of the wrong type or out of range.
+        """
+        of_images = {f.name for f in dataclasses.fields(ImageOptions)} & settings.keys()
+        images = dataclasses.replace(self.images, **{key: settings[key] for key in of_images})
+        own = {key: value for key, value in settings.items() if key not in of_images}
+        return dataclasses.replace(self, images=images, **own)
 
     def __post_init__(self) -> None:
         """Checks every value."""
@@ -47,10 +174,8 @@ class Recipe:
             ("steps_per_execution", 1),
         ):
             require_integer(name, getattr(self, name), least, MOST)
-        if self.schedule not in SCHEDULES:
-            raise ArgumentValueError(
-                f"schedule={self.schedule!r}: must be one of {', '.join(SCHEDULES)}."
-            )
+        require_choice("schedule", self.schedule, SCHEDULES)
+        require_choice("precision", self.precision, PRECISIONS)
         if type(self.jit_compile) is not bool:
             raise ArgumentValueError(f"jit_compile={self.jit_compile!r}: must be true or false.")
 
@@ -119,6 +244,8 @@ class ModelSpec:
         parameters: trainable and frozen weights that the builder's defaults make.
         summary: one line.
         recipe: how it is trained unless told otherwise.
+        pretrained: for each name that the builder's argument ``weights`` knows, how images were
+            prepared when those weights were made: the recipe's `images` where they are used.
     """
 
     builder: str
@@ -127,6 +254,7 @@ class ModelSpec:
     parameters: int
     summary: str
     recipe: Recipe
+    pretrained: Mapping[str, ImageOptions] = dataclasses.field(default_factory=dict)
 
     @property
     def name(self) -> str:
@@ -136,28 +264,3 @@ class ModelSpec:
     def load_builder(self) -> Callable[..., Any]:
         """Imports the builder, and with it Keras."""
         return pkgutil.resolve_name(self.builder)
-
-
-def require_integer(name: str, value: Any, least: int, most: int) -> None:
-    """Refuses what is no integer of a range.
-
-    Args:
-        name: of the argument.
-        value: what was received.
-        least: smallest value allowed.
-        most: largest value allowed.
-
-    Raises:
-        ArgumentValueError: if the value is of another type or out of range.
-    """
-    if type(value) is not int or not least <= value <= most:
-        raise ArgumentValueError(f"{name}={value!r}: must be an integer from {least} to {most}.")
-
-
-def as_tuple(value: Any) -> Any:
-    """Turns a list, as JSON gives it for a tuple, back into one; leaves other values alone.
-
-    Args:
-        value: any.
-    """
-    return tuple(value) if isinstance(value, list) else value

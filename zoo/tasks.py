@@ -1,8 +1,13 @@
 """The tasks: for each its losses, its metrics and the quantity by which epochs are compared."""
 
+from typing import Any
+
 import keras
 
+from zoo.losses import SmoothedCrossentropy
 from zoo.specs import Task
+
+MOMENTUM = 0.9
 
 TASKS = {
     "binary_classification": Task(
@@ -22,6 +27,9 @@ TASKS = {
 }
 
 
+UNDECAYED = ("bias", "beta", "gamma")
+
+
 def compile_for(
     task: str,
     model: keras.Model,
@@ -29,24 +37,43 @@ def compile_for(
     optimizer: str,
     learning_rate: float,
     loss: str | None = None,
+    label_smoothing: float = 0.0,
+    weight_decay: float = 0.0,
 ) -> keras.Model:
     """Compiles a model for its task.
 
     Args:
         task: key of `TASKS`.
         model: the network.
-        optimizer: Keras' name of the optimiser, for example ``"adam"``.
+        optimizer: Keras' name of the optimiser, for example ``"adam"``; or ``"nesterov"``, which
+            is ``"sgd"`` with Nesterov's momentum of 0.9.
         learning_rate: its learning rate.
         loss: one of the task's losses; the first of them if None.
+        label_smoothing: share of each label spread over all classes; several classes only.
+        weight_decay: share of each kernel, times the learning rate, taken off at every step.
+            Biases and the gains of normalisations are spared.
 
     Returns:
         The same model, compiled.
     """
     model.compile(
-        optimizer=keras.optimizers.get(
-            {"class_name": optimizer, "config": {"learning_rate": learning_rate}}
-        ),
-        loss=loss or TASKS[task].losses[0],
+        optimizer=_optimizer(optimizer, learning_rate, weight_decay),
+        loss=SmoothedCrossentropy(label_smoothing)
+        if label_smoothing
+        else loss or TASKS[task].losses[0],
         metrics=list(TASKS[task].metrics),
     )
     return model
+
+
+def _optimizer(name: str, learning_rate: float, weight_decay: float) -> keras.optimizers.Optimizer:
+    config: dict[str, Any] = {"learning_rate": learning_rate}
+    if name == "nesterov":
+        name = "sgd"
+        config |= {"momentum": MOMENTUM, "nesterov": True}
+    if weight_decay:
+        config["weight_decay"] = weight_decay
+    optimizer = keras.optimizers.get({"class_name": name, "config": config})
+    if weight_decay:
+        optimizer.exclude_from_weight_decay(var_names=list(UNDECAYED))
+    return optimizer

@@ -20,7 +20,7 @@ import tensorflow as tf
 
 from zoo.callbacks import Checkpoint, EpochLines, EpochNumber, RowOutputs
 from zoo.data import DATASETS, get_dataset, load_data
-from zoo.data.pipeline import Data
+from zoo.data.pipeline import Data, Rows
 from zoo.errors import (
     ArgumentValueError,
     DatasetError,
@@ -55,6 +55,7 @@ from zoo.specs import (
 from zoo.tasks import TASKS
 
 RUNS = Path("runs")
+WARM_UP = 0.2
 
 
 def train(
@@ -162,10 +163,12 @@ def evaluate(
         raise ArgumentValueError(f"split={split!r}: must be train, validation or test.")
     run = run if isinstance(run, Run) else load_run(run)
     model = run.model
+    recipe = Recipe.from_json(run.config["recipe"])
     data = load_data(
         run.dataset,
-        batch_size=run.config["recipe"]["batch_size"],
+        batch_size=recipe.batch_size,
         data_dir=data_dir or run.config["data_dir"],
+        images=recipe.images,
     )
     _require_same_data(run, data)
     return model.evaluate(getattr(data, split), verbose=0, return_dict=True)
@@ -179,13 +182,14 @@ def split_overrides(spec: ModelSpec, overrides: Mapping[str, Any]) -> tuple[Reci
         overrides: both, mixed; no name is in both.
 
     Returns:
-        The model's recipe with its overrides, and the builder's overrides.
+        The model's recipe with its overrides, and the builder's overrides. Where those name
+        pretrained weights, images are prepared as for them.
 
     Raises:
         UnknownArgumentError: if a name is in neither.
         ArgumentValueError: if a recipe's value is of the wrong type or out of range.
     """
-    of_recipe = {field.name for field in dataclasses.fields(Recipe)}
+    of_recipe = Recipe.names()
     of_builder = inspect.signature(spec.load_builder()).parameters
     for name in overrides:
         if name not in of_recipe and name not in of_builder:
@@ -193,7 +197,8 @@ def split_overrides(spec: ModelSpec, overrides: Mapping[str, Any]) -> tuple[Reci
             raise UnknownArgumentError(unknown(f"argument of {spec.name}", name, known))
     recipe = {key: value for key, value in overrides.items() if key in of_recipe}
     arguments = {key: value for key, value in overrides.items() if key in of_builder}
-    return dataclasses.replace(spec.recipe, **recipe), arguments
+    pretrained = spec.pretrained.get(arguments.get("weights"), spec.recipe.images)
+    return dataclasses.replace(spec.recipe, images=pretrained).replace(**recipe), arguments
 
 
 def _settle(
@@ -206,12 +211,14 @@ def _settle(
     spec = get_spec(name)
     recipe, arguments = split_overrides(spec, overrides)
     require_integer("seed", seed, 0, MOST_SEED)
-    _build(name, arguments)  # refuses bad values before any data are fetched
+    no_files = {key: value for key, value in arguments.items() if key != "weights"}
+    _build(name, no_files)  # refuses bad values before any data are fetched
     chosen = get_dataset(spec.dataset if dataset is None else dataset, data_dir)
     for key in arguments.keys() & chosen.model_arguments.keys():
         raise ArgumentValueError(f"{key} follows from the data set {chosen.name}: do not set it.")
     builder = spec.load_builder()
-    bound = inspect.signature(builder).bind(**_arguments_of(spec, chosen) | arguments)
+    from_data = _arguments_of(spec, chosen, recipe)
+    bound = inspect.signature(builder).bind(**from_data | arguments)
     bound.apply_defaults()
     return {
         "format": FORMAT,
@@ -225,7 +232,7 @@ def _settle(
     }
 
 
-def _arguments_of(spec: ModelSpec, dataset: DatasetSpec) -> dict[str, Any]:
+def _arguments_of(spec: ModelSpec, dataset: DatasetSpec, recipe: Recipe) -> dict[str, Any]:
     if spec.task == "binary_classification" and len(dataset.class_names) != 2:
         fitting = [name for name, known in DATASETS.items() if len(known.class_names) == 2]
         raise DatasetError(
@@ -234,24 +241,41 @@ def _arguments_of(spec: ModelSpec, dataset: DatasetSpec) -> dict[str, Any]:
             f"{', '.join(fitting)}."
         )
     taken = inspect.signature(spec.load_builder()).parameters
-    return {key: value for key, value in dataset.model_arguments.items() if key in taken}
+    arguments = dataset.model_arguments
+    if dataset.kind == "images":
+        arguments["input_shape"] = recipe.images.input_shape(dataset.input_shape)
+    return {key: value for key, value in arguments.items() if key in taken}
 
 
 def _prepare(settings: Mapping[str, Any], data_dir: str | Path | None) -> tuple[Data, keras.Model]:
     keras.utils.set_random_seed(settings["seed"])
-    arguments = {key: as_tuple(value) for key, value in settings["arguments"].items()}
-    model = _build(settings["model"], arguments)
-    recipe = Recipe(**settings["recipe"])
+    recipe = Recipe.from_json(settings["recipe"])
+    with _precision(recipe.precision):
+        model = _build(settings["model"], settings["arguments"])
     model.jit_compile = recipe.jit_compile
     model.steps_per_execution = recipe.steps_per_execution
-    dataset = DatasetSpec.from_json(settings["dataset"])
     data = load_data(
-        dataset, batch_size=recipe.batch_size, data_dir=data_dir, seed=settings["seed"]
+        DatasetSpec.from_json(settings["dataset"]),
+        batch_size=recipe.batch_size,
+        data_dir=data_dir,
+        seed=settings["seed"],
+        images=recipe.images,
     )
     return data, model
 
 
+@contextlib.contextmanager
+def _precision(policy: str) -> Iterator[None]:
+    usual = keras.config.dtype_policy()
+    keras.config.set_dtype_policy(policy)
+    try:
+        yield
+    finally:
+        keras.config.set_dtype_policy(usual)
+
+
 def _build(name: str, arguments: Mapping[str, Any]) -> keras.Model:
+    arguments = {key: as_tuple(value) for key, value in arguments.items()}
     try:
         return build(name, **arguments)
     except (tf.errors.OpError, MemoryError, OverflowError) as error:
@@ -270,6 +294,7 @@ def _facts(data: Data, model: keras.Model) -> dict[str, Any]:
     return {
         "dataset_version": data.version,
         "rows": {split: len(rows) for split, rows in data.rows.items()},
+        "class_counts": data.class_counts,
         "parameters": model.count_params(),
         "started": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
         "environment": {
@@ -310,7 +335,7 @@ def _reopen(
         asked["seed"] = seed
     held = {
         **run.config["arguments"],
-        **run.config["recipe"],
+        **Recipe.from_json(run.config["recipe"]).settings(),
         "model": run.config["model"],
         "dataset": run.config["dataset"]["name"],
         "seed": run.config["seed"],
@@ -328,17 +353,19 @@ def _reopen(
 
 
 def _fit(run: Run, model: keras.Model, data: Data, tensorboard: bool, progress: bool) -> Checkpoint:
-    recipe = Recipe(**run.config["recipe"])
+    recipe = Recipe.from_json(run.config["recipe"])
     task = TASKS[get_spec(run.config["model"]).task]
     rate = float(model.optimizer.learning_rate)
     checkpoint = Checkpoint(run, task.monitor, task.direction, recipe.patience)
-    checkpoint.restore(model)
-    checkpoint.set_model(model)
-    first = len(checkpoint.rows)
-    if first >= recipe.epochs or checkpoint.is_out_of_patience:
-        return checkpoint
-    epoch = EpochNumber()
     with _said_how_to_go_on(run):
+        if is_frozen_below_output(model) and not data.augmentation:
+            model, data = head_on_features(model, data)
+        checkpoint.restore(model)
+        checkpoint.set_model(model)
+        first = len(checkpoint.rows)
+        if first >= recipe.epochs or checkpoint.is_out_of_patience:
+            return checkpoint
+        epoch = EpochNumber()
         model.fit(
             data.train_in_epoch(epoch.number),
             initial_epoch=first,
@@ -356,6 +383,47 @@ def _fit(run: Run, model: keras.Model, data: Data, tensorboard: bool, progress: 
             verbose=0,
         )
     return checkpoint
+
+
+def is_frozen_below_output(model: keras.Model) -> bool:
+    """Tells whether a model's last layer is all that training can change.
+
+    Args:
+        model: any.
+    """
+    below = model.layers[:-1]
+    return any(layer.weights for layer in below) and not any(
+        layer.trainable_variables for layer in below
+    )
+
+
+def head_on_features(model: keras.Model, data: Data) -> tuple[keras.Model, Data]:
+    """Computes once what the frozen layers make of the rows, and leaves the last layer to train.
+
+    Args:
+        model: compiled, and frozen below its last layer.
+        data: what it is to be trained on, with no augmentation.
+
+    Returns:
+        The last layer as a compiled model of its own, whose variables are those of `model`, and
+        the data whose rows are the features, of training and validation.
+    """
+    output = model.layers[-1]
+    below = keras.Model(model.inputs, output.input)
+    rows = {
+        split: Rows(below.predict(data.in_order(split), verbose=0), data.rows[split].labels)
+        for split in ("train", "validation")
+    }
+    features = keras.Input(output.input.shape[1:], name="features")
+    head = keras.Model(features, output(features), name=f"{model.name}_head")
+    head.compile(
+        optimizer=model.optimizer,
+        loss=model.loss,
+        metrics=model.get_compile_config()["metrics"],
+        jit_compile=model.jit_compile,
+        steps_per_execution=model.steps_per_execution,
+    )
+    return head, dataclasses.replace(data, rows=rows, preprocessor=keras.layers.Identity())
 
 
 def _watchers(
@@ -381,11 +449,12 @@ def learning_rate_at(epoch: int, rate: float, schedule: str, epochs: int) -> flo
     Args:
         epoch: its number, from 0.
         rate: the rate that training begins with.
-        schedule: ``"constant"`` or ``"cosine"``.
+        schedule: ``"constant"``, ``"cosine"`` or ``"one_cycle"``.
         epochs: how many there are.
 
     Returns:
-        The rate; with ``"cosine"`` it would be zero at ``epoch == epochs``.
+        The rate; with ``"cosine"`` it would be zero at ``epoch == epochs``, and with
+        ``"one_cycle"`` it is that in the middle of the epoch.
 
     Example:
         >>> from zoo.training import learning_rate_at
@@ -394,7 +463,10 @@ def learning_rate_at(epoch: int, rate: float, schedule: str, epochs: int) -> flo
     """
     if schedule == "constant":
         return rate
-    return rate * (1 + math.cos(math.pi * epoch / epochs)) / 2
+    if schedule == "cosine":
+        return rate * (1 + math.cos(math.pi * epoch / epochs)) / 2
+    done = (epoch + 0.5) / epochs
+    return rate * min(done / WARM_UP, (1 - done) / (1 - WARM_UP))
 
 
 @contextlib.contextmanager
@@ -420,6 +492,7 @@ def _discard(run: Run) -> None:
 
 def _finish(run: Run, model: keras.Model, data: Data, checkpoint: Checkpoint) -> None:
     checkpoint.restore_best()
+    model = _in_float32(run, model)
     validation = model.evaluate(data.validation, verbose=0, return_dict=True)
     test = model.evaluate(data.test, verbose=0, return_dict=True)
     with whole(run.directory / "predictions.npz") as partial:
@@ -440,6 +513,21 @@ def _finish(run: Run, model: keras.Model, data: Data, checkpoint: Checkpoint) ->
         },
     )
     checkpoint.path.unlink(missing_ok=True)
+
+
+def _in_float32(run: Run, model: keras.Model) -> keras.Model:
+    """Gives the same model, with the same weights, computing in float32."""
+    if run.config["recipe"]["precision"] == "float32":
+        return model
+    same = _build(run.config["model"], run.config["arguments"])
+    same.optimizer.build(same.trainable_variables)
+    for variable, value in zip(_state(same), _state(model), strict=True):
+        variable.assign(value)
+    return same
+
+
+def _state(model: keras.Model) -> list[Any]:
+    return [*model.variables, *model.optimizer.variables]
 
 
 def _answers(model: keras.Model, data: Data) -> dict[str, Any]:

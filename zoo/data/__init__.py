@@ -8,7 +8,7 @@ import importlib
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from zoo.specs import MOST, MOST_SEED, DatasetSpec, require_integer
+from zoo.specs import MOST, MOST_SEED, DatasetSpec, ImageOptions, require_integer
 
 if TYPE_CHECKING:
     from zoo.data.pipeline import Data
@@ -75,6 +75,26 @@ DATASETS = {
             source="fashion_mnist:3.*.*",
             reference="Xiao, Rasul & Vollgraf (2017), https://arxiv.org/abs/1708.07747",
         ),
+        DatasetSpec(
+            name="cifar10",
+            kind="images",
+            input_shape=(32, 32, 3),
+            class_names=(
+                "airplane",
+                "automobile",
+                "bird",
+                "cat",
+                "deer",
+                "dog",
+                "frog",
+                "horse",
+                "ship",
+                "truck",
+            ),
+            summary="photographs of ten kinds of things, 32x32 pixels",
+            source="cifar10:3.*.*",
+            reference="Krizhevsky (2009), https://www.cs.toronto.edu/~kriz/cifar.html",
+        ),
     )
 }
 
@@ -115,6 +135,7 @@ def load_data(
     batch_size: int = 64,
     data_dir: str | Path | None = None,
     seed: int = 0,
+    images: ImageOptions = ImageOptions(),
 ) -> "Data":
     """Reads a data set, and makes the pipelines that feed a model.
 
@@ -127,7 +148,8 @@ def load_data(
         batch_size: rows a batch.
         data_dir: where TFDS keeps its data; ``$TFDS_DATA_DIR`` or ``~/tensorflow_datasets`` if
             None.
-        seed: of the order of the training rows.
+        seed: of the order of the training rows, and of what augmentation does to them.
+        images: how images are prepared, where the data set is one of images.
 
     Returns:
         The batched splits ``train``, ``validation`` and ``test`` of what the model takes,
@@ -153,15 +175,26 @@ def load_data(
 
     reader = reader_of(spec)
     rows, version = reader.read(spec, data_dir)
-    return Data(spec, version, rows, reader.preprocessor(spec), batch_size, seed)
+    options = images if spec.kind == "images" else None
+    known = (spec, options, rows["train"].inputs)
+    return Data(
+        spec=spec,
+        version=version,
+        rows=rows,
+        preprocessor=reader.preprocessor(*known),
+        augmentation=reader.augmentation(*known),
+        batch_size=batch_size,
+        seed=seed,
+    )
 
 
 def reader_of(spec: DatasetSpec) -> Any:
     """Imports the module that reads a kind of data.
 
-    Such a module has three functions: ``read(spec, data_dir)`` gives the raw rows of each split
-    and the version of what was read, ``preprocessor(spec)`` the layer from raw rows to the
-    model's input, and ``parse(spec, inputs)`` raw rows from what a user types or holds. Its
+    Such a module has four functions: ``read(spec, data_dir)`` gives the raw rows of each split
+    and the version of what was read, ``preprocessor(spec, options, train)`` the layer from raw
+    rows to the model's input, ``augmentation(spec, options, train)`` the layers that alter raw
+    training rows, and ``parse(spec, inputs)`` raw rows from what a user types or holds. Its
     constants ``INPUT_NAME``, ``INPUT_DTYPE`` and ``raw_shape(spec)`` describe the served input.
 
     Args:

@@ -12,16 +12,19 @@ import tensorflow as tf
 from PIL import Image, ImageOps, UnidentifiedImageError
 
 from zoo.data import tfds_store
+from zoo.data.augmentation import layers_for
 from zoo.data.pipeline import Rows, hold_out
 from zoo.errors import DatasetError, InputError
 from zoo.layers import ResizingIfNeeded
-from zoo.specs import DatasetSpec
+from zoo.specs import DatasetSpec, ImageOptions
 
 INPUT_NAME = "image"
 INPUT_DTYPE = "uint8"
 
 LARGEST_SIDE = 64
 LARGEST_SET = 4 * 2**30
+IMAGENET_MEAN = (0.485, 0.456, 0.406)
+IMAGENET_DEVIATION = (0.229, 0.224, 0.225)
 SUFFIXES = {".png", ".jpg", ".jpeg", ".bmp", ".gif", ".webp", ".tif", ".tiff"}
 
 
@@ -149,22 +152,75 @@ def raw_shape(spec: DatasetSpec) -> tuple[int | None, ...]:
     return (None, None, spec.input_shape[2])
 
 
-def preprocessor(spec: DatasetSpec) -> keras.Layer:
-    """Makes the layer from pictures of any size to floats in [0, 1] of the spec's size.
+def preprocessor(spec: DatasetSpec, options: ImageOptions, train: np.ndarray) -> keras.Layer:
+    """Makes the layer from pictures of any size to floats of the model's.
 
-    Input ``(batch, height, width, channels)``, uint8; output ``(batch, *spec.input_shape)``.
+    Input ``(batch, height, width, channels)``, uint8; output ``(batch, *input shape)``: fractions
+    of full intensity, or those with the mean subtracted and divided by the standard deviation.
 
     Args:
         spec: the data set.
+        options: scaling and size.
+        train: the training split's images, of which alone ``"standardized"`` learns.
+
+    Raises:
+        DatasetError: if images of one channel are to be scaled as those of ImageNet.
     """
-    height, width, _ = spec.input_shape
-    return keras.Sequential(
-        [
-            keras.Input(raw_shape(spec), dtype=INPUT_DTYPE, name=INPUT_NAME),
-            keras.layers.Rescaling(1 / 255, name="as_fraction"),
-            ResizingIfNeeded(height, width, antialias=True, name="resize"),
-        ],
-        name="preprocessor",
+    height, width, channels = options.input_shape(spec.input_shape)
+    layers = [
+        keras.Input(raw_shape(spec), dtype=INPUT_DTYPE, name=INPUT_NAME),
+        keras.layers.Rescaling(1 / 255, name="as_fraction"),
+        ResizingIfNeeded(height, width, antialias=True, name="resize"),
+    ]
+    if options.scaling == "imagenet":
+        if channels != len(IMAGENET_MEAN):
+            raise DatasetError(f"{spec.name} has grey images, and scaling='imagenet' needs colour.")
+        layers.append(_standardize(IMAGENET_MEAN, np.square(IMAGENET_DEVIATION)))
+    elif options.scaling == "standardized":
+        layers.append(_standardize(*channel_statistics(train)))
+    return keras.Sequential(layers, name="preprocessor")
+
+
+def augmentation(
+    spec: DatasetSpec, options: ImageOptions, train: np.ndarray
+) -> tuple[keras.Layer, ...]:
+    """Makes the layers that alter raw training images.
+
+    Args:
+        spec: the data set.
+        options: which layers.
+        train: the training split's images; a cutout has their mean colour.
+    """
+    colour = np.round(255 * channel_statistics(train)[0]).astype(int).tolist()
+    return layers_for(options, spec.input_shape, colour)
+
+
+def channel_statistics(images: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Gives mean and variance of each channel, of fractions of full intensity.
+
+    Args:
+        images: ``(rows, height, width, channels)``, uint8.
+
+    Returns:
+        Two arrays ``(channels,)``.
+
+    Example:
+        >>> import numpy as np
+        >>> from zoo.data.images import channel_statistics
+        >>> mean, variance = channel_statistics(np.array([[[[0]], [[255]]]], "uint8"))
+        >>> float(mean[0]), float(variance[0])
+        (0.5, 0.25)
+    """
+    intensity = np.arange(256) / 255
+    counts = [np.bincount(channel.ravel(), minlength=256) for channel in np.moveaxis(images, -1, 0)]
+    shares = np.array(counts) / images[..., 0].size
+    mean = shares @ intensity
+    return mean, shares @ intensity**2 - mean**2
+
+
+def _standardize(mean: Sequence[float], variance: Sequence[float]) -> keras.Layer:
+    return keras.layers.Normalization(
+        mean=np.asarray(mean).tolist(), variance=np.asarray(variance).tolist(), name="standardize"
     )
 
 

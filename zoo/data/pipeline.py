@@ -2,13 +2,14 @@
 
 import dataclasses
 import functools
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from typing import Any
 
 import keras
 import numpy as np
 import tensorflow as tf
 
-from zoo.specs import DatasetSpec
+from zoo.specs import MOST, DatasetSpec
 
 SPLIT_SEED = 20_230_116
 HELD_OUT = 0.1
@@ -65,16 +66,27 @@ class Data:
         version: of what was read, for example ``"mnist/3.0.1"``.
         rows: the raw rows of ``train``, ``validation`` and ``test``.
         preprocessor: the layer from raw rows to the model's input.
+        augmentation: layers that alter raw training rows by a seed; they see no other split.
         batch_size: rows a batch.
-        seed: of the order of the training rows.
+        seed: of the order of the training rows, and of their alteration.
     """
 
     spec: DatasetSpec
     version: str
     rows: Mapping[str, Rows]
     preprocessor: keras.Layer
+    augmentation: tuple[keras.Layer, ...]
     batch_size: int
     seed: int
+
+    @property
+    def class_counts(self) -> dict[str, dict[str, int]]:
+        """How many rows of each class there are in each split."""
+        names = self.spec.class_names
+        return {
+            split: dict(zip(names, np.bincount(rows.labels, minlength=len(names)).tolist()))
+            for split, rows in self.rows.items()
+        }
 
     @functools.cached_property
     def train(self) -> tf.data.Dataset:
@@ -82,17 +94,18 @@ class Data:
         order = tf.data.Dataset.range(len(self.rows["train"])).shuffle(
             len(self.rows["train"]), seed=self.seed, reshuffle_each_iteration=True
         )
-        return self._gather("train", order.batch(self.batch_size))
+        noise = tf.data.Dataset.random(self.seed, rerandomize_each_iteration=True)
+        return self._gather_altered(tf.data.Dataset.zip(order.batch(self.batch_size), noise))
 
     @functools.cached_property
     def validation(self) -> tf.data.Dataset:
         """One pass over the validation split, in the order of its rows."""
-        return self._in_order("validation")
+        return self.in_order("validation")
 
     @functools.cached_property
     def test(self) -> tf.data.Dataset:
         """One pass over the test split, in the order of its rows."""
-        return self._in_order("test")
+        return self.in_order("test")
 
     def train_in_epoch(self, number: tf.Variable) -> tf.data.Dataset:
         """Gives one pass over the training split, in an order that its epoch's number decides.
@@ -107,30 +120,58 @@ class Data:
             Batches of ``(inputs, label)``.
         """
         size = len(self.rows["train"])
+        steps = -(-size // self.batch_size)
 
         def order_of(_: tf.Tensor) -> tf.data.Dataset:
-            order = tf.random.experimental.stateless_shuffle(
-                tf.range(size, dtype=tf.int64), seed=tf.stack([np.int64(self.seed), number])
-            )
-            return tf.data.Dataset.from_tensor_slices(order).batch(self.batch_size)
+            seed = tf.stack([np.int64(self.seed), number])
+            order = tf.random.experimental.stateless_shuffle(tf.range(size, dtype=tf.int64), seed)
+            noise = tf.random.stateless_uniform((steps,), seed, maxval=MOST, dtype=tf.int64)
+            batches = tf.data.Dataset.from_tensor_slices(order).batch(self.batch_size)
+            return tf.data.Dataset.zip(batches, tf.data.Dataset.from_tensor_slices(noise))
 
         order = tf.data.Dataset.range(1).flat_map(order_of)
-        steps = -(-size // self.batch_size)
-        return self._gather("train", order.apply(tf.data.experimental.assert_cardinality(steps)))
+        return self._gather_altered(
+            order.apply(tf.data.experimental.assert_cardinality(steps))
+        )
 
-    def _in_order(self, split: str) -> tf.data.Dataset:
+    def in_order(self, split: str) -> tf.data.Dataset:
+        """Gives one pass over a split in the order of its rows, none of them altered.
+
+        Args:
+            split: its name.
+
+        Returns:
+            Batches of ``(inputs, label)``.
+        """
         order = tf.data.Dataset.range(len(self.rows[split])).batch(self.batch_size)
-        return self._gather(split, order)
-
-    def _gather(self, split: str, indices: tf.data.Dataset) -> tf.data.Dataset:
-        inputs = tf.constant(self.rows[split].inputs)
-        labels = tf.constant(self.rows[split].labels)
+        take = self._taker(split)
 
         def batch(index: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-            return self.preprocessor(tf.gather(inputs, index)), tf.gather(labels, index)
+            rows, labels = take(index)
+            return self.preprocessor(rows), labels
 
-        batches = indices.map(batch, num_parallel_calls=PARALLEL_CALLS).prefetch(AHEAD)
-        return batches.with_options(_fixed_parallelism())
+        return _ahead(order, batch)
+
+    def _gather_altered(self, order: tf.data.Dataset) -> tf.data.Dataset:
+        take = self._taker("train")
+
+        def batch(index: tf.Tensor, noise: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+            rows, labels = take(index)
+            for number, alter in enumerate(self.augmentation):
+                rows = alter(rows, seed=tf.stack([noise, number]))
+            return self.preprocessor(rows), labels
+
+        return _ahead(order, batch)
+
+    def _taker(self, split: str) -> Callable[[tf.Tensor], tuple[tf.Tensor, tf.Tensor]]:
+        inputs = tf.constant(self.rows[split].inputs)
+        labels = tf.constant(self.rows[split].labels)
+        return lambda index: (tf.gather(inputs, index), tf.gather(labels, index))
+
+
+def _ahead(order: tf.data.Dataset, batch: Callable[..., Any]) -> tf.data.Dataset:
+    batches = order.map(batch, num_parallel_calls=PARALLEL_CALLS).prefetch(AHEAD)
+    return batches.with_options(_fixed_parallelism())
 
 
 def _fixed_parallelism() -> tf.data.Options:

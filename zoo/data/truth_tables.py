@@ -54,11 +54,13 @@ def raw_shape(spec: DatasetSpec) -> tuple[int | None, ...]:
     return spec.input_shape
 
 
-def preprocessor(spec: DatasetSpec) -> keras.Layer:
+def preprocessor(spec: DatasetSpec, options: None, train: np.ndarray) -> keras.Layer:
     """Makes the layer from bits to floats, ``(batch, bits)`` each.
 
     Args:
         spec: the data set.
+        options: there are none.
+        train: plays no part.
     """
     return keras.Sequential(
         [
@@ -67,6 +69,17 @@ def preprocessor(spec: DatasetSpec) -> keras.Layer:
         ],
         name="preprocessor",
     )
+
+
+def augmentation(spec: DatasetSpec, options: None, train: np.ndarray) -> tuple[keras.Layer, ...]:
+    """Alters nothing.
+
+    Args:
+        spec: the data set.
+        options: there are none.
+        train: plays no part.
+    """
+    return ()
 
 
 def parse(spec: DatasetSpec, inputs: Sequence[str] | np.ndarray) -> list[np.ndarray]:

@@ -8,7 +8,7 @@ from typing import Any
 
 from zoo.errors import UnknownModelError
 from zoo.registry import get_spec, list_models, register
-from zoo.specs import ModelSpec, Recipe
+from zoo.specs import ImageOptions, ModelSpec, Recipe
 
 register(
     ModelSpec(
@@ -48,6 +48,58 @@ register(
         parameters=669_706,
         summary="Multilayer perceptron of any depth, with dropout",
         recipe=Recipe(epochs=20, batch_size=128, schedule="cosine", steps_per_execution=16),
+    )
+)
+register(
+    ModelSpec(
+        builder="zoo.models.conv:simple_cnn",
+        task="multiclass_classification",
+        dataset="cifar10",
+        parameters=95_210,
+        summary="Three convolutions, each followed by pooling",
+        recipe=Recipe(
+            epochs=30,
+            batch_size=256,
+            schedule="one_cycle",
+            jit_compile=False,
+            precision="mixed_bfloat16",
+            images=ImageOptions(scaling="standardized", augmentation="flip+crop"),
+        ),
+    )
+)
+register(
+    ModelSpec(
+        builder="zoo.models.conv:deep_cnn",
+        task="multiclass_classification",
+        dataset="cifar10",
+        parameters=960_346,
+        summary="Six convolutions in three pairs, with batch normalisation",
+        recipe=Recipe(
+            epochs=40,
+            batch_size=256,
+            schedule="one_cycle",
+            jit_compile=False,
+            precision="mixed_bfloat16",
+            images=ImageOptions(scaling="standardized", augmentation="flip+crop"),
+        ),
+    )
+)
+register(
+    ModelSpec(
+        builder="zoo.models.resnet:resnet18",
+        task="multiclass_classification",
+        dataset="cifar10",
+        parameters=11_183_562,
+        summary="Residual network of 18 layers, in torchvision's layout",
+        recipe=Recipe(
+            epochs=30,
+            batch_size=128,
+            schedule="one_cycle",
+            jit_compile=False,
+            precision="mixed_bfloat16",
+            images=ImageOptions(scaling="standardized", augmentation="flip+crop+cutout"),
+        ),
+        pretrained={"imagenet": ImageOptions(scaling="imagenet", image_size=224)},
     )
 )
 
