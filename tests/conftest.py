@@ -20,6 +20,9 @@ TINY = {
     "two_layer_perceptron": {"units": 3},
     "softmax_regression": {},
     "mlp": {"units": 8},
+    "simple_cnn": {"filters": 4},
+    "deep_cnn": {"filters": 4},
+    "resnet18": {"filters": 4},
 }
 
 
@@ -97,6 +100,14 @@ def input_batch(name, rows=6):
     """Random inputs for a model built with its defaults."""
     shape = DATASETS[zoo.get_spec(name).dataset].input_shape
     return np.random.default_rng(0).random((rows, *shape), np.float32)
+
+
+def tiny(name, **overrides):
+    """Builds the smallest network of a model, not compiled with XLA where its recipe is not."""
+    model = zoo.build(name, **TINY[name] | overrides)
+    if not zoo.get_spec(name).recipe.jit_compile:
+        model.jit_compile = False
+    return model
 
 
 def labels(name, rows=6):

@@ -54,10 +54,63 @@ def mlp(hp: Any, default: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
+def simple_cnn(hp: Any, default: Mapping[str, Any]) -> dict[str, Any]:
+    """Depth, width and its growth, kernels, activation, head, regularisation, learning rate."""
+    return {
+        "num_layers": hp.Int("num_layers", 2, 4, default=default["num_layers"]),
+        "filters": hp.Int("filters", 16, 64, sampling="log", default=default["filters"]),
+        "filter_growth": hp.Float("filter_growth", 1.0, 2.0, default=default["filter_growth"]),
+        "kernel_size": hp.Choice("kernel_size", [3, 5], default=default["kernel_size"]),
+        "head": hp.Choice("head", ["flatten", "average", "max"], default=default["head"]),
+        **_convolutional(hp, default),
+    }
+
+
+def deep_cnn(hp: Any, default: Mapping[str, Any]) -> dict[str, Any]:
+    """Three sets of widths, activation, head, regularisation and learning rate."""
+    widths = ["32-64-64-128-128-128", default["filters"], "64-128-128-256-256-256"]
+    return {
+        "filters": hp.Choice("filters", widths, default=default["filters"]),
+        "head": hp.Choice("head", ["average", "max"], default=default["head"]),
+        **_convolutional(hp, default),
+    }
+
+
+def resnet18(hp: Any, default: Mapping[str, Any]) -> dict[str, Any]:
+    """Width, regularisation and learning rate."""
+    return {
+        "filters": hp.Choice("filters", [16, 32, 64], default=default["filters"]),
+        "learning_rate": _rate(hp, default),
+        **_regularisation(hp, default),
+    }
+
+
 def defaults_of(name: str) -> dict[str, Any]:
     """Reads the defaults of a model's arguments off its builder's signature."""
     parameters = inspect.signature(zoo.get_spec(name).load_builder()).parameters
     return {key: parameter.default for key, parameter in parameters.items()}
+
+
+def _convolutional(hp: Any, default: Mapping[str, Any]) -> dict[str, Any]:
+    return {
+        "activation": hp.Choice(
+            "activation", ["relu", "elu", "silu"], default=default["activation"]
+        ),
+        "dropout": hp.Float("dropout", 0.0, 0.4, step=0.1, default=default["dropout"]),
+        "learning_rate": _rate(hp, default),
+        **_regularisation(hp, default),
+    }
+
+
+def _regularisation(hp: Any, default: Mapping[str, Any]) -> dict[str, Any]:
+    return {
+        "label_smoothing": hp.Float(
+            "label_smoothing", 0.0, 0.2, step=0.05, default=default["label_smoothing"]
+        ),
+        "weight_decay": hp.Float(
+            "weight_decay", 1e-5, 2e-2, sampling="log", default=default["weight_decay"]
+        ),
+    }
 
 
 def _rate(hp: Any, default: Mapping[str, Any]) -> float:

@@ -25,6 +25,7 @@ Activation = Literal[
 BinaryLoss = Literal["binary_crossentropy", "mean_squared_error"]
 Optimizer = Literal["adam", "adamw", "nadam", "nesterov", "rmsprop", "sgd"]
 
+
 def _of_layers(value: Any) -> Any:
     words = str(value).split("-")
     whole = isinstance(value, int | str) and not isinstance(value, bool)

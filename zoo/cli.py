@@ -1,7 +1,6 @@
 """The ``zoo`` command. What a verb needs is imported when it runs, so that a list costs nothing."""
 
 import contextlib
-import dataclasses
 import inspect
 import json
 import os
@@ -83,7 +82,7 @@ def show(name: str, as_json: bool) -> None:
         **{key: getattr(spec, key) for key in ("name", "task", "dataset", "parameters", "summary")},
         "builder": spec.builder,
         "arguments": {row["name"]: row["default"] for row in arguments},
-        "recipe": dataclasses.asdict(spec.recipe),
+        "recipe": spec.recipe.settings(),
         "documentation": inspect.getdoc(builder),
     }
 
@@ -91,7 +90,7 @@ def show(name: str, as_json: bool) -> None:
         click.echo(f"{spec.name}: {document['documentation']}\n")
         _table([{**row, "default": str(row["default"])} for row in arguments])
         click.echo(f"\ntask {spec.task}, data set {spec.dataset}, {spec.parameters:,} parameters")
-        click.echo(", ".join(f"{k} {v}" for k, v in dataclasses.asdict(spec.recipe).items()))
+        click.echo(", ".join(f"{k} {v}" for k, v in spec.recipe.settings().items()))
 
     _print(document, as_json, human)
 

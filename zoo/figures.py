@@ -1,9 +1,10 @@
 """Every picture, drawn from the files of a run.
 
 `draw` makes them all. Each of the other public functions draws one panel: it takes a matplotlib
-figure or subfigure to draw on, and a finished run.
+figure or subfigure to draw on, a finished run, and perhaps the name of a layer.
 """
 
+import functools
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -11,12 +12,18 @@ from typing import Any
 import numpy as np
 
 from zoo.runs import ROWS_SHOWN, Run, whole, worst_mistakes
+from zoo.specs import Recipe
 
 INCHES = (10, 6)
 DOTS_PER_INCH = 120
 MOST_NUMBERED_CLASSES = 20
 BOUNDARY_MARGIN = 0.3
 COLOURS = "RdBu_r"
+MOST_FILTERS = 64
+MOST_LAYERS = 6
+CHANNELS_SHOWN = 10
+ALTERED_SHOWN = 5
+TIMES_ALTERED = 8
 
 
 def draw(run: Run) -> list[Path]:
@@ -152,6 +159,116 @@ def decision_surface(figure: Any, run: Run) -> None:
     figure.suptitle("Decision surface: circles hold the targets, the black line is at 0.5")
 
 
+def filters(figure: Any, run: Run, layer: str = "") -> None:
+    """The kernels of a convolution, the first one if none is named, channel by channel."""
+    from zoo import inspection
+
+    layer = layer or inspection.convolutions(run.model)[0]
+    kernels = inspection.kernels(run.model, layer)
+    channels, count = kernels.shape[2:]
+    shown = kernels[..., :MOST_FILTERS]
+    axes = figure.subplots()
+    if channels == 3:
+        colour = np.concatenate([_mosaic(shown[:, :, None, c]) for c in range(3)], axis=-1)
+        figure.delaxes(axes)
+        in_colour, axes = figure.subplots(2, 1, height_ratios=(1, 3))
+        in_colour.imshow(colour)
+        in_colour.set_title("the three channels as one colour")
+        in_colour.axis("off")
+    axes.imshow(_mosaic(shown)[..., 0], cmap="gray", vmin=0, vmax=1)
+    side = kernels.shape[0] + 1
+    axes.set_yticks([side / 2] if channels == 1 else [])
+    axes.set_xticks([])
+    axes.set(xlabel="filter", ylabel="input channel")
+    those = f"the first {shown.shape[3]} of {count}" if count > shown.shape[3] else f"all {count}"
+    figure.suptitle(
+        f"Kernels of {layer}: {those} filters, {channels} input channels, each filter black to "
+        "white"
+    )
+
+
+def feature_maps(figure: Any, run: Run) -> None:
+    """What each activation makes of the first test image."""
+    from zoo import inspection
+
+    raw = run.predictions["raw"][:1]
+    maps = inspection.feature_maps(run.model, np.asarray(run.preprocessor(raw))[0])
+    chosen = list(maps)[:: -(-len(maps) // MOST_LAYERS)]
+    grid = figure.subplots(len(chosen), 1 + CHANNELS_SHOWN, squeeze=False)
+    for axes in grid.flat:
+        axes.axis("off")
+    for row, name in zip(grid, chosen, strict=True):
+        row[0].imshow(_displayed(raw[0]), cmap="gray")
+        height, width, channels = maps[name].shape
+        row[0].set_title(f"{name}\n{height}x{width}x{channels}", fontsize=8)
+        for axes, channel in zip(row[1:], range(channels), strict=False):
+            axes.imshow(maps[name][..., channel], cmap="viridis")
+    figure.suptitle(f"Feature maps of one test image: the first {CHANNELS_SHOWN} channels a layer")
+
+
+def parameters(figure: Any, run: Run) -> None:
+    """How many parameters each layer has, and the formula that says so."""
+    from zoo import inspection
+
+    rows = inspection.parameters(run.model)[::-1]
+    axes = figure.subplots()
+    bars = axes.barh([row.name for row in rows], [row.count for row in rows], color="steelblue")
+    axes.bar_label(
+        bars, [f" {row.formula} = {row.count:,}" for row in rows], fontsize=min(9, 220 / len(rows))
+    )
+    axes.tick_params(axis="y", labelsize=min(9, 220 / len(rows)))
+    axes.set(xlabel="parameters", xscale="log")
+    axes.set_xlim(right=axes.get_xlim()[1] * 30)
+    total = sum(row.count for row in rows)
+    figure.suptitle(f"Parameters of each layer, {total:,} in all, running statistics included")
+
+
+def augmentations(figure: Any, run: Run) -> None:
+    """Test images as they are, and as training would have seen them."""
+    from zoo.data import reader_of
+
+    options = Recipe.from_json(run.config["recipe"]).images
+    raw = run.predictions["raw"][:ALTERED_SHOWN]
+    layers = reader_of(run.dataset).augmentation(run.dataset, options, raw)
+    grid = figure.subplots(len(raw), 1 + TIMES_ALTERED, squeeze=False)
+    for time, column in enumerate(grid.T):
+        images = raw
+        for number, alter in enumerate(layers):
+            images = alter(images, seed=(time, number)) if time else images
+        for axes, image in zip(column, np.asarray(images), strict=True):
+            axes.imshow(_displayed(image), cmap="gray")
+            axes.axis("off")
+        column[0].set_title(f"altered {time}" if time else "as it is", fontsize=9)
+    figure.suptitle(f"Augmentation: {options.augmentation}")
+
+
+def grad_cam(figure: Any, run: Run) -> None:
+    """Which parts of test images speak for the class predicted: the first ones, and mistakes."""
+    from zoo import inspection
+
+    names, answers = run.dataset.class_names, run.predictions
+    place = {row: i for i, row in enumerate(answers["index"].tolist())}
+    worst = worst_mistakes(answers["labels"], answers["probabilities"]).tolist()
+    rows = list(dict.fromkeys([*answers["index"].tolist()[:10], *worst]))[: ALTERED_SHOWN * 4]
+    raw = answers["raw"][[place[row] for row in rows]]
+    guesses = answers["probabilities"][rows].argmax(axis=1)
+    maps = inspection.grad_cam(run.model, np.asarray(run.preprocessor(raw)), guesses)
+    grid = figure.subplots(4, 5)
+    for axes in grid.flat:
+        axes.axis("off")
+    for axes, row, image, guess, speaks in zip(grid.flat, rows, raw, guesses, maps, strict=False):
+        truth = answers["labels"][row]
+        axes.imshow(_displayed(image), cmap="gray")
+        edges = (-0.5, image.shape[1] - 0.5, image.shape[0] - 0.5, -0.5)
+        axes.imshow(speaks, cmap="inferno", alpha=0.5, extent=edges, interpolation="bilinear")
+        axes.set_title(
+            names[guess] if guess == truth else f"{names[guess]}, is {names[truth]}",
+            color="black" if guess == truth else "firebrick",
+            fontsize=9,
+        )
+    figure.suptitle("Grad-CAM: what speaks for the predicted class is bright (red: wrong)")
+
+
 def row_outputs(figure: Any, run: Run) -> None:
     """The output for each row of the truth table, epoch by epoch."""
     history, answers = run.history, run.predictions
@@ -185,16 +302,36 @@ def _why_half(run: Run) -> str:
 
 
 def _figures_for(run: Run) -> dict[str, Callable[[Any, Run], None]]:
+    from zoo import inspection
+
     if run.dataset.kind == "truth_tables":
-        return {
-            figure.__name__: figure for figure in (learning_curves, decision_surface, row_outputs)
-        }
-    dense = [layer for layer in run.model.layers if type(layer).__name__ == "Dense"]
-    linear = [weights] if len(dense) == 1 else []
-    return {
-        figure.__name__: figure
-        for figure in (learning_curves, confusion_matrix, samples, mistakes, *linear)
-    }
+        return _by_name(learning_curves, decision_surface, row_outputs)
+    figures = _by_name(learning_curves, confusion_matrix, samples, mistakes)
+    if Recipe.from_json(run.config["recipe"]).images.augmentations:
+        figures |= _by_name(augmentations)
+    convolutions = inspection.convolutions(run.model)
+    if convolutions:
+        figures |= _by_name(feature_maps, grad_cam, parameters)
+    elif len(inspection.parameters(run.model)) == 1:
+        figures |= _by_name(weights)
+    for layer in convolutions:
+        figures[f"filters_{layer}"] = functools.partial(filters, layer=layer)
+    return figures
+
+
+def _by_name(*panels: Callable[[Any, Run], None]) -> dict[str, Callable[[Any, Run], None]]:
+    return {panel.__name__: panel for panel in panels}
+
+
+def _mosaic(kernels: np.ndarray) -> np.ndarray:
+    """Lays kernels out: a row an input channel, a column a filter, white between them."""
+    framed = np.pad(kernels, [(0, 1), (0, 1), (0, 0), (0, 0)], constant_values=1)
+    height, width, channels, count = framed.shape
+    return framed.transpose(2, 0, 3, 1).reshape(channels * height, count * width, 1)
+
+
+def _displayed(image: np.ndarray) -> np.ndarray:
+    return image[..., 0] if image.shape[2] == 1 else image
 
 
 def _sheet(figure: Any, run: Run, rows: np.ndarray) -> None:
@@ -205,7 +342,7 @@ def _sheet(figure: Any, run: Run, rows: np.ndarray) -> None:
         axes.axis("off")
     for axes, row in zip(grid.flat, rows.tolist(), strict=False):
         image = raw_of[row]
-        axes.imshow(image[..., 0] if image.shape[2] == 1 else image, cmap="gray")
+        axes.imshow(_displayed(image), cmap="gray")
         probabilities, truth = answers["probabilities"][row], answers["labels"][row]
         guess = probabilities.argmax()
         wrong = guess != truth

@@ -30,7 +30,9 @@ class SmoothedCrossentropy(keras.losses.Loss):
         section 7, https://arxiv.org/abs/1512.00567
     """
 
-    def __init__(self, smoothing: float, name: str = "smoothed_crossentropy", **kwargs: Any) -> None:
+    def __init__(
+        self, smoothing: float, name: str = "smoothed_crossentropy", **kwargs: Any
+    ) -> None:
         super().__init__(name=name, **kwargs)
         self.smoothing = smoothing
 

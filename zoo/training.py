@@ -197,7 +197,7 @@ def split_overrides(spec: ModelSpec, overrides: Mapping[str, Any]) -> tuple[Reci
             raise UnknownArgumentError(unknown(f"argument of {spec.name}", name, known))
     recipe = {key: value for key, value in overrides.items() if key in of_recipe}
     arguments = {key: value for key, value in overrides.items() if key in of_builder}
-    pretrained = spec.pretrained.get(arguments.get("weights"), spec.recipe.images)
+    pretrained = spec.pretrained.get(arguments.get("weights", ""), spec.recipe.images)
     return dataclasses.replace(spec.recipe, images=pretrained).replace(**recipe), arguments
 
 

@@ -23,7 +23,7 @@ SUFFIXES = (".keras", ".pth", ".safetensors")
 COUNTERS = "num_batches_tracked"
 
 # Keras' name of a variable, torch's, and the axes of torch's array in Keras' order.
-_NAMES = {
+_NAMES: dict[type, dict[str, tuple[str, tuple[int, ...]]]] = {
     keras.layers.Conv2D: {"kernel": ("weight", (2, 3, 1, 0))},
     keras.layers.Dense: {"kernel": ("weight", (1, 0)), "bias": ("bias", (0,))},
     keras.layers.BatchNormalization: {

@@ -175,7 +175,7 @@ def preprocessor(spec: DatasetSpec, options: ImageOptions, train: np.ndarray) ->
     if options.scaling == "imagenet":
         if channels != len(IMAGENET_MEAN):
             raise DatasetError(f"{spec.name} has grey images, and scaling='imagenet' needs colour.")
-        layers.append(_standardize(IMAGENET_MEAN, np.square(IMAGENET_DEVIATION)))
+        layers.append(_standardize(np.array(IMAGENET_MEAN), np.square(IMAGENET_DEVIATION)))
     elif options.scaling == "standardized":
         layers.append(_standardize(*channel_statistics(train)))
     return keras.Sequential(layers, name="preprocessor")
@@ -218,9 +218,9 @@ def channel_statistics(images: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     return mean, shares @ intensity**2 - mean**2
 
 
-def _standardize(mean: Sequence[float], variance: Sequence[float]) -> keras.Layer:
+def _standardize(mean: np.ndarray, variance: np.ndarray) -> keras.Layer:
     return keras.layers.Normalization(
-        mean=np.asarray(mean).tolist(), variance=np.asarray(variance).tolist(), name="standardize"
+        mean=mean.tolist(), variance=variance.tolist(), name="standardize"
     )
 
 

@@ -83,10 +83,12 @@ class Data:
     def class_counts(self) -> dict[str, dict[str, int]]:
         """How many rows of each class there are in each split."""
         names = self.spec.class_names
-        return {
-            split: dict(zip(names, np.bincount(rows.labels, minlength=len(names)).tolist()))
-            for split, rows in self.rows.items()
-        }
+
+        def count(rows: Rows) -> dict[str, int]:
+            counts = np.bincount(rows.labels, minlength=len(names)).tolist()
+            return dict(zip(names, counts, strict=True))
+
+        return {split: count(rows) for split, rows in self.rows.items()}
 
     @functools.cached_property
     def train(self) -> tf.data.Dataset:
@@ -130,9 +132,7 @@ class Data:
             return tf.data.Dataset.zip(batches, tf.data.Dataset.from_tensor_slices(noise))
 
         order = tf.data.Dataset.range(1).flat_map(order_of)
-        return self._gather_altered(
-            order.apply(tf.data.experimental.assert_cardinality(steps))
-        )
+        return self._gather_altered(order.apply(tf.data.experimental.assert_cardinality(steps)))
 
     def in_order(self, split: str) -> tf.data.Dataset:
         """Gives one pass over a split in the order of its rows, none of them altered.

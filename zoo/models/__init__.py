@@ -80,7 +80,7 @@ register(
             schedule="one_cycle",
             jit_compile=False,
             precision="mixed_bfloat16",
-            images=ImageOptions(scaling="standardized", augmentation="flip+crop"),
+            images=ImageOptions(scaling="standardized", augmentation="flip+crop+cutout"),
         ),
     )
 )

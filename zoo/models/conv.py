@@ -22,6 +22,8 @@ from zoo.arguments import (
 from zoo.errors import ArgumentValueError
 from zoo.tasks import compile_for
 
+MOMENTUM = 0.9
+
 Head = Literal["flatten", "average", "max"]
 
 
@@ -43,7 +45,7 @@ def simple_cnn(
     optimizer: Optimizer = "nesterov",
     learning_rate: Positive = 0.2,
     label_smoothing: Fraction = 0.1,
-    weight_decay: NonNegative = 5e-4,
+    weight_decay: NonNegative = 5e-3,
 ) -> keras.Model:
     """Three convolutions, each followed by pooling: a network one can draw on a blackboard.
 
@@ -113,7 +115,7 @@ def deep_cnn(
     optimizer: Optimizer = "nesterov",
     learning_rate: Positive = 0.2,
     label_smoothing: Fraction = 0.1,
-    weight_decay: NonNegative = 5e-4,
+    weight_decay: NonNegative = 5e-3,
 ) -> keras.Model:
     """Six convolutions in three pairs, each pair at half the size of the one before.
 
@@ -199,7 +201,7 @@ def _convolutional_classifier(
         if pool > 1:
             x = layers.MaxPooling2D(pool, name=f"pool_{i}")(x)
         if batch_normalization:
-            x = layers.BatchNormalization(name=f"normalization_{i}")(x)
+            x = layers.BatchNormalization(momentum=MOMENTUM, name=f"normalization_{i}")(x)
         x = layers.Activation(activation, name=f"activation_{i}")(x)
         if dropout:
             x = layers.Dropout(dropout, name=f"dropout_{i}")(x)

@@ -22,6 +22,7 @@ from zoo.tasks import compile_for
 
 BLOCKS_PER_STAGE = 2
 STAGES = 4
+MOMENTUM = 0.9
 EPSILON = 1e-5
 STEM = ("conv1", "bn1")
 
@@ -42,7 +43,7 @@ def resnet18(
     optimizer: Optimizer = "nesterov",
     learning_rate: Positive = 0.1,
     label_smoothing: Fraction = 0.1,
-    weight_decay: NonNegative = 5e-4,
+    weight_decay: NonNegative = 5e-3,
 ) -> keras.Model:
     """ResNet18: a stem, four stages of two basic blocks, global average, and a linear classifier.
 
@@ -156,12 +157,10 @@ def _convolution(
         kernel_size,
         stride,
         use_bias=False,
-        kernel_initializer=keras.initializers.VarianceScaling(
-            2.0, "fan_out", "untruncated_normal"
-        ),
+        kernel_initializer=keras.initializers.VarianceScaling(2.0, "fan_out", "untruncated_normal"),
         name=name,
     )(x)
-    x = layers.BatchNormalization(momentum=0.9, epsilon=EPSILON, name=normalization)(x)
+    x = layers.BatchNormalization(momentum=MOMENTUM, epsilon=EPSILON, name=normalization)(x)
     return layers.Activation("relu", name=activation)(x) if activation else x
 
 

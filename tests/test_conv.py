@@ -1,0 +1,144 @@
+"""Convolutional networks, re-derived: the course's ten, the arithmetic of a layer, bad shapes."""
+
+import keras
+import numpy as np
+import pytest
+
+import zoo
+from zoo.course import SYSTEMS
+from zoo.errors import ArgumentValueError, UnknownArgumentError
+from zoo.training import split_overrides
+
+PUBLISHED = {
+    "cnn_simple": 82_826,
+    "cnn_deep": 13_210,
+    "cnn_1": 24_890,
+    "cnn_2": 13_210,
+    "cnn_3": 102_570,
+    "cnn_4": 42_986,
+    "cnn_5": 3_610,
+    "cnn_6": 48_106,
+    "cnn_7": 62_314,
+    "cnn_8": 398_666,
+}
+
+
+def test_all_ten_networks_of_the_course_are_there():
+    assert set(PUBLISHED) == {name for name in SYSTEMS if name.startswith("cnn")}
+
+
+@pytest.mark.parametrize("name", PUBLISHED)
+def test_a_network_of_the_course_has_its_published_parameters(name):
+    system = SYSTEMS[name]
+    model = zoo.build(system.model, **system.arguments)
+    assert model.count_params() == system.parameters == PUBLISHED[name]
+    assert all(type(value) in (int, float, str, bool) for value in system.arguments.values())
+
+
+@pytest.mark.parametrize("name", PUBLISHED)
+def test_protocol_and_recipe_are_settings_of_the_model(name):
+    system = SYSTEMS[name]
+    for settings in (system.protocol, system.recipe):
+        recipe, arguments = split_overrides(
+            zoo.get_spec(system.model), {**system.arguments, **settings}
+        )
+        assert recipe.epochs == settings["epochs"]
+        assert zoo.build(system.model, **arguments).count_params() == PUBLISHED[name]
+
+
+def convolve(images, kernel):
+    """Slides a kernel over images padded with zeros, one pixel and one filter at a time."""
+    side = kernel.shape[0]
+    padded = np.pad(images, [(0, 0), *[((side - 1) // 2, side // 2)] * 2, (0, 0)])
+    batch, height, width, _ = images.shape
+    out = np.zeros((batch, height, width, kernel.shape[-1]))
+    for y in range(height):
+        for x in range(width):
+            patch = padded[:, y : y + side, x : x + side]
+            out[:, y, x] = np.tensordot(patch, kernel, axes=3)
+    return out
+
+
+def pool(images, side):
+    batch, height, width, channels = images.shape
+    cut = images[:, : height // side * side, : width // side * side]
+    blocks = cut.reshape(batch, height // side, side, width // side, side, channels)
+    return blocks.max(axis=(2, 4))
+
+
+@pytest.mark.parametrize("batch_normalization", [False, True])
+def test_forward_pass_equals_loops(batch_normalization):
+    keras.utils.set_random_seed(0)
+    model = zoo.build(
+        "simple_cnn", input_shape=(9, 8, 2), num_classes=3, num_layers=2, filters="4-3",
+        filter_growth=1.0, kernel_size="3-2", pool_size="1-2", head="flatten",
+        batch_normalization=batch_normalization, activation="elu",
+    )  # fmt: skip
+    generator = np.random.default_rng(0)
+    for variable in model.variables:
+        variable.assign(generator.uniform(0.2, 1, variable.shape) - 0.3 * (len(variable.shape) > 1))
+    images = generator.random((2, 9, 8, 2), np.float32)
+    x = images
+    for i, side in ((1, 1), (2, 2)):
+        kernel, *bias = model.get_layer(f"conv_{i}").get_weights()
+        x = pool(convolve(x, kernel) + (bias[0] if bias else 0), side)
+        if batch_normalization:
+            gamma, beta, mean, variance = model.get_layer(f"normalization_{i}").get_weights()
+            x = gamma * (x - mean) / np.sqrt(variance + 1e-3) + beta
+        x = np.where(x > 0, x, np.expm1(x))
+    kernel, bias = model.get_layer("output").get_weights()
+    logits = x.reshape(2, -1) @ kernel + bias
+    expected = np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True)
+    np.testing.assert_allclose(model.predict(images, verbose=0), expected, atol=1e-5)
+
+
+def test_pooling_before_an_activation_that_only_rises_changes_nothing():
+    x = np.random.default_rng(0).normal(size=(2, 8, 8, 3)).astype("float32")
+    for name in ("relu", "elu", "leaky_relu", "tanh", "sigmoid", "softplus", "selu"):
+        activation = keras.activations.get(name)
+        first, last = pool(np.asarray(activation(x)), 2), np.asarray(activation(pool(x, 2)))
+        np.testing.assert_allclose(first, last, atol=1e-6)
+
+
+def test_filters_grow_from_layer_to_layer():
+    model = zoo.build("simple_cnn", num_layers=4, filters=10, filter_growth=1.5, pool_size=1)
+    assert [model.get_layer(f"conv_{i}").filters for i in (1, 2, 3, 4)] == [10, 15, 22, 34]
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"filters": "64-64"}, r"filters='64-64' is for 2 layers, and num_layers=3"),
+        ({"pool_size": "2-2-2-2"}, r"pool_size='2-2-2-2' is for 4 layers"),
+        ({"filters": "64-x-1"}, r"filters='64-x-1': must be a positive integer, or one for each"),
+        ({"kernel_size": 0}, r"kernel_size=0: must be a positive integer"),
+        ({"kernel_size": True}, r"kernel_size=True: must be a positive integer"),
+        ({"head": "mean"}, r"head='mean': must be 'flatten', 'average' or 'max'"),
+        ({"input_shape": (1, 1, 3)}, r"images of 1x1 are too small for pool_size=2-2-2"),
+        ({"input_shape": (32, 4, 3)}, r"images of 32x4 are too small"),
+        ({"input_shape": (32,)}, r"takes images, \(height, width, channels\)"),
+        ({"label_smoothing": 1.0}, r"label_smoothing=1.0: must be less than 1"),
+        ({"weight_decay": -1.0}, r"weight_decay=-1.0: must be greater than or equal to 0"),
+    ],
+)
+@pytest.mark.parametrize("name", ["simple_cnn"])
+def test_bad_settings_are_refused_in_one_line(name, settings, message):
+    with pytest.raises(ArgumentValueError, match=message) as caught:
+        zoo.build(name, **settings)
+    assert "\n" not in str(caught.value)
+
+
+def test_the_near_miss_of_an_argument():
+    with pytest.raises(UnknownArgumentError, match="Did you mean 'pool_size'"):
+        zoo.build("deep_cnn", pool_sise=2)
+
+
+def test_weight_decay_spares_biases_and_gains():
+    model = zoo.build("simple_cnn", filters=2, learning_rate=0.5, weight_decay=0.1)
+    model.optimizer.build(model.trainable_variables)
+    before = {v.path: v.numpy() for v in model.trainable_variables}
+    zeros = [np.zeros(v.shape, "float32") for v in model.trainable_variables]
+    model.optimizer.apply(zeros)
+    for variable in model.trainable_variables:
+        share = 1 - 0.5 * 0.1 if variable.name == "kernel" else 1
+        np.testing.assert_allclose(variable.numpy(), share * before[variable.path], rtol=1e-6)

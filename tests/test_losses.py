@@ -1,0 +1,45 @@
+"""Losses: against loops and closed forms, through files, and their keys."""
+
+import ast
+from pathlib import Path
+
+import keras
+import numpy as np
+import pytest
+
+import zoo.losses
+from zoo.losses import SmoothedCrossentropy
+
+
+@pytest.mark.parametrize("smoothing", [0.0, 0.1, 0.5])
+def test_smoothed_crossentropy_is_that_of_smoothed_one_hot_labels(smoothing):
+    generator = np.random.default_rng(0)
+    probabilities = generator.dirichlet(np.ones(5), 7).astype("float32")
+    labels = generator.integers(0, 5, 7)
+    target = np.full((7, 5), smoothing / 5)
+    target[np.arange(7), labels] += 1 - smoothing
+    expected = -(target * np.log(probabilities)).sum(axis=1).mean()
+    assert float(SmoothedCrossentropy(smoothing)(labels, probabilities)) == pytest.approx(
+        expected, rel=1e-5
+    )
+    of_keras = keras.losses.CategoricalCrossentropy(label_smoothing=smoothing)
+    one_hot = np.eye(5, dtype="float32")[labels]
+    assert float(of_keras(one_hot, probabilities)) == pytest.approx(expected, rel=1e-5)
+
+
+def test_a_certain_answer_that_is_wrong_costs_much_and_no_infinity():
+    loss = SmoothedCrossentropy(0.1)(np.array([0]), np.array([[0.0, 1.0]], "float32"))
+    assert 10 < float(loss) < 20
+
+
+def test_the_loss_survives_a_file(tmp_path):
+    model = keras.Sequential([keras.Input((2,)), keras.layers.Dense(3, "softmax")])
+    model.compile("sgd", loss=SmoothedCrossentropy(0.3))
+    model.save(tmp_path / "model.keras")
+    assert keras.saving.load_model(tmp_path / "model.keras").loss.smoothing == 0.3
+
+
+def test_registered_keys_are_those_of_the_classes():
+    tree = ast.parse(Path(zoo.losses.__file__).read_text())
+    names = [node.name for node in tree.body if isinstance(node, ast.ClassDef)]
+    assert all(keras.saving.get_registered_object(f"zoo>{name}") for name in names)
