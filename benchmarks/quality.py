@@ -6,102 +6,76 @@ Needs the extra ``benchmark``. Writes one row a seed to ``benchmarks/results/qua
 of the row that was there for the same model, data set, settings and seed. The runs are discarded.
 """
 
-import csv
-import datetime
 import json
 import tempfile
-from pathlib import Path
+from collections.abc import Mapping
 from typing import Any
 
 import click
 
 import zoo
+from benchmarks import tables
 from zoo.cli import setting
-from zoo.runs import write_csv
 
-RESULTS = Path(__file__).parent / "results" / "quality.csv"
-COLUMNS = (
-    "model",
-    "dataset",
-    "overrides",
-    "seed",
-    "parameters",
+KEYS = ("model", "dataset", "copy", "overrides", "seed")
+FIGURES = (
     "epochs",
+    "best_epoch",
     "seconds",
     "val_accuracy",
     "val_loss",
     "test_accuracy",
     "test_loss",
     "test_mse",
-    "cores",
-    "processor",
-    "keras",
-    "tensorflow",
-    "date",
 )
 
+data_dir_option = click.option("--data-dir", help="TFDS data directory.")
+copy_option = click.option(
+    "--copy", default="", help='How the data differ from the original, such as "JPEG".'
+)
+seeds_option = click.option("--seeds", default=5, show_default=True)
 
-def measure(name: str, seed: int, data_dir: str | None, options: dict[str, Any]) -> dict[str, Any]:
-    """Trains a model once and gives its row of the table."""
-    import cpuinfo  # of the extra: reading the results takes none
 
+def measure(
+    name: str, seed: int, data_dir: str | None, options: Mapping[str, Any]
+) -> dict[str, Any]:
+    """Trains a model once, and says what it reached."""
     with tempfile.TemporaryDirectory() as folder:
         run = zoo.train(
             name, seed=seed, data_dir=data_dir, run_dir=f"{folder}/run", progress=False, **options
         )
         metrics, config = run.metrics, run.config
-    environment = config["environment"]
-    row = {
+    return {
         "model": name,
         "dataset": config["dataset_version"],
-        "overrides": json.dumps({k: v for k, v in options.items() if k != "dataset"}),
-        "seed": seed,
         "parameters": config["parameters"],
-        **metrics,
-        "cores": environment["cores"],
-        "processor": cpuinfo.get_cpu_info()["brand_raw"],
-        "keras": environment["keras"],
-        "tensorflow": environment["tensorflow"],
-        "date": datetime.date.today().isoformat(),
+        "seed": seed,
+        **{key: metrics.get(key, "") for key in FIGURES},
+        **tables.machine(),
     }
-    return {key: row.get(key, "") for key in COLUMNS}
-
-
-def read_results() -> list[dict[str, Any]]:
-    """Reads all rows that were ever measured."""
-    if not RESULTS.exists():
-        return []
-    with RESULTS.open(newline="") as file:
-        return list(csv.DictReader(file))
-
-
-def keep(row: dict[str, Any]) -> None:
-    """Puts a row among the results, in place of an older one of the same run."""
-
-    def run_of(row: dict[str, Any]) -> list[str]:
-        return [str(row[key]) for key in ("model", "dataset", "overrides", "seed")]
-
-    RESULTS.parent.mkdir(exist_ok=True)
-    others = [other for other in read_results() if run_of(other) != run_of(row)]
-    write_csv(RESULTS, [*others, row])
 
 
 @click.command(help=__doc__)
 @click.argument("model")
 @click.option("--dataset")
-@click.option("--data-dir")
-@click.option("--seeds", default=5, show_default=True)
+@data_dir_option
+@copy_option
+@seeds_option
 @click.option("--set", "settings", multiple=True, metavar="KEY=VALUE")
 def main(
-    model: str, dataset: str | None, data_dir: str | None, seeds: int, settings: tuple[str, ...]
+    model: str,
+    dataset: str | None,
+    data_dir: str | None,
+    copy: str,
+    seeds: int,
+    settings: tuple[str, ...],
 ) -> None:
     """Measures a model over seeds."""
-    options = dict(map(setting, settings))
-    if dataset:
-        options["dataset"] = dataset
+    overrides = dict(map(setting, settings))
     for seed in range(seeds):
-        row = measure(model, seed, data_dir, options)
-        keep(row)
+        row = measure(model, seed, data_dir, {**overrides, "dataset": dataset})
+        row |= {"copy": copy, "overrides": json.dumps(overrides)}
+        tables.keep("quality", row, KEYS)
         click.echo(f"{model} seed {seed}: test accuracy {row['test_accuracy']:.4f}")
 
 

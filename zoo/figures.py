@@ -5,7 +5,7 @@ figure or subfigure to draw on, a finished run, and perhaps the name of a layer.
 """
 
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -46,7 +46,7 @@ def draw(run: Run) -> list[Path]:
     for name, panel in figures.items():
         figure = Figure(figsize=INCHES, dpi=DOTS_PER_INCH, layout="constrained")
         panel(figure, run)
-        written.append(_save(figure, folder / f"{name}.png"))
+        written.append(save(figure, folder / f"{name}.png"))
     columns = 2 if len(figures) > 3 else 3
     rows = min(len(figures), 4) // columns
     sheet = Figure(
@@ -58,7 +58,7 @@ def draw(run: Run) -> list[Path]:
     parts = sheet.subfigures(rows, columns, squeeze=False).flat
     for part, panel in zip(parts, list(figures.values())[:4], strict=True):
         panel(part, run)
-    return [*written, _save(sheet, folder / "sheet.png")]
+    return [*written, save(sheet, folder / "sheet.png")]
 
 
 def learning_curves(figure: Any, run: Run) -> None:
@@ -269,6 +269,49 @@ def grad_cam(figure: Any, run: Run) -> None:
     figure.suptitle("Grad-CAM: what speaks for the predicted class is bright (red: wrong)")
 
 
+def accuracy_against_parameters(
+    figure: Any, names: Sequence[str], counts: Sequence[int], series: Mapping[str, Sequence[float]]
+) -> None:
+    """Draws test accuracy over the number of parameters, a line a series, a point a network.
+
+    Args:
+        figure: to draw on.
+        names: of the networks.
+        counts: their parameters.
+        series: for each label, the networks' accuracies, in [0, 1].
+    """
+    axes = figure.subplots()
+    order = np.argsort(counts)
+    for label, accuracies in series.items():
+        values = 100 * np.array(accuracies)
+        axes.plot(np.array(counts)[order], values[order], "o-", label=label, alpha=0.8)
+    for i, (name, count) in enumerate(zip(names, counts, strict=True)):
+        top = 100 * max(accuracies[i] for accuracies in series.values())
+        axes.annotate(
+            name, (count, top), (0, 8), textcoords="offset points", ha="center", fontsize=8
+        )
+    axes.set(xscale="log", xlabel="parameters", ylabel="test accuracy [%]")
+    axes.grid(alpha=0.3)
+    axes.legend(loc="lower right")
+    figure.suptitle("Accuracy against parameters")
+
+
+def save(figure: Any, path: Path) -> Path:
+    """Writes a figure as PNG, whole or not at all.
+
+    Args:
+        figure: the figure.
+        path: the file.
+
+    Returns:
+        The path.
+    """
+    path.parent.mkdir(exist_ok=True)
+    with whole(path) as partial:
+        figure.savefig(partial)
+    return path
+
+
 def row_outputs(figure: Any, run: Run) -> None:
     """The output for each row of the truth table, epoch by epoch."""
     history, answers = run.history, run.predictions
@@ -358,10 +401,3 @@ def _title(run: Run) -> str:
     rows = "rows" if run.dataset.kind == "truth_tables" else "test rows"
     right = f"{100 * run.metrics['test_accuracy']:.2f} % of the {rows} are right"
     return f"{run.config['model']} on {run.dataset.name}: {right}"
-
-
-def _save(figure: Any, path: Path) -> Path:
-    path.parent.mkdir(exist_ok=True)
-    with whole(path) as partial:
-        figure.savefig(partial)
-    return path

@@ -1,0 +1,67 @@
+"""The course's networks, trained by our recipe on the course's splits, against its figures.
+
+    python -m benchmarks.course [SYSTEM...] [--seeds 1]
+
+All of `zoo.course.SYSTEMS` if none is named. Needs the extra ``benchmark``. Writes one row a seed
+to ``benchmarks/results/course.csv``, and ``course.png`` beside it: accuracy against parameters.
+"""
+
+import statistics
+from collections import defaultdict
+from typing import Any
+
+import click
+
+from benchmarks import tables
+from benchmarks.quality import copy_option, data_dir_option, measure, seeds_option
+from zoo.course import SYSTEMS
+from zoo.figures import accuracy_against_parameters, save
+
+KEYS = ("system", "copy", "seed")
+
+
+def draw() -> None:
+    """Draws accuracy against parameters from the file."""
+    from matplotlib.figure import Figure
+
+    ours = defaultdict(list)
+    for row in tables.read("course"):
+        ours[row["system"]].append(float(row["test_accuracy"]))
+    chosen = [SYSTEMS[name] for name in ours]
+    figure = Figure(figsize=(10, 6), dpi=120, layout="constrained")
+    accuracy_against_parameters(
+        figure,
+        [system.id for system in chosen],
+        [system.parameters for system in chosen],
+        {
+            "the course": [system.accuracy for system in chosen],
+            "here": [statistics.mean(ours[system.id]) for system in chosen],
+        },
+    )
+    save(figure, tables.FOLDER / "course.png")
+
+
+@click.command(help=__doc__)
+@click.argument("systems", nargs=-1)
+@data_dir_option
+@copy_option
+@seeds_option
+def main(systems: tuple[str, ...], data_dir: str | None, copy: str, seeds: int) -> None:
+    """Measures the systems."""
+    for name in systems or SYSTEMS:
+        system = SYSTEMS[name]
+        options = {**system.arguments, **system.recipe, "dataset": system.dataset}
+        for seed in range(seeds):
+            row: dict[str, Any] = {"system": name, "copy": copy}
+            row |= measure(system.model, seed, data_dir, options)
+            row |= {"course_accuracy": system.accuracy, "course_seconds": system.seconds}
+            tables.keep("course", row, KEYS)
+            click.echo(
+                f"{name} seed {seed}: test accuracy {row['test_accuracy']:.4f} in "
+                f"{row['seconds']:.0f} s; the course {system.accuracy:.4f} in {system.seconds} s"
+            )
+    draw()
+
+
+if __name__ == "__main__":
+    main()
