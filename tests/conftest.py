@@ -69,6 +69,20 @@ def table_run(tmp_path_factory):
     )
 
 
+@pytest.fixture(scope="session")
+def cnn_run(tmp_path_factory, data_dir):
+    return zoo.train(
+        "simple_cnn",
+        dataset="digits",
+        data_dir=data_dir,
+        epochs=2,
+        filters=4,
+        batch_size=64,
+        run_dir=tmp_path_factory.mktemp("runs") / "cnn",
+        progress=False,
+    )
+
+
 @pytest.fixture
 def image_folder(tmp_path):
     """Three classes of twelve colour pictures, each class of one hue."""

@@ -153,6 +153,11 @@ def scene(tmp_path, monkeypatch, digits_run, table_run, image_folder, data_dir):
         shutil.copy("digit.png", Path("few", name, f"{number}.png"))
     Path("single/cat").mkdir(parents=True)
     shutil.copy("digit.png", "single/cat")
+    for name in ("one", "two"):
+        Path("dots", name).mkdir(parents=True)
+        for number in range(3):
+            Image.fromarray(np.zeros((1, 1, 3), np.uint8)).save(f"dots/{name}/{number}.png")
+    Path("half.pth").write_bytes(b"PK nonsense")
     return data_dir
 
 
@@ -196,6 +201,33 @@ BAD_INPUT = {
     "resume of nothing": ("train perceptron --resume --run-dir none", "no run directory"),
     "resume of another run": (
         "train softmax_regression --resume --run-dir run --set l2=0.5", "l2=0.5 (the run has",
+    ),
+    "list of another length": ("train simple_cnn --set filters=8-8", "is for 2 layers"),
+    "list that is none": ("train simple_cnn --set filters=8,8,8", "filters='8,8,8': must be"),
+    "layers beyond measure": ("train simple_cnn --set filter_growth=1e300", "does not fit into"),
+    "images of one pixel": (
+        "train simple_cnn --dataset ./dots", "images of 1x1 are too small for pool_size=2-2-2",
+    ),
+    "images too small for the pools": (
+        "train simple_cnn --dataset digits --set pool_size=3", "images of 8x8 are too small",
+    ),
+    "unknown augmentation": (
+        "train simple_cnn --set augmentation=flip+flop", "augmentation='flop': must be one of",
+    ),
+    "unknown scaling": ("train simple_cnn --set scaling=minmax", "scaling='minmax'"),
+    "negative image size": ("train simple_cnn --set image_size=-1", "image_size=-1"),
+    "unknown precision": ("train simple_cnn --set precision=float8", "precision='float8'"),
+    "grey images scaled as ImageNet's": (
+        "train simple_cnn --dataset digits --set scaling=imagenet", "needs colour",
+    ),
+    "weights that are missing": (
+        "train resnet18 --dataset digits --set weights=none.pth", "there is no such file",
+    ),
+    "weights of another kind": (
+        "train resnet18 --dataset digits --set weights=digit.png", "ends in .keras, .pth",
+    ),
+    "weights that are damaged": (
+        "train resnet18 --dataset digits --set weights=half.pth", "truncated",
     ),
     "folder of one class": ("train mlp --dataset ./single", "has 1 sub-folders (cat)"),
     "folder of no class": ("train mlp --dataset ./empty", "has 0 sub-folders"),

@@ -13,6 +13,7 @@ from sklearn.datasets import load_digits
 
 import zoo
 from zoo.data import DATASETS, get_dataset, images, reader_of, tfds_store
+from zoo.data.images import channel_statistics
 from zoo.data.pipeline import Rows, hold_out
 from zoo.errors import DatasetError, InputError, UnknownDatasetError
 
@@ -388,6 +389,48 @@ def test_mnist_is_whole(real_data_dir):
     ]  # fmt: skip
     assert len(data.rows["test"]) == 10_000
     assert data.rows["train"].inputs.mean() == pytest.approx(0.1307 * 255, rel=0.01)
+
+
+def test_channel_statistics_are_those_of_numpy():
+    images = np.random.default_rng(0).integers(0, 256, (9, 5, 7, 3), np.uint8)
+    mean, variance = channel_statistics(images)
+    np.testing.assert_allclose(mean, (images / 255).mean(axis=(0, 1, 2)))
+    np.testing.assert_allclose(variance, (images / 255).var(axis=(0, 1, 2)))
+
+
+def test_standardized_is_learnt_from_train_alone(image_folder):
+    data = zoo.load_data(image_folder, images=zoo.ImageOptions(scaling="standardized"))
+    prepared = data.preprocessor(data.rows["train"].inputs).numpy()
+    np.testing.assert_allclose(prepared.mean(axis=(0, 1, 2)), 0, atol=1e-5)
+    np.testing.assert_allclose(prepared.std(axis=(0, 1, 2)), 1, atol=1e-5)
+    both = np.concatenate([data.rows[split].inputs for split in ("train", "test")])
+    assert np.abs(data.preprocessor(both).numpy().mean(axis=(0, 1, 2))).max() > 1e-5
+
+
+def test_imagenet_scaling_and_another_size(image_folder):
+    options = zoo.ImageOptions(scaling="imagenet", image_size=40)
+    data = zoo.load_data(image_folder, batch_size=4, images=options)
+    raw = data.rows["test"].inputs[:4]
+    resized = tf.image.resize(raw / np.float32(255), (40, 40), antialias=True).numpy()
+    expected = (resized - (0.485, 0.456, 0.406)) / (0.229, 0.224, 0.225)
+    inputs, _ = next(iter(data.test))
+    np.testing.assert_allclose(inputs, expected, atol=1e-5)
+
+
+def test_grey_images_are_not_scaled_as_those_of_imagenet(data_dir):
+    with pytest.raises(DatasetError, match="grey images, and scaling='imagenet' needs colour"):
+        zoo.load_data("digits", data_dir=data_dir, images=zoo.ImageOptions(scaling="imagenet"))
+
+
+@pytest.mark.real_data("cifar10")
+def test_cifar10_is_whole_and_balanced(real_data_dir):
+    data = zoo.load_data(
+        "cifar10", data_dir=real_data_dir, images=zoo.ImageOptions(scaling="standardized")
+    )
+    for split, rows in (("train", 4_500), ("validation", 500), ("test", 1_000)):
+        assert data.class_counts[split] == dict.fromkeys(data.spec.class_names, rows)
+    train = data.rows["train"].inputs[::45]
+    np.testing.assert_allclose(train.mean(axis=(0, 1, 2)), (125.3, 123.0, 113.9), atol=3)
 
 
 @pytest.mark.real_data("cifar10")

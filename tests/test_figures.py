@@ -41,6 +41,41 @@ def test_every_figure_of_a_classifier_of_images(digits_run, tmp_path):
             assert np.asarray(picture).std() > 10
 
 
+def test_every_figure_of_a_convolutional_network(cnn_run, tmp_path):
+    run = copied(cnn_run, tmp_path)
+    before = run.model.get_weights()
+    paths = figures.draw(run)
+    assert names(paths) == [
+        "learning_curves", "confusion_matrix", "samples", "mistakes", "augmentations",
+        "feature_maps", "grad_cam", "parameters", "filters_conv_1", "filters_conv_2",
+        "filters_conv_3", "sheet",
+    ]  # fmt: skip
+    for path in paths:
+        with Image.open(path) as picture:
+            assert np.asarray(picture).std() > 10
+    for ours, theirs in zip(run.model.get_weights(), before, strict=True):
+        np.testing.assert_array_equal(ours, theirs)
+
+
+def test_parameters_stand_beside_their_formulas(cnn_run):
+    shown = texts(drawn(figures.parameters, cnn_run))
+    assert "3·3·1·4 = 36" in shown
+    assert "(16 + 1)·10 = 170" in shown
+
+
+def test_accuracy_against_parameters_has_a_point_a_network():
+    figure = Figure()
+    series = {"theirs": [0.5, 0.7, 0.6], "ours": [0.6, 0.8, 0.7]}
+    figures.accuracy_against_parameters(figure, ["a", "b", "c"], [300, 10, 2000], series)
+    (axes,) = figure.axes
+    theirs, ours = axes.lines
+    assert theirs.get_xdata().tolist() == [10, 300, 2000]
+    np.testing.assert_allclose(ours.get_ydata(), [80, 60, 70])
+    assert {"a", "b", "c", "theirs", "ours", "parameters", "test accuracy [%]"} <= {
+        text.get_text() for text in figure.findobj(lambda a: hasattr(a, "get_text"))
+    }
+
+
 def test_every_figure_of_a_truth_table(table_run, tmp_path):
     assert names(figures.draw(copied(table_run, tmp_path))) == [
         "learning_curves", "decision_surface", "row_outputs", "sheet",

@@ -82,6 +82,29 @@ def test_a_folder_of_pictures_goes_all_the_way(image_folder, python, tmp_path):
     assert names == ["blue sky", "grün", "rust"]
 
 
+@pytest.mark.parametrize(
+    ("name", "settings"),
+    [
+        ("simple_cnn", {"pool_size": "1-1-2"}),
+        ("deep_cnn", {"pool_size": "1-1-1-1-1-2", "precision": "float32"}),
+        ("resnet18", {"scaling": "imagenet", "image_size": 40, "stem": "imagenet"}),
+    ],
+)
+def test_a_network_of_images_is_served_with_its_scaling_at_any_size(
+    name, settings, image_folder, python, tmp_path
+):
+    run = zoo.train(
+        name, dataset=image_folder, filters=4, batch_size=8, epochs=1, run_dir=tmp_path / "run",
+        progress=False, **settings,
+    )  # fmt: skip
+    artefact = zoo.export(run, tmp_path / "saved")
+    for shape in ((10, 14), (33, 21), (1, 1)):
+        raw = np.random.default_rng(0).integers(0, 256, (3, *shape, 3), np.uint8)
+        answer = served(artefact, raw, python, tmp_path)
+        expected = run.model.predict(run.preprocessor(raw), verbose=0)
+        assert np.abs(np.array(answer["probabilities"]) - expected).max() <= 1e-5
+
+
 def test_what_stands_beside_an_artefact(artefact, digits_run):
     known = json.loads((artefact / "assets.extra" / "zoo.json").read_text())
     assert known["model"] == "softmax_regression"

@@ -66,7 +66,7 @@ def feature_maps(model: keras.Model, inputs: np.ndarray) -> dict[str, np.ndarray
         for layer in model.layers
         if isinstance(layer, keras.layers.Activation) and len(layer.output.shape) == 4
     ]
-    outputs = keras.Model(model.inputs, [layer.output for layer in shown])(inputs[None])
+    outputs = keras.Model(model.input, [layer.output for layer in shown])(inputs[None])
     return {
         layer.name: np.asarray(output[0])
         for layer, output in zip(shown, tf.nest.flatten(outputs), strict=True)
@@ -133,7 +133,7 @@ def grad_cam(model: keras.Model, inputs: np.ndarray, labels: Iterable[int]) -> n
     """
     output = model.layers[-1]
     last = next(layer for layer in reversed(model.layers) if len(layer.output.shape) == 4)
-    maps_of = keras.Model(model.inputs, last.output)
+    maps_of = keras.Model(model.input, last.output)
     rest = keras.Model(last.output, output.input)
     maps = maps_of(inputs, training=False)
     with tf.GradientTape() as tape:

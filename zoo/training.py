@@ -409,7 +409,7 @@ def head_on_features(model: keras.Model, data: Data) -> tuple[keras.Model, Data]
         the data whose rows are the features, of training and validation.
     """
     output = model.layers[-1]
-    below = keras.Model(model.inputs, output.input)
+    below = keras.Model(model.input, output.input)
     rows = {
         split: Rows(below.predict(data.in_order(split), verbose=0), data.rows[split].labels)
         for split in ("train", "validation")
