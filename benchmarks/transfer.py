@@ -62,9 +62,9 @@ class Cifar10Halves(tfds.core.GeneratorBasedBuilder):
         )
 
     def _split_generators(self, dl_manager: Any) -> dict[str, Iterator[Any]]:
-        return {split: self._rows(split) for split in ("train", "test")}
+        return {split: self._generate_examples(split) for split in ("train", "test")}
 
-    def _rows(self, split: str) -> Iterator[tuple[int, dict[str, Any]]]:
+    def _generate_examples(self, split: str) -> Iterator[tuple[int, dict[str, Any]]]:
         source = tfds.builder("cifar10", data_dir=self.data_dir_root)
         second = self.builder_config.name == "second"
         taken = np.zeros(2 * CLASSES, int)

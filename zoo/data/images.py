@@ -369,7 +369,7 @@ def _read_tfds(spec: DatasetSpec, data_dir: str | Path | None) -> tuple[dict[str
         for split, (images, labels) in tfds_store.read_splits(builder, prepare_row).items()
         if (labels >= 0).all()
     }
-    return splits, f"{builder.name}/{builder.version}"
+    return splits, builder.info.full_name
 
 
 def _require_memory(spec: DatasetSpec, rows: int) -> None:
