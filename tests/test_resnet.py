@@ -11,6 +11,7 @@ import keras
 import numpy as np
 import pytest
 from golden.resnet18 import GOLDEN, draw, images
+from huggingface_hub.errors import LocalEntryNotFoundError
 from safetensors.numpy import save_file
 
 import zoo
@@ -229,10 +230,16 @@ def test_pickled_code_is_not_run(tmp_path):
 def test_an_unreachable_hub_says_what_to_fetch_and_where_to_put_it(monkeypatch):
     import huggingface_hub
 
-    def unreachable(*_, **__):
-        raise huggingface_hub.errors.LocalEntryNotFoundError("no network")
+    def not_in_the_cache(*_, local_files_only):
+        assert local_files_only, "the hub was not asked whether it is there"
+        raise LocalEntryNotFoundError("not in the cache")
 
-    monkeypatch.setattr(huggingface_hub, "hf_hub_download", unreachable)
+    def unreachable(url, timeout):
+        assert timeout <= 5
+        raise weights.requests.ConnectionError
+
+    monkeypatch.setattr(huggingface_hub, "hf_hub_download", not_in_the_cache)
+    monkeypatch.setattr(weights.requests, "head", unreachable)
     with pytest.raises(WeightsError, match=r"fetch model\.safetensors of .*timm/resnet18") as error:
         zoo.build("resnet18", weights="imagenet", stem="imagenet")
     assert "\n" not in str(error.value)
@@ -244,16 +251,20 @@ def test_imagenet_weights_are_fetched_converted_and_paired(monkeypatch, state, g
     save_file(state, tmp_path / "model.safetensors")
     asked = []
 
-    def hub(repository, file):
-        asked.append((repository, file))
+    def hub(repository, file, local_files_only=False):
+        asked.append((repository, file, local_files_only))
+        if local_files_only:
+            raise LocalEntryNotFoundError("not in the cache")
         return str(tmp_path / file)
 
     monkeypatch.setattr(huggingface_hub, "hf_hub_download", hub)
+    monkeypatch.setattr(weights.requests, "head", lambda url, timeout: None)
     model = zoo.build(
         "resnet18", weights="imagenet", stem="imagenet", num_classes=1000, keep_head=True,
         input_shape=images().shape[1:],
     )  # fmt: skip
-    assert asked == [("timm/resnet18.tv_in1k", "model.safetensors")]
+    file = ("timm/resnet18.tv_in1k", "model.safetensors")
+    assert asked == [(*file, True), (*file, False)]
     logits = golden["logits"].astype(float)
     expected = np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True)
     np.testing.assert_allclose(model.predict(images(), verbose=0), expected, atol=1e-5)

@@ -5,6 +5,7 @@ then put into a model, all of them or none. No file can make this process run it
 read by an unpickler that builds tensors and nothing else.
 """
 
+import contextlib
 import pickle
 import zipfile
 from collections import OrderedDict
@@ -14,10 +15,12 @@ from typing import Any
 
 import keras
 import numpy as np
+import requests
 
 from zoo.errors import WeightsError
 
 HUB = {"imagenet": ("timm/resnet18.tv_in1k", "model.safetensors")}
+CONNECT_SECONDS = 5
 HEAD = "fc"
 SUFFIXES = (".keras", ".pth", ".safetensors")
 COUNTERS = "num_batches_tracked"
@@ -105,22 +108,25 @@ def fetch(name: str) -> Path:
         WeightsError: if the hub cannot be reached, or its library is not installed.
     """
     repository, file = HUB[name]
-    by_hand = (
-        f"fetch {file} of https://huggingface.co/{repository} elsewhere, and give its path as "
-        "weights"
-    )
+    page = f"https://huggingface.co/{repository}"
+    by_hand = f"fetch {file} of {page} elsewhere, and give its path as weights"
     try:
         import huggingface_hub
+        from huggingface_hub.errors import LocalEntryNotFoundError
     except ImportError:
         raise WeightsError(
             f'weights={name!r} needs pip install "keras-model-zoo[pretrained]"; or {by_hand}.'
         ) from None
+    with contextlib.suppress(LocalEntryNotFoundError):
+        return Path(huggingface_hub.hf_hub_download(repository, file, local_files_only=True))
     try:
+        requests.head(
+            page, timeout=CONNECT_SECONDS
+        )  # the hub's own library tries for half a minute
         return Path(huggingface_hub.hf_hub_download(repository, file))
     except Exception as error:
-        reason = type(error).__name__
         raise WeightsError(
-            f"the Hugging Face hub cannot be reached ({reason}): {by_hand}."
+            f"the Hugging Face hub cannot be reached ({type(error).__name__}): {by_hand}."
         ) from error
 
 
