@@ -39,7 +39,7 @@ def main(dataset: str, model: str, data_dir: str | None) -> None:
     recipe = zoo.get_spec(model).recipe
     data = zoo.load_data(dataset, batch_size=recipe.batch_size, data_dir=data_dir)
     train = data.train_in_epoch(tf.Variable(0, dtype=tf.int64))
-    network = zoo.build(model, **data.spec.model_arguments)
+    network = zoo.build(model, **data.spec.model_arguments(recipe))
     network.jit_compile = recipe.jit_compile
     network.steps_per_execution = recipe.steps_per_execution
     network.fit(train, verbose=0)

@@ -23,14 +23,27 @@ TINY = {
     "simple_cnn": {"filters": 4},
     "deep_cnn": {"filters": 4},
     "resnet18": {"filters": 4},
-}
+    "text_mlp": {"vocab_size": 12, "units": 8},
+    "fasttext": {"vocab_size": 12, "embedding_dim": 4},
+    "text_cnn": {"vocab_size": 12, "embedding_dim": 4, "filters": 3},
+    "simple_rnn": {"vocab_size": 12, "embedding_dim": 4, "units": 3},
+    "lstm": {"vocab_size": 12, "embedding_dim": 4, "units": 3},
+    "gru": {"vocab_size": 12, "embedding_dim": 4, "units": 3},
+    "bilstm": {"vocab_size": 12, "embedding_dim": 4, "units": 3},
+    "transformer": {
+        "vocab_size": 12, "embedding_dim": 4, "num_heads": 2, "intermediate_dim": 5,
+        "sequence_length": 9,
+    },
+}  # fmt: skip
 
 
 def pytest_collection_modifyitems(items):
     where = Path(os.environ.get("ZOO_DATA_DIR", "none"))
     for item in items:
         for marker in item.iter_markers("real_data"):
-            missing = [name for name in marker.args if not list(where.glob(f"{name}/*/*info.json"))]
+            missing = [
+                name for name in marker.args if not list(where.glob(f"{name}/**/dataset_info.json"))
+            ]
             reason = f"ZOO_DATA_DIR names no TFDS directory with {', '.join(missing)}"
             if missing:
                 item.add_marker(pytest.mark.skip(reason=reason))
@@ -111,9 +124,20 @@ def python(tmp_path):
 
 
 def input_batch(name, rows=6):
-    """Random inputs for a model built with its defaults."""
-    shape = DATASETS[zoo.get_spec(name).dataset].input_shape
-    return np.random.default_rng(0).random((rows, *shape), np.float32)
+    """Random inputs for a tiny model: numbers, or words with padding on the right."""
+    spec, generator = zoo.get_spec(name), np.random.default_rng(0)
+    if DATASETS[spec.dataset].kind != "text":
+        return generator.random((rows, *DATASETS[spec.dataset].input_shape), np.float32)
+    if spec.recipe.text.encoding == "multi_hot":
+        return generator.integers(0, 2, (rows, TINY[name]["vocab_size"])).astype(np.float32)
+    words = generator.integers(1, TINY[name]["vocab_size"], (rows, 9))
+    words[:6, 0] = [2, 2, 2, 3, 3, 3][:rows]
+    return np.where(np.arange(9) < generator.integers(2, 10, (rows, 1)), words, 0)
+
+
+def classes(name):
+    """How many classes a model tells apart by default."""
+    return len(DATASETS[zoo.get_spec(name).dataset].class_names)
 
 
 def tiny(name, **overrides):

@@ -157,6 +157,7 @@ def scene(tmp_path, monkeypatch, digits_run, table_run, image_folder, data_dir):
         Path("dots", name).mkdir(parents=True)
         for number in range(3):
             Image.fromarray(np.zeros((1, 1, 3), np.uint8)).save(f"dots/{name}/{number}.png")
+    Path("odd.csv").write_text("texts,label\none,1\ntwo,2\n")
     Path("half.pth").write_bytes(b"PK nonsense")
     return data_dir
 
@@ -191,7 +192,7 @@ BAD_INPUT = {
     "learning rate nan": ("train mlp --dataset digits --learning-rate nan", "learning_rate=nan"),
     "bad recipe": ("train mlp --set schedule=linear", "schedule='linear'"),
     "data of another task": ("train perceptron --dataset digits", "digits has 10"),
-    "TFDS data of another kind": ("train mlp --dataset imdb_reviews", "no classification of"),
+    "TFDS data of another kind": ("train mlp --dataset coco", "no classification of"),
     "loss that diverges": (
         "train mlp --dataset digits --learning-rate 1e30", "training diverged",
     ),
@@ -228,6 +229,14 @@ BAD_INPUT = {
     ),
     "weights that are damaged": (
         "train resnet18 --dataset digits --set weights=half.pth", "truncated",
+    ),
+    "texts for a network of images": ("train mlp --dataset toy_reviews", "mlp takes data such as"),
+    "images for a network of texts": ("train gru --dataset digits", "gru takes data such as"),
+    "option of another kind": ("train mlp --set ngrams=2", "ngrams: mnist is no data set of text"),
+    "table that is missing": ("train gru --dataset none.csv", "there is no such file"),
+    "table of other columns": ("train gru --dataset odd.csv", "Did you mean 'texts'?"),
+    "encoding of another network": (
+        "train gru --dataset toy_reviews --set encoding=multi_hot", "gru takes sequence",
     ),
     "folder of one class": ("train mlp --dataset ./single", "has 1 sub-folders (cat)"),
     "folder of no class": ("train mlp --dataset ./empty", "has 0 sub-folders"),

@@ -276,8 +276,8 @@ def test_an_unknown_data_set_names_the_near_miss(data_dir):
 
 
 def test_a_tfds_data_set_of_another_kind_is_refused(data_dir):
-    with pytest.raises(DatasetError, match="imdb_reviews is no classification of 8-bit images"):
-        zoo.load_data("imdb_reviews", data_dir=data_dir)
+    with pytest.raises(DatasetError, match="coco is no classification of 8-bit images or of texts"):
+        zoo.load_data("coco", data_dir=data_dir)
 
 
 def test_offline_says_where_how_much_and_what_else(tmp_path, monkeypatch):

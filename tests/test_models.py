@@ -7,7 +7,7 @@ import re
 import keras
 import numpy as np
 import pytest
-from conftest import TINY, input_batch, labels, tiny
+from conftest import TINY, classes, input_batch, labels, tiny
 
 import zoo
 import zoo.models
@@ -16,6 +16,12 @@ from zoo.errors import ArgumentValueError, UnknownArgumentError
 from zoo.tasks import TASKS
 
 MODELS = zoo.list_models()
+SEQUENCES = [
+    name
+    for name in MODELS
+    if DATASETS[zoo.get_spec(name).dataset].kind == "text"
+    and zoo.get_spec(name).recipe.text.encoding == "sequence"
+]
 every_model = pytest.mark.parametrize("name", MODELS)
 
 PARAMETERS = {
@@ -28,6 +34,18 @@ PARAMETERS = {
     + 4 * (48 + 2 * 96 + 3 * 192)
     + (192 * 10 + 10),
     # the 11,689,512 of torchvision, with a stem of 3x3 and ten classes, and running statistics
+    "text_mlp": (1000 * 64 + 64) + (64 * 64 + 64) + (64 * 4 + 4),
+    "fasttext": 100_000 * 32 + (32 * 2 + 2),
+    "text_cnn": 20_000 * 64 + (3 + 4 + 5) * 64 * 64 + 3 * 64 + (3 * 64 * 2 + 2),
+    "simple_rnn": 10_000 * 32 + (32 + 32 + 1) * 32 + (32 * 2 + 2),
+    "lstm": 10_000 * 32 + 4 * (32 + 32 + 1) * 32 + (32 * 2 + 2),
+    "gru": 10_000 * 32 + 3 * (32 + 32 + 2) * 32 + (32 * 2 + 2),
+    "bilstm": 10_000 * 32 + 2 * 4 * (32 + 32 + 1) * 32 + (64 * 2 + 2),
+    "transformer": 10_500 * 32
+    + 4 * (32 * 32 + 32)
+    + (32 * 128 + 128 + 128 * 32 + 32)
+    + 3 * 2 * 32
+    + (32 * 2 + 2),
     "resnet18": 11_689_512 - (49 - 9) * 3 * 64 - 513 * 1000 + 513 * 10 + 9_600,
 }
 
@@ -65,11 +83,12 @@ def test_parameter_count(name):
 
 @every_model
 def test_arguments_are_keyword_only_scalars_with_defaults(name):
+    recipe = zoo.get_spec(name).recipe
     dataset = DATASETS[zoo.get_spec(name).dataset]
     for key, parameter in inspect.signature(zoo.get_spec(name).load_builder()).parameters.items():
         assert parameter.kind is inspect.Parameter.KEYWORD_ONLY
-        if key in dataset.model_arguments:
-            assert parameter.default == dataset.model_arguments[key]
+        if key in dataset.model_arguments(recipe):
+            assert parameter.default == dataset.model_arguments(recipe)[key]
         else:
             assert type(parameter.default) in (int, float, str, bool)
 
@@ -77,10 +96,10 @@ def test_arguments_are_keyword_only_scalars_with_defaults(name):
 @every_model
 def test_output_is_probabilities(name):
     output = np.asarray(tiny(name)(input_batch(name)))
-    classes = 1 if zoo.get_spec(name).task == "binary_classification" else 10
-    assert output.shape == (6, classes)
+    columns = 1 if zoo.get_spec(name).task == "binary_classification" else classes(name)
+    assert output.shape == (6, columns)
     assert ((output > 0) & (output < 1)).all()
-    if classes > 1:
+    if columns > 1:
         np.testing.assert_allclose(output.sum(axis=1), 1, rtol=1e-6)
 
 
@@ -119,7 +138,8 @@ def test_learns_six_rows_by_heart(name):
     keras.utils.set_random_seed(0)
     model = tiny(name, **LEARNS.get(name, {}), learning_rate=0.05)
     inputs = input_batch(name)
-    target = (inputs.reshape(6, -1)[:, 0] > 0.5).astype(int)
+    first = inputs.reshape(6, -1)[:, 0]
+    target = (first > np.median(first)).astype(int)
     model.fit(
         np.tile(inputs, (200, *[1] * (inputs.ndim - 1))),
         np.tile(target, 200),
@@ -144,6 +164,27 @@ def test_survives_a_file_and_a_fresh_process(name, tmp_path, python):
     )
     answer = np.load(tmp_path / "answer.npy")
     np.testing.assert_array_equal(answer, model.predict(batch, verbose=0))
+
+
+@pytest.mark.parametrize("name", SEQUENCES)
+def test_padding_changes_nothing(name):
+    model, batch = tiny(name), input_batch(name)[:, :7]
+    keras.utils.set_random_seed(0)
+    for variable in model.trainable_variables:
+        variable.assign(np.random.default_rng(0).normal(size=variable.shape))
+    padded = np.pad(batch, ((0, 0), (0, 2)))
+    np.testing.assert_allclose(
+        model.predict(padded, verbose=0), model.predict(batch, verbose=0), atol=1e-6
+    )
+
+
+@pytest.mark.parametrize("name", SEQUENCES)
+def test_the_last_word_counts(name):
+    model, batch = tiny(name), input_batch(name)
+    last = (batch != 0).sum(axis=1) - 1
+    other = batch.copy()
+    other[np.arange(6), last] = batch[np.arange(6), last] % 11 + 1
+    assert (model.predict(other, verbose=0) != model.predict(batch, verbose=0)).any()
 
 
 @every_model

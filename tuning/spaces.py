@@ -85,6 +85,60 @@ def resnet18(hp: Any, default: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
+def text_mlp(hp: Any, default: Mapping[str, Any]) -> dict[str, Any]:
+    """Depth, width, activation, regularisation and learning rate."""
+    return {
+        "num_layers": hp.Int("num_layers", 1, 4, default=default["num_layers"]),
+        "units": hp.Int("units", 32, 512, sampling="log", default=default["units"]),
+        "activation": hp.Choice(
+            "activation", ["relu", "gelu", "tanh"], default=default["activation"]
+        ),
+        "dropout": hp.Float("dropout", 0.0, 0.7, step=0.1, default=default["dropout"]),
+        "learning_rate": _rate(hp, default),
+    }
+
+
+def fasttext(hp: Any, default: Mapping[str, Any]) -> dict[str, Any]:
+    """Length of the vectors, dropout and learning rate."""
+    return _embedded(hp, default)
+
+
+def text_cnn(hp: Any, default: Mapping[str, Any]) -> dict[str, Any]:
+    """Filters and their widths, beside what `fasttext` varies."""
+    return {
+        "filters": hp.Choice("filters", [32, 64, 128], default=default["filters"]),
+        "kernel_size": hp.Choice(
+            "kernel_size", ["2-3", "3-4-5", "2-3-4-5"], default=default["kernel_size"]
+        ),
+        **_embedded(hp, default),
+    }
+
+
+def simple_rnn(hp: Any, default: Mapping[str, Any]) -> dict[str, Any]:
+    """Depth, width and pooling, beside what `fasttext` varies."""
+    return {
+        "num_layers": hp.Int("num_layers", 1, 2, default=default["num_layers"]),
+        "units": hp.Choice("units", [16, 32, 64], default=default["units"]),
+        "pooling": hp.Choice("pooling", ["last", "max", "average"], default=default["pooling"]),
+        **_embedded(hp, default),
+    }
+
+
+lstm = gru = bilstm = simple_rnn
+
+
+def transformer(hp: Any, default: Mapping[str, Any]) -> dict[str, Any]:
+    """Depth, heads and width of the blocks, beside what `fasttext` varies."""
+    return {
+        "num_layers": hp.Int("num_layers", 1, 3, default=default["num_layers"]),
+        "num_heads": hp.Choice("num_heads", [2, 4, 8], default=default["num_heads"]),
+        "intermediate_dim": hp.Choice(
+            "intermediate_dim", [64, 128, 256], default=default["intermediate_dim"]
+        ),
+        **_embedded(hp, default),
+    }
+
+
 def defaults_of(name: str) -> dict[str, Any]:
     """Reads the defaults of a model's arguments off its builder's signature."""
     parameters = inspect.signature(zoo.get_spec(name).load_builder()).parameters
@@ -99,6 +153,16 @@ def _convolutional(hp: Any, default: Mapping[str, Any]) -> dict[str, Any]:
         "dropout": hp.Float("dropout", 0.0, 0.4, step=0.1, default=default["dropout"]),
         "learning_rate": _rate(hp, default),
         **_regularisation(hp, default),
+    }
+
+
+def _embedded(hp: Any, default: Mapping[str, Any]) -> dict[str, Any]:
+    return {
+        "embedding_dim": hp.Choice(
+            "embedding_dim", [16, 32, 64, 128], default=default["embedding_dim"]
+        ),
+        "dropout": hp.Float("dropout", 0.0, 0.7, step=0.1, default=default["dropout"]),
+        "learning_rate": _rate(hp, default),
     }
 
 

@@ -15,7 +15,7 @@ from wrapt import when_imported
 from zoo import models
 from zoo.errors import ZooError
 from zoo.registry import build, get_spec, list_models, register
-from zoo.specs import DatasetSpec, ImageOptions, ModelSpec, Recipe, Task
+from zoo.specs import DatasetSpec, ImageOptions, ModelSpec, Recipe, Task, TextOptions
 
 if TYPE_CHECKING:
     from zoo.data import load_data
@@ -29,6 +29,7 @@ __all__ = [
     "ModelSpec",
     "Recipe",
     "Task",
+    "TextOptions",
     "ZooError",
     "build",
     "evaluate",
@@ -61,6 +62,7 @@ def __dir__() -> list[str]:
 def _register_layers(_: Any) -> None:
     importlib.import_module("zoo.layers")
     importlib.import_module("zoo.losses")
+    importlib.import_module("zoo.data.standardize")
 
 
 def __getattr__(name: str) -> Any:

@@ -60,6 +60,18 @@ def unknown(kind: str, name: str, known: Iterable[str]) -> str:
         One line.
     """
     names = sorted(known)
-    near = difflib.get_close_matches(name, names, n=1, cutoff=0.5)
-    hint = f" Did you mean {near[0]!r}?" if near else ""
-    return f"unknown {kind} {name!r}.{hint} There is: {', '.join(names)}."
+    return f"unknown {kind} {name!r}.{near_miss(name, names)} There is: {', '.join(names)}."
+
+
+def near_miss(name: str, known: Iterable[str]) -> str:
+    """Asks whether the nearest of the names known was meant.
+
+    Args:
+        name: the name received.
+        known: every name allowed.
+
+    Returns:
+        The question, after a space; empty if no name is near.
+    """
+    near = difflib.get_close_matches(name, list(known), n=1, cutoff=0.5)
+    return f" Did you mean {near[0]!r}?" if near else ""

@@ -19,6 +19,8 @@ DOTS_PER_INCH = 120
 MOST_NUMBERED_CLASSES = 20
 BOUNDARY_MARGIN = 0.3
 COLOURS = "RdBu_r"
+TEXTS_SHOWN = 12
+LETTERS_SHOWN = 150
 MOST_FILTERS = 64
 MOST_LAYERS = 6
 CHANNELS_SHOWN = 10
@@ -114,6 +116,24 @@ def mistakes(figure: Any, run: Run) -> None:
     wrong = (probabilities.argmax(axis=1) != labels).sum()
     _sheet(figure, run, worst_mistakes(labels, probabilities))
     figure.suptitle(f"Worst of {wrong} mistakes: predicted class and its probability, truth")
+
+
+def misread_texts(figure: Any, run: Run) -> None:
+    """The test texts whose true class got the smallest probability."""
+    names, answers = run.dataset.class_names, run.predictions
+    raw_of = dict(zip(answers["index"].tolist(), answers["raw"], strict=True))
+    axes = figure.subplots()
+    axes.axis("off")
+    rows = worst_mistakes(answers["labels"], answers["probabilities"]).tolist()
+    for place, row in enumerate(rows[:TEXTS_SHOWN]):
+        probabilities = answers["probabilities"][row]
+        guess, truth = names[probabilities.argmax()], names[answers["labels"][row]]
+        text = " ".join(raw_of[row].decode("utf-8", "replace").split())[:LETTERS_SHOWN]
+        height = 1 - (place + 0.5) / TEXTS_SHOWN
+        axes.text(0, height, f"{guess}  {100 * probabilities.max():.0f} %, is {truth}",
+                  color="firebrick", va="bottom", fontsize=9)  # fmt: skip
+        axes.text(0, height, text.replace("$", r"\$"), va="top", fontsize=8, wrap=True)
+    figure.suptitle("Worst mistakes: predicted class and its probability, truth, text")
 
 
 def weights(figure: Any, run: Run) -> None:
@@ -349,6 +369,8 @@ def _figures_for(run: Run) -> dict[str, Callable[[Any, Run], None]]:
 
     if run.dataset.kind == "truth_tables":
         return _by_name(learning_curves, decision_surface, row_outputs)
+    if run.dataset.kind == "text":
+        return _by_name(learning_curves, confusion_matrix, misread_texts)
     figures = _by_name(learning_curves, confusion_matrix, samples, mistakes)
     if Recipe.from_json(run.config["recipe"]).images.augmentations:
         figures |= _by_name(augmentations)

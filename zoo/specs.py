@@ -10,6 +10,7 @@ from zoo.errors import ArgumentValueError
 SCHEDULES = ("constant", "cosine", "one_cycle")
 PRECISIONS = ("float32", "mixed_bfloat16")
 SCALINGS = ("fraction", "standardized", "imagenet")
+ENCODINGS = ("sequence", "multi_hot")
 AUGMENTATIONS = ("flip", "crop", "cutout")
 MOST = 2**31 - 1
 LARGEST_IMAGE = 1024
@@ -102,6 +103,38 @@ class ImageOptions:
 
 
 @dataclasses.dataclass(frozen=True)
+class TextOptions:
+    """How texts are prepared for a model.
+
+    Attributes:
+        encoding: what becomes of a text: ``"sequence"``: the numbers of its words, in order; or
+            ``"multi_hot"``: for each word of the vocabulary, whether the text has it.
+        vocab_size: words known, the commonest of the training split, with the two that stand for
+            padding and for all others; at least 3.
+        sequence_length: words of a text that are read, from its beginning.
+        ngrams: 1 for words alone, 2 for pairs of neighbours too, and so on to 5.
+
+    Raises:
+        ArgumentValueError: if a value is of the wrong type or out of range.
+    """
+
+    encoding: str = "sequence"
+    vocab_size: int = 10_000
+    sequence_length: int = 500
+    ngrams: int = 1
+
+    def __post_init__(self) -> None:
+        """Checks every value."""
+        require_choice("encoding", self.encoding, ENCODINGS)
+        require_integer("vocab_size", self.vocab_size, 3, MOST)
+        require_integer("sequence_length", self.sequence_length, 1, MOST)
+        require_integer("ngrams", self.ngrams, 1, 5)
+
+
+OPTIONS: dict[str, type] = {"images": ImageOptions, "text": TextOptions}
+
+
+@dataclasses.dataclass(frozen=True)
 class Recipe:
     """How a model is trained: everything that `train` needs beside the compiled model.
 
@@ -121,6 +154,7 @@ class Recipe:
             float32 weights (Micikevicius et al., 2018, https://arxiv.org/abs/1710.03740). The
             trained model computes in float32 either way.
         images: how images are prepared, where the data set is one of images.
+        text: how texts are, where it is one of texts.
 
     Raises:
         ArgumentValueError: if a value is of the wrong type or out of range.
@@ -134,36 +168,35 @@ class Recipe:
     steps_per_execution: int = 1
     precision: str = "float32"
     images: ImageOptions = ImageOptions()
+    text: TextOptions = TextOptions()
 
     @classmethod
     def from_json(cls, fields: Mapping[str, Any]) -> "Recipe":
         """Makes a recipe of what JSON has kept of one."""
-        return cls(**{**fields, "images": ImageOptions(**fields["images"])})
-
-    @classmethod
-    def names(cls) -> list[str]:
-        """Lists the settings by the names they have for a user: those of `images`, too."""
-        own = [field.name for field in dataclasses.fields(cls) if field.name != "images"]
-        return [*own, *(field.name for field in dataclasses.fields(ImageOptions))]
+        nested = {kind: OPTIONS[kind](**fields[kind]) for kind in OPTIONS}
+        return cls(**{**fields, **nested})
 
     def settings(self) -> dict[str, Any]:
-        """Gives the value of each of `names`."""
+        """Gives every setting by the name it has for a user: those of `images` and `text`, too."""
         fields = dataclasses.asdict(self)
-        return {**{k: v for k, v in fields.items() if k != "images"}, **fields["images"]}
+        nested = {name: value for kind in OPTIONS for name, value in fields.pop(kind).items()}
+        return {**fields, **nested}
 
     def replace(self, **settings: Any) -> "Recipe":
-        """Gives the same recipe with other values for some of `names`.
+        """Gives the same recipe with other values for some of its `settings`.
 
         Args:
-            **settings: those values.
+            **settings: those values, by the names they have for a user.
 
         Raises:
             ArgumentValueError: if a value is of the wrong type or out of range.
         """
-        of_images = {f.name for f in dataclasses.fields(ImageOptions)} & settings.keys()
-        images = dataclasses.replace(self.images, **{key: settings[key] for key in of_images})
-        own = {key: value for key, value in settings.items() if key not in of_images}
-        return dataclasses.replace(self, images=images, **own)
+        changed = {}
+        for kind, options in OPTIONS.items():
+            theirs = {f.name for f in dataclasses.fields(options)} & settings.keys()
+            values = {name: settings.pop(name) for name in theirs}
+            changed[kind] = dataclasses.replace(getattr(self, kind), **values)
+        return dataclasses.replace(self, **changed, **settings)
 
     def __post_init__(self) -> None:
         """Checks every value."""
@@ -205,12 +238,16 @@ class DatasetSpec:
 
     Attributes:
         name: what the user types: a name of the zoo, a TFDS name, or a folder's path.
-        kind: the module of `zoo.data` that reads it: ``"images"`` or ``"truth_tables"``.
-        input_shape: shape of one raw row, ``(height, width, channels)`` or ``(bits,)``.
+        kind: the module of `zoo.data` that reads it: ``"images"``, ``"text"`` or
+            ``"truth_tables"``.
+        input_shape: shape of one raw row, ``(height, width, channels)``, ``(bits,)``, or ``()``
+            for a text.
         class_names: one a class, in the order of the labels.
         summary: one line.
-        source: where the rows come from: a TFDS name, or ``"folder"`` or ``"memory"``.
+        source: where the rows come from: a TFDS name, or ``"folder"``, ``"file"`` or
+            ``"memory"``.
         reference: author, year and URL.
+        columns: what a text is joined of, in this order.
     """
 
     name: str
@@ -220,16 +257,27 @@ class DatasetSpec:
     summary: str
     source: str
     reference: str = ""
+    columns: tuple[str, ...] = ()
 
     @classmethod
     def from_json(cls, fields: Mapping[str, Any]) -> "DatasetSpec":
         """Makes a spec of what JSON has kept of one; its lists become tuples again."""
         return cls(**{key: as_tuple(value) for key, value in fields.items()})
 
-    @property
-    def model_arguments(self) -> dict[str, Any]:
-        """The arguments of a builder that follow from the data."""
-        return {"input_shape": self.input_shape, "num_classes": len(self.class_names)}
+    def model_arguments(self, recipe: "Recipe | None" = None) -> dict[str, Any]:
+        """Gives the arguments of a builder that follow from the data.
+
+        Args:
+            recipe: how they are prepared; as by default if None.
+        """
+        options = getattr(recipe or Recipe(1, 1), self.kind, None)
+        classes = {"num_classes": len(self.class_names)}
+        if isinstance(options, TextOptions):
+            sizes = {"vocab_size", "sequence_length"}
+            return {**classes, **{name: getattr(options, name) for name in sizes}}
+        if isinstance(options, ImageOptions):
+            return {**classes, "input_shape": options.input_shape(self.input_shape)}
+        return {**classes, "input_shape": self.input_shape}
 
 
 @dataclasses.dataclass(frozen=True)

@@ -46,6 +46,7 @@ from zoo.runs import (
 from zoo.serving import probabilities_of
 from zoo.specs import (
     MOST_SEED,
+    OPTIONS,
     DatasetSpec,
     ModelSpec,
     Recipe,
@@ -169,6 +170,7 @@ def evaluate(
         batch_size=recipe.batch_size,
         data_dir=data_dir or run.config["data_dir"],
         images=recipe.images,
+        text=recipe.text,
     )
     _require_same_data(run, data)
     return model.evaluate(getattr(data, split), verbose=0, return_dict=True)
@@ -179,7 +181,8 @@ def split_overrides(spec: ModelSpec, overrides: Mapping[str, Any]) -> tuple[Reci
 
     Args:
         spec: the model.
-        overrides: both, mixed; no name is in both.
+        overrides: both, mixed. What is in both, such as ``vocab_size``, is the recipe's: the
+            builder gets it by way of the data.
 
     Returns:
         The model's recipe with its overrides, and the builder's overrides. Where those name
@@ -189,14 +192,14 @@ def split_overrides(spec: ModelSpec, overrides: Mapping[str, Any]) -> tuple[Reci
         UnknownArgumentError: if a name is in neither.
         ArgumentValueError: if a recipe's value is of the wrong type or out of range.
     """
-    of_recipe = Recipe.names()
+    of_recipe = spec.recipe.settings()
     of_builder = inspect.signature(spec.load_builder()).parameters
     for name in overrides:
         if name not in of_recipe and name not in of_builder:
             known = [*of_recipe, *of_builder]
             raise UnknownArgumentError(unknown(f"argument of {spec.name}", name, known))
     recipe = {key: value for key, value in overrides.items() if key in of_recipe}
-    arguments = {key: value for key, value in overrides.items() if key in of_builder}
+    arguments = {key: value for key, value in overrides.items() if key not in of_recipe}
     pretrained = spec.pretrained.get(arguments.get("weights", ""), spec.recipe.images)
     return dataclasses.replace(spec.recipe, images=pretrained).replace(**recipe), arguments
 
@@ -214,9 +217,10 @@ def _settle(
     no_files = {key: value for key, value in arguments.items() if key != "weights"}
     _build(name, no_files)  # refuses bad values before any data are fetched
     chosen = get_dataset(spec.dataset if dataset is None else dataset, data_dir)
-    for key in arguments.keys() & chosen.model_arguments.keys():
+    for key in arguments.keys() & chosen.model_arguments(recipe).keys():
         raise ArgumentValueError(f"{key} follows from the data set {chosen.name}: do not set it.")
     builder = spec.load_builder()
+    _refuse_options_of_others(chosen, overrides)
     from_data = _arguments_of(spec, chosen, recipe)
     bound = inspect.signature(builder).bind(**from_data | arguments)
     bound.apply_defaults()
@@ -232,6 +236,15 @@ def _settle(
     }
 
 
+def _refuse_options_of_others(dataset: DatasetSpec, overrides: Mapping[str, Any]) -> None:
+    for kind, options in OPTIONS.items():
+        names = {field.name for field in dataclasses.fields(options)} & overrides.keys()
+        if names and kind != dataset.kind:
+            raise ArgumentValueError(
+                f"{', '.join(sorted(names))}: {dataset.name} is no data set of {kind}."
+            )
+
+
 def _arguments_of(spec: ModelSpec, dataset: DatasetSpec, recipe: Recipe) -> dict[str, Any]:
     if spec.task == "binary_classification" and len(dataset.class_names) != 2:
         fitting = [name for name, known in DATASETS.items() if len(known.class_names) == 2]
@@ -241,9 +254,18 @@ def _arguments_of(spec: ModelSpec, dataset: DatasetSpec, recipe: Recipe) -> dict
             f"{', '.join(fitting)}."
         )
     taken = inspect.signature(spec.load_builder()).parameters
-    arguments = dataset.model_arguments
-    if dataset.kind == "images":
-        arguments["input_shape"] = recipe.images.input_shape(dataset.input_shape)
+    needed = "vocab_size" if dataset.kind == "text" else "input_shape"
+    if needed not in taken:
+        own = get_dataset(spec.dataset)
+        raise DatasetError(
+            f"{spec.name} takes data such as {own.name} ({own.kind}), and {dataset.name} is of "
+            f"another kind ({dataset.kind})."
+        )
+    if recipe.text.encoding != spec.recipe.text.encoding:
+        raise ArgumentValueError(
+            f"encoding={recipe.text.encoding!r}: {spec.name} takes {spec.recipe.text.encoding}."
+        )
+    arguments = dataset.model_arguments(recipe)
     return {key: value for key, value in arguments.items() if key in taken}
 
 
@@ -260,6 +282,7 @@ def _prepare(settings: Mapping[str, Any], data_dir: str | Path | None) -> tuple[
         data_dir=data_dir,
         seed=settings["seed"],
         images=recipe.images,
+        text=recipe.text,
     )
     return data, model
 
@@ -329,8 +352,8 @@ def _reopen(
     run = load_run(run_dir)
     asked = {"model": name, **overrides}
     if dataset is not None:
-        is_folder = dataset not in DATASETS and Path(dataset).is_dir()
-        asked["dataset"] = str(Path(dataset).resolve() if is_folder else dataset)
+        is_path = dataset not in DATASETS and Path(dataset).exists()
+        asked["dataset"] = str(Path(dataset).resolve() if is_path else dataset)
     if seed is not None:
         asked["seed"] = seed
     held = {
@@ -530,6 +553,11 @@ def _state(model: keras.Model) -> list[Any]:
     return [*model.variables, *model.optimizer.variables]
 
 
+def _without_objects(rows: np.ndarray) -> np.ndarray:
+    """Gives texts as bytes of fixed width, so that reading them back unpickles nothing."""
+    return rows.astype(np.bytes_) if rows.dtype == object else rows
+
+
 def _answers(model: keras.Model, data: Data) -> dict[str, Any]:
     rows = data.rows["test"]
     probabilities = np.asarray(probabilities_of(model.predict(data.test, verbose=0)))
@@ -539,5 +567,5 @@ def _answers(model: keras.Model, data: Data) -> dict[str, Any]:
         "labels": rows.labels,
         "probabilities": probabilities,
         "index": index,
-        "raw": rows.inputs[index],
+        "raw": _without_objects(rows.inputs[index]),
     }

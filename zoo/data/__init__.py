@@ -4,11 +4,13 @@ Rows are read by the module that a spec's `kind` names. Those modules import Ten
 does not, so that a list of data sets costs nothing.
 """
 
+import dataclasses
 import importlib
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from zoo.specs import MOST, MOST_SEED, DatasetSpec, ImageOptions, require_integer
+from zoo.errors import DatasetError
+from zoo.specs import MOST, MOST_SEED, DatasetSpec, ImageOptions, TextOptions, require_integer
 
 if TYPE_CHECKING:
     from zoo.data.pipeline import Data
@@ -95,6 +97,35 @@ DATASETS = {
             source="cifar10:3.*.*",
             reference="Krizhevsky (2009), https://www.cs.toronto.edu/~kriz/cifar.html",
         ),
+        DatasetSpec(
+            name="imdb_reviews",
+            kind="text",
+            input_shape=(),
+            class_names=("neg", "pos"),
+            summary="reviews of films, against or for them",
+            source="imdb_reviews:1.*.*",
+            reference="Maas et al. (2011), https://aclanthology.org/P11-1015/",
+            columns=("text",),
+        ),
+        DatasetSpec(
+            name="ag_news_subset",
+            kind="text",
+            input_shape=(),
+            class_names=("World", "Sports", "Business", "Sci/Tech"),
+            summary="title and first sentence of news, by their section",
+            source="ag_news_subset:1.*.*",
+            reference="Zhang, Zhao & LeCun (2015), https://arxiv.org/abs/1509.01626",
+            columns=("title", "description"),
+        ),
+        DatasetSpec(
+            name="toy_reviews",
+            kind="text",
+            input_shape=(),
+            class_names=("neg", "pos"),
+            summary="synthetic: short reviews by a grammar in which the order of words decides",
+            source="memory",
+            columns=("text",),
+        ),
     )
 }
 
@@ -103,8 +134,10 @@ def get_dataset(name: str | Path, data_dir: str | Path | None = None) -> Dataset
     """Says what is known of a data set before it is read.
 
     Args:
-        name: a data set of the zoo; or a folder with one sub-folder of images a class; or the
-            name of any TFDS data set that has an image and a label.
+        name: a data set of the zoo; or a folder with one sub-folder of images a class; or a
+            ``.csv``, ``.jsonl`` or ``.parquet`` table with the columns ``text`` and ``label``, or
+            a folder with one a split; or the name of any TFDS data set that has an image or a
+            text, and a label.
         data_dir: where TFDS keeps its data; ``$TFDS_DATA_DIR`` or ``~/tensorflow_datasets`` if
             None.
 
@@ -113,7 +146,7 @@ def get_dataset(name: str | Path, data_dir: str | Path | None = None) -> Dataset
 
     Raises:
         UnknownDatasetError: if there is no such data set; names the near miss.
-        DatasetError: if a folder or TFDS data set is no classification of images.
+        DatasetError: if a folder, table or TFDS data set is no classification of images or texts.
 
     Example:
         >>> from zoo.data import get_dataset
@@ -122,11 +155,22 @@ def get_dataset(name: str | Path, data_dir: str | Path | None = None) -> Dataset
     """
     if name in DATASETS:
         return DATASETS[str(name)]
-    from zoo.data import images
+    from zoo.data import images, text, tfds_store
 
-    if Path(name).is_dir():
-        return images.describe_folder(Path(name))
-    return images.describe_tfds(str(name), data_dir)
+    path = Path(name)
+    if text.is_table(path):
+        return text.describe_table(path)
+    if path.is_dir():
+        return images.describe_folder(path)
+    builder = tfds_store.open_builder(str(name), data_dir)
+    spec = images.describe_tfds(builder) or text.describe_tfds(builder)
+    if spec is None:
+        raise DatasetError(
+            f"{name} is no classification of 8-bit images or of texts: TFDS gives it the features "
+            f"{', '.join(builder.info.features)} and the supervised keys "
+            f"{builder.info.supervised_keys}."
+        )
+    return dataclasses.replace(spec, name=str(name), source=str(name))
 
 
 def load_data(
@@ -136,6 +180,7 @@ def load_data(
     data_dir: str | Path | None = None,
     seed: int = 0,
     images: ImageOptions = ImageOptions(),
+    text: TextOptions = TextOptions(),
 ) -> "Data":
     """Reads a data set, and makes the pipelines that feed a model.
 
@@ -144,12 +189,13 @@ def load_data(
     `seed`. Truth tables are whole in each split.
 
     Args:
-        name: a data set of the zoo, a folder of images, a TFDS name, or a spec.
+        name: a data set of the zoo, a folder of images, a table of texts, a TFDS name, or a spec.
         batch_size: rows a batch.
         data_dir: where TFDS keeps its data; ``$TFDS_DATA_DIR`` or ``~/tensorflow_datasets`` if
             None.
         seed: of the order of the training rows, and of what augmentation does to them.
         images: how images are prepared, where the data set is one of images.
+        text: how texts are, where it is one of texts.
 
     Returns:
         The batched splits ``train``, ``validation`` and ``test`` of what the model takes,
@@ -171,13 +217,10 @@ def load_data(
     require_integer("batch_size", batch_size, 1, MOST)
     require_integer("seed", seed, 0, MOST_SEED)
     spec = name if isinstance(name, DatasetSpec) else get_dataset(name, data_dir)
-    from zoo.data.pipeline import Data
-
     reader = reader_of(spec)
     rows, version = reader.read(spec, data_dir)
-    options = images if spec.kind == "images" else None
-    known = (spec, options, rows["train"].inputs)
-    return Data(
+    known = (spec, {"images": images, "text": text}.get(spec.kind), rows["train"].inputs)
+    return reader.DATA(
         spec=spec,
         version=version,
         rows=rows,
@@ -195,7 +238,8 @@ def reader_of(spec: DatasetSpec) -> Any:
     and the version of what was read, ``preprocessor(spec, options, train)`` the layer from raw
     rows to the model's input, ``augmentation(spec, options, train)`` the layers that alter raw
     training rows, and ``parse(spec, inputs)`` raw rows from what a user types or holds. Its
-    constants ``INPUT_NAME``, ``INPUT_DTYPE`` and ``raw_shape(spec)`` describe the served input.
+    constants ``INPUT_NAME``, ``INPUT_DTYPE`` and ``raw_shape(spec)`` describe the served input,
+    and ``DATA`` is the class that makes batches of its rows.
 
     Args:
         spec: a data set of that kind.

@@ -13,11 +13,12 @@ from PIL import Image, ImageOps, UnidentifiedImageError
 
 from zoo.data import tfds_store
 from zoo.data.augmentation import layers_for
-from zoo.data.pipeline import Rows, hold_out
+from zoo.data.pipeline import Data, Rows, hold_out
 from zoo.errors import DatasetError, InputError
 from zoo.layers import ResizingIfNeeded
 from zoo.specs import DatasetSpec, ImageOptions
 
+DATA = Data
 INPUT_NAME = "image"
 INPUT_DTYPE = "uint8"
 
@@ -28,28 +29,24 @@ IMAGENET_DEVIATION = (0.229, 0.224, 0.225)
 SUFFIXES = {".png", ".jpg", ".jpeg", ".bmp", ".gif", ".webp", ".tif", ".tiff"}
 
 
-def describe_tfds(name: str, data_dir: str | Path | None) -> DatasetSpec:
+def describe_tfds(builder: Any) -> DatasetSpec | None:
     """Derives a spec from a TFDS builder's features.
 
     The data set is prepared first, since some learn the names of their classes by that. Pictures
     of varying size are resized to 64x64 pixels.
 
     Args:
-        name: TFDS name.
-        data_dir: TFDS data directory; its own default if None.
+        builder: of TFDS.
 
     Returns:
-        The spec.
+        The spec; None if the data set is no classification of 8-bit images.
 
     Raises:
-        UnknownDatasetError: if TFDS has no such data set.
-        DatasetError: if it has no 8-bit image with a class label, or cannot be prepared.
+        DatasetError: if it cannot be prepared.
     """
     import tensorflow_datasets as tfds
 
-    builder = tfds_store.open_builder(name, data_dir)
-    keys = builder.info.supervised_keys
-    features = builder.info.features
+    keys, features = builder.info.supervised_keys, builder.info.features
     if (
         not keys
         or len(keys) != 2
@@ -58,12 +55,10 @@ def describe_tfds(name: str, data_dir: str | Path | None) -> DatasetSpec:
         or features[keys[0]].np_dtype != np.uint8
         or features[keys[0]].shape[2] not in (1, 3)
     ):
-        raise DatasetError(
-            f"{name} is no classification of 8-bit images: TFDS gives it the features "
-            f"{', '.join(features)} and the supervised keys {keys}."
-        )
+        return None
     height, width, channels = features[keys[0]].shape
     tfds_store.ensure_prepared(builder)
+    name = builder.info.full_name
     return DatasetSpec(
         name=name,
         kind="images",

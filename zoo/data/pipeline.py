@@ -93,15 +93,12 @@ class Data:
     @functools.cached_property
     def train(self) -> tf.data.Dataset:
         """One pass over the training split, in another order each time it is iterated."""
-        order = tf.data.Dataset.range(len(self.rows["train"])).shuffle(
-            len(self.rows["train"]), seed=self.seed, reshuffle_each_iteration=True
-        )
-        noise = tf.data.Dataset.random(self.seed, rerandomize_each_iteration=True)
-        return self._gather_altered(tf.data.Dataset.zip(order.batch(self.batch_size), noise))
+        number = tf.data.Dataset.random(self.seed, rerandomize_each_iteration=True)
+        return self._train_by(number.take(1))
 
     @functools.cached_property
     def validation(self) -> tf.data.Dataset:
-        """One pass over the validation split, in the order of its rows."""
+        """One pass over the validation split."""
         return self.in_order("validation")
 
     @functools.cached_property
@@ -113,7 +110,7 @@ class Data:
         """Gives one pass over the training split, in an order that its epoch's number decides.
 
         The order follows from the seed and the number alone, so that a training that starts again
-        at epoch 7 sees what it would have seen without the break.
+        at epoch 7 sees what it would have seen without the break. So does the augmentation.
 
         Args:
             number: int64 scalar, read each time that an iteration begins.
@@ -121,18 +118,7 @@ class Data:
         Returns:
             Batches of ``(inputs, label)``.
         """
-        size = len(self.rows["train"])
-        steps = -(-size // self.batch_size)
-
-        def order_of(_: tf.Tensor) -> tf.data.Dataset:
-            seed = tf.stack([np.int64(self.seed), number])
-            order = tf.random.experimental.stateless_shuffle(tf.range(size, dtype=tf.int64), seed)
-            noise = tf.random.stateless_uniform((steps,), seed, maxval=MOST, dtype=tf.int64)
-            batches = tf.data.Dataset.from_tensor_slices(order).batch(self.batch_size)
-            return tf.data.Dataset.zip(batches, tf.data.Dataset.from_tensor_slices(noise))
-
-        order = tf.data.Dataset.range(1).flat_map(order_of)
-        return self._gather_altered(order.apply(tf.data.experimental.assert_cardinality(steps)))
+        return self._train_by(tf.data.Dataset.range(1).map(lambda _: number.value()))
 
     def in_order(self, split: str) -> tf.data.Dataset:
         """Gives one pass over a split in the order of its rows, none of them altered.
@@ -143,29 +129,76 @@ class Data:
         Returns:
             Batches of ``(inputs, label)``.
         """
-        order = tf.data.Dataset.range(len(self.rows[split])).batch(self.batch_size)
+        return self.through(split, np.arange(len(self.rows[split])))
+
+    def through(self, split: str, order: np.ndarray) -> tf.data.Dataset:
+        """Gives rows of a split, none of them altered.
+
+        Args:
+            split: its name.
+            order: numbers of the rows.
+
+        Returns:
+            Batches of ``(inputs, label)``.
+        """
         take = self._taker(split)
 
         def batch(index: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
             rows, labels = take(index)
-            return self.preprocessor(rows), labels
+            return self.to_inputs(rows), labels
 
-        return _ahead(order, batch)
+        return _ahead(tf.data.Dataset.from_tensor_slices(order).batch(self.batch_size), batch)
 
-    def _gather_altered(self, order: tf.data.Dataset) -> tf.data.Dataset:
+    def stored(self, split: str) -> np.ndarray:
+        """Gives a split's rows as they are kept in memory: raw.
+
+        Args:
+            split: its name.
+        """
+        return self.rows[split].inputs
+
+    def to_inputs(self, stored: tf.Tensor) -> tf.Tensor:
+        """Makes the model's input of rows as they are kept.
+
+        Args:
+            stored: ``(batch, ...)``.
+        """
+        return self.preprocessor(stored)
+
+    def order(self, seed: tf.Tensor) -> tf.Tensor:
+        """Gives the order of a pass over the training rows, batches being cut from it in turn.
+
+        Args:
+            seed: ``(2,)``, int64.
+
+        Returns:
+            ``(rows,)``, int64, a permutation.
+        """
+        numbers = tf.range(len(self.rows["train"]), dtype=tf.int64)
+        return tf.random.experimental.stateless_shuffle(numbers, seed)
+
+    def _train_by(self, number: tf.data.Dataset) -> tf.data.Dataset:
+        """Gives one pass over the training split, by the number that is the only element."""
         take = self._taker("train")
+        steps = -(-len(self.rows["train"]) // self.batch_size)
+
+        def batches_of(number: tf.Tensor) -> tf.data.Dataset:
+            seed = tf.stack([np.int64(self.seed), number])
+            noise = tf.random.stateless_uniform((steps,), seed, maxval=MOST, dtype=tf.int64)
+            order = tf.data.Dataset.from_tensor_slices(self.order(seed)).batch(self.batch_size)
+            return tf.data.Dataset.zip(order, tf.data.Dataset.from_tensor_slices(noise))
 
         def batch(index: tf.Tensor, noise: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
             rows, labels = take(index)
-            for number, alter in enumerate(self.augmentation):
-                rows = alter(rows, seed=tf.stack([noise, number]))
-            return self.preprocessor(rows), labels
+            for layer, alter in enumerate(self.augmentation):
+                rows = alter(rows, seed=tf.stack([noise, layer]))
+            return self.to_inputs(rows), labels
 
-        return _ahead(order, batch)
+        batches = number.flat_map(batches_of)
+        return _ahead(batches.apply(tf.data.experimental.assert_cardinality(steps)), batch)
 
     def _taker(self, split: str) -> Callable[[tf.Tensor], tuple[tf.Tensor, tf.Tensor]]:
-        inputs = tf.constant(self.rows[split].inputs)
-        labels = tf.constant(self.rows[split].labels)
+        inputs, labels = tf.constant(self.stored(split)), tf.constant(self.rows[split].labels)
         return lambda index: (tf.gather(inputs, index), tf.gather(labels, index))
 
 

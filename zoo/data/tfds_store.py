@@ -170,7 +170,8 @@ def _unknown_dataset(name: str, tfds_names: list[str]) -> str:
     hint = f" Did you mean {near[0]!r}?" if near else ""
     return (
         f"unknown data set {name!r}.{hint} There is: {', '.join(sorted(DATASETS))}; any folder "
-        "with a sub-folder of images for each class; any TFDS data set with an image and a label."
+        "with a sub-folder of images for each class; any .csv, .jsonl or .parquet table with the "
+        "columns text and label; any TFDS data set with an image or a text, and a label."
     )
 
 

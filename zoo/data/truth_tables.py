@@ -11,10 +11,11 @@ from pathlib import Path
 import keras
 import numpy as np
 
-from zoo.data.pipeline import Rows
+from zoo.data.pipeline import Data, Rows
 from zoo.errors import InputError
 from zoo.specs import DatasetSpec
 
+DATA = Data
 INPUT_NAME = "bits"
 INPUT_DTYPE = "uint8"
 

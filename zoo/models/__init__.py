@@ -8,7 +8,7 @@ from typing import Any
 
 from zoo.errors import UnknownModelError
 from zoo.registry import get_spec, list_models, register
-from zoo.specs import ImageOptions, ModelSpec, Recipe
+from zoo.specs import ImageOptions, ModelSpec, Recipe, TextOptions
 
 register(
     ModelSpec(
@@ -100,6 +100,81 @@ register(
             images=ImageOptions(scaling="standardized", augmentation="flip+crop+cutout"),
         ),
         pretrained={"imagenet": ImageOptions(scaling="imagenet", image_size=224)},
+    )
+)
+register(
+    ModelSpec(
+        builder="zoo.models.text:text_mlp",
+        task="multiclass_classification",
+        dataset="ag_news_subset",
+        parameters=68_484,
+        summary="Multilayer perceptron on which words a text has",
+        recipe=Recipe(
+            epochs=15,
+            batch_size=128,
+            schedule="cosine",
+            patience=15,
+            steps_per_execution=16,
+            text=TextOptions(encoding="multi_hot", vocab_size=1_000),
+        ),
+    )
+)
+register(
+    ModelSpec(
+        builder="zoo.models.text:fasttext",
+        task="multiclass_classification",
+        dataset="imdb_reviews",
+        parameters=3_200_066,
+        summary="Mean of the vectors of words and pairs of words",
+        recipe=Recipe(
+            epochs=10,
+            batch_size=64,
+            patience=10,
+            jit_compile=False,
+            text=TextOptions(vocab_size=100_000, sequence_length=800, ngrams=2),
+        ),
+    )
+)
+register(
+    ModelSpec(
+        builder="zoo.models.text:text_cnn",
+        task="multiclass_classification",
+        dataset="imdb_reviews",
+        parameters=1_329_730,
+        summary="Convolutions over windows of words",
+        recipe=Recipe(
+            epochs=6,
+            batch_size=64,
+            patience=6,
+            jit_compile=False,
+            text=TextOptions(vocab_size=20_000),
+        ),
+    )
+)
+for _name, _parameters, _summary in (
+    ("simple_rnn", 322_146, "Recurrent network with one state and no gates"),
+    ("lstm", 328_386, "Recurrent network whose memory is gated"),
+    ("gru", 326_402, "Recurrent network with two gates"),
+    ("bilstm", 336_770, "Two LSTMs, one of which reads from the end"),
+):
+    register(
+        ModelSpec(
+            builder=f"zoo.models.recurrent:{_name}",
+            task="multiclass_classification",
+            dataset="imdb_reviews",
+            parameters=_parameters,
+            summary=_summary,
+            recipe=Recipe(epochs=6, batch_size=64, patience=6),
+        )
+    )
+register(
+    ModelSpec(
+        builder="zoo.models.attention:transformer",
+        task="multiclass_classification",
+        dataset="imdb_reviews",
+        parameters=348_834,
+        summary="The Transformer's encoder, with positions and a mask",
+        recipe=Recipe(epochs=6, batch_size=64, patience=6, jit_compile=False),
     )
 )
 

@@ -1,0 +1,385 @@
+"""Texts: standardising, vocabulary, encodings, batches by length, tables, and what is refused."""
+
+import json
+import unicodedata
+
+import keras
+import numpy as np
+import pyarrow
+import pyarrow.parquet
+import pytest
+import tensorflow as tf
+
+import zoo
+from zoo import TextOptions
+from zoo.data import text, toy_reviews
+from zoo.data.standardize import standardize_text
+from zoo.errors import ArgumentValueError, DatasetError, InputError
+
+
+def standardized(*texts):
+    return [line.decode() for line in standardize_text(list(texts)).numpy()]
+
+
+@pytest.mark.parametrize(
+    ("raw", "expected"),
+    [
+        ("A fine movie.<br /><br />Loved it!", "a fine movie loved it !"),
+        ("don't <b>stop</b>", "don't stop"),
+        ("fish &amp; chips &#39;n&#39; peas", "fish chips n peas"),
+        ("ÄRGER über Größe", "ärger über größe"),
+        ("你好 world", "你 好 world"),
+        ("good 😀😀", "good 😀 😀"),
+        (" tab\tand\nline ", "tab and line"),
+        (unicodedata.normalize("NFD", "é"), unicodedata.normalize("NFD", "é")),
+        ("", "[UNK]"),
+        ("...", "[UNK]"),
+        ("<br />", "[UNK]"),
+    ],
+)
+def test_standardizing(raw, expected):
+    assert standardized(raw) == [expected]
+
+
+def test_what_is_no_utf8_is_answered_all_the_same():
+    (line,) = standardize_text([b"caf\xe9 \xff\xfe good"]).numpy()
+    assert line.decode().split()[-1] == "good"
+
+
+@pytest.fixture(scope="module")
+def toys():
+    return zoo.load_data("toy_reviews", batch_size=32, text=TextOptions(sequence_length=24))
+
+
+def test_the_vocabulary_is_that_of_train_by_frequency(toys):
+    words = text.vocabulary(toys.preprocessor)
+    counts = {}
+    for line in standardized(*[row.decode() for row in toys.rows["train"].inputs]):
+        for word in line.split():
+            counts[word] = counts.get(word, 0) + 1
+    assert words[:2] == ["", "[UNK]"]
+    assert set(words[2:]) == set(counts)
+    assert [counts[word] for word in words[2:]] == sorted(counts.values(), reverse=True)
+
+
+def test_decode_of_encode_is_the_standardized_text(toys):
+    raw = toys.rows["test"].inputs[:20]
+    numbers = toys.preprocessor(tf.constant(raw)).numpy()
+    assert numbers.dtype == np.int64
+    decoded = [text.decode(toys.preprocessor, row) for row in numbers]
+    assert decoded == standardized(*[row.decode() for row in raw])
+
+
+def test_a_small_vocabulary_leaves_the_commonest_words():
+    data = zoo.load_data("toy_reviews", text=TextOptions(vocab_size=5, sequence_length=24))
+    assert len(text.vocabulary(data.preprocessor)) == 5
+    assert {"the", "was"} <= set(text.vocabulary(data.preprocessor))
+    numbers = data.preprocessor(tf.constant(["the xylophone"])).numpy()
+    assert numbers[0, 0] > 1
+    assert numbers[0, 1:3].tolist() == [1, 0]
+
+
+def test_long_texts_keep_their_beginning_and_short_ones_are_padded_on_the_right(toys):
+    long = toys.preprocessor(tf.constant(["the " * 99 + "film"])).numpy()
+    assert long.shape == (1, 24)
+    assert (long == long[0, 0]).all()
+    short = toys.preprocessor(tf.constant(["the film"])).numpy()[0]
+    assert (short[:2] > 1).all()
+    assert (short[2:] == 0).all()
+
+
+def test_multi_hot_says_which_words_there_are():
+    options = TextOptions(encoding="multi_hot", vocab_size=60)
+    data = zoo.load_data("toy_reviews", batch_size=8, text=options)
+    words = text.vocabulary(data.preprocessor)
+    rows, _ = next(iter(data.test))
+    assert rows.shape == (8, 60)
+    for row, raw in zip(rows.numpy(), data.rows["test"].inputs, strict=False):
+        present = set(standardized(raw.decode())[0].split())
+        assert {words[i] for i in np.flatnonzero(row)} == present
+
+
+def test_pairs_of_words_are_words_of_the_vocabulary():
+    options = TextOptions(ngrams=2, vocab_size=500, sequence_length=50)
+    data = zoo.load_data("toy_reviews", text=options)
+    words = set(text.vocabulary(data.preprocessor))
+    assert {"was not", "the", "although the"} <= words
+    numbers = data.preprocessor(tf.constant(["the film was fine"])).numpy()
+    decoded = text.decode(data.preprocessor, numbers[0])
+    assert decoded.startswith("the film was fine the film film was was fine")
+
+
+def test_a_pass_has_every_row_once_with_its_label(toys):
+    raw, labels = toys.rows["train"].inputs, toys.rows["train"].labels
+    encoded = toys.preprocessor(tf.constant(raw)).numpy()
+    expected = sorted((row.tobytes(), label) for row, label in zip(encoded, labels, strict=True))
+    seen = []
+    for batch, answers in toys.train.as_numpy_iterator():
+        whole = np.pad(batch, ((0, 0), (0, 24 - batch.shape[1])))
+        seen += [(row.tobytes(), label) for row, label in zip(whole, answers, strict=True)]
+    assert sorted(seen) == expected
+
+
+def test_batches_are_of_like_length_and_of_few_widths(toys):
+    widths, spread = set(), []
+    for batch, _ in toys.train.as_numpy_iterator():
+        lengths = np.count_nonzero(batch, axis=1)
+        widths.add(batch.shape[1])
+        spread.append(np.ptp(lengths))
+        assert lengths.max() <= batch.shape[1] < lengths.max() + 6
+    assert widths <= {6, 12, 18, 24}
+    every = np.count_nonzero(toys.stored("train"), axis=1)
+    assert np.mean(spread) < np.ptp(every) / 4
+
+
+def test_an_epochs_order_follows_from_its_number_alone(toys):
+    number = tf.Variable(0, dtype=tf.int64)
+    train = toys.train_in_epoch(number)
+
+    def labels_of(epoch):
+        number.assign(epoch)
+        return np.concatenate([labels for _, labels in train.as_numpy_iterator()])
+
+    third = labels_of(3)
+    assert (labels_of(2) != third).any()
+    np.testing.assert_array_equal(labels_of(3), third)
+
+
+def test_test_rows_stay_in_order_and_validation_is_sorted_by_length(toys):
+    labels = np.concatenate([labels for _, labels in toys.test.as_numpy_iterator()])
+    np.testing.assert_array_equal(labels, toys.rows["test"].labels)
+    lengths = np.concatenate(
+        [np.count_nonzero(batch, axis=1) for batch, _ in toys.validation.as_numpy_iterator()]
+    )
+    assert (np.diff(lengths) >= 0).all()
+
+
+def test_the_preprocessor_survives_a_file_and_a_fresh_process(toys, tmp_path, python):
+    toys.preprocessor.save(tmp_path / "preprocessor.keras")
+    raw = toys.rows["test"].inputs[:5]
+    (tmp_path / "raw.json").write_text(json.dumps([row.decode() for row in raw]))
+    python(
+        "import json, keras, numpy as np, tensorflow as tf, zoo\n"
+        "layer = keras.saving.load_model('preprocessor.keras')\n"
+        "np.save('answer.npy', layer(tf.constant(json.load(open('raw.json')))).numpy())\n"
+    )
+    answer = np.load(tmp_path / "answer.npy")
+    np.testing.assert_array_equal(answer, toys.preprocessor(tf.constant(raw)))
+
+
+def test_order_decides_in_toy_reviews():
+    texts, labels = toy_reviews.write("train")
+    bags = {}
+    for line, label in zip(texts, labels, strict=True):
+        bags.setdefault(tuple(sorted(line.split())), set()).add(label)
+    assert any(len(found) == 2 for found in bags.values())
+    assert np.bincount(labels).tolist() == [2000, 2000]
+    again, _ = toy_reviews.write("train")
+    assert (texts == again).all()
+
+
+@pytest.fixture(scope="module")
+def text_run(tmp_path_factory):
+    return zoo.train(
+        "gru", dataset="toy_reviews", vocab_size=60, sequence_length=24, embedding_dim=16, units=16,
+        epochs=8, learning_rate=0.01, jit_compile=False, progress=False,
+        run_dir=tmp_path_factory.mktemp("runs") / "text",
+    )  # fmt: skip
+
+
+def test_a_network_that_remembers_learns_what_a_bag_of_words_cannot(text_run, tmp_path):
+    bag = zoo.train(
+        "text_mlp", dataset="toy_reviews", vocab_size=60, epochs=8, jit_compile=False,
+        progress=False, run_dir=tmp_path / "bag",
+    )  # fmt: skip
+    assert text_run.metrics["test_accuracy"] > 0.97
+    assert bag.metrics["test_accuracy"] < 0.9
+
+
+ODD = [
+    "", " ", "good", "word " * 10_000, "😀", "很好", "<br /><b></b>", b"caf\xe9 \xff", "a\0b",
+    "the film was not bad .",
+]  # fmt: skip
+
+
+def test_odd_texts_are_answered(text_run):
+    answers = zoo.predict(text_run, ODD)
+    assert len(answers) == len(ODD)
+    assert all(np.isfinite(answer["probability"]) for answer in answers)
+    assert [a["label"] for a in zoo.predict(text_run, ["the film was not bad ."])] == ["pos"]
+    assert [a["label"] for a in zoo.predict(text_run, ["the film was not good ."])] == ["neg"]
+
+
+def test_texts_are_served_raw_in_a_process_without_zoo(text_run, tmp_path, python):
+    artefact = zoo.export(text_run, tmp_path / "saved")
+    rows = [line.encode() if isinstance(line, str) else line for line in ODD]
+    (tmp_path / "raw.json").write_text(json.dumps([line.decode("latin-1") for line in rows]))
+    printed = python(
+        "import json, sys, tensorflow as tf\n"
+        f"loaded = tf.saved_model.load({str(artefact)!r})\n"
+        "rows = [line.encode('latin-1') for line in json.load(open('raw.json'))]\n"
+        "answer = loaded.signatures['serving_default'](text=tf.constant(rows))\n"
+        "assert 'zoo' not in sys.modules\n"
+        "print(json.dumps(answer['probabilities'].numpy().tolist()))\n"
+    )
+    numbers = text_run.preprocessor(tf.constant(rows))
+    expected = text_run.model.predict(numbers, verbose=0)
+    assert np.abs(np.array(json.loads(printed)) - expected).max() <= 1e-6
+
+
+def test_an_interrupted_run_on_texts_ends_as_the_uninterrupted_one(text_run, tmp_path, monkeypatch):
+    from zoo import training
+
+    written = training.Checkpoint.on_epoch_end
+
+    def interrupted(self, number, logs=None):
+        written(self, number, logs)
+        if number == 2:
+            raise KeyboardInterrupt
+
+    settings = {k: text_run.config["arguments"][k] for k in ("embedding_dim", "units")}
+    settings |= {"vocab_size": 60, "sequence_length": 24, "epochs": 8, "learning_rate": 0.01}
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr(training.Checkpoint, "on_epoch_end", interrupted)
+        zoo.train(
+            "gru", dataset="toy_reviews", jit_compile=False, progress=False,
+            run_dir=tmp_path / "parts", **settings,
+        )  # fmt: skip
+    resumed = zoo.train("gru", run_dir=tmp_path / "parts", resume=True, progress=False)
+    for ours, theirs in zip(resumed.model.get_weights(), text_run.model.get_weights(), strict=True):
+        np.testing.assert_array_equal(ours, theirs)
+
+
+ROWS = [
+    {"title": "t", "text": f"{word} number {i}", "label": word}
+    for i in range(12)
+    for word in ("good", "bad")
+]
+
+
+def write_table(path, rows):
+    if path.suffix == ".jsonl":
+        path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    elif path.suffix == ".parquet":
+        pyarrow.parquet.write_table(pyarrow.Table.from_pylist(rows), path)
+    else:
+        lines = [",".join(rows[0]), *(",".join(map(str, row.values())) for row in rows)]
+        path.write_text("\n".join(lines) + "\n")
+    return path
+
+
+@pytest.mark.parametrize("suffix", [".csv", ".jsonl", ".parquet"])
+def test_a_users_table(suffix, tmp_path):
+    data = zoo.load_data(
+        write_table(tmp_path / f"mine{suffix}", ROWS), text=TextOptions(sequence_length=8)
+    )
+    assert data.spec.class_names == ("bad", "good")
+    assert data.spec.columns == ("title", "text")
+    assert {split: len(rows) for split, rows in data.rows.items()} == {
+        "train": 20, "test": 2, "validation": 2,
+    }  # fmt: skip
+    for row, label in zip(data.rows["train"].inputs, data.rows["train"].labels, strict=True):
+        assert row.startswith(b"t\n" + data.spec.class_names[label].encode())
+
+
+def test_a_folder_with_a_table_a_split(tmp_path):
+    write_table(tmp_path / "train.csv", ROWS)
+    write_table(tmp_path / "test.jsonl", ROWS[:6])
+    data = zoo.load_data(tmp_path, text=TextOptions(sequence_length=8))
+    assert {split: len(rows) for split, rows in data.rows.items()} == {
+        "train": 22, "test": 6, "validation": 2,
+    }  # fmt: skip
+
+
+def strange_label(folder):
+    write_table(folder / "train.csv", ROWS)
+    write_table(folder / "test.csv", [*ROWS[:3], {"title": "", "text": "x", "label": "ugly"}])
+    return folder
+
+
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (lambda p: write_table(p / "a.csv", [{"txt": "a", "label": 1}]), r"no column 'text'\. Did"),
+        (lambda p: write_table(p / "a.jsonl", [{"text": "a", "class": 1}]), "no column 'label'"),
+        (lambda p: write_table(p / "a.csv", ROWS[::2]), r"has 1 class \(good\)"),
+        (lambda p: write_table(p / "a.jsonl", [{"text": "a", "label": None}]), "have no label"),
+        (lambda p: p / "none.csv", "there is no such file"),
+        (strange_label, "the label 'ugly', which no training row has"),
+    ],
+)
+def test_a_table_that_will_not_do_is_refused_in_one_line(make, message, tmp_path):
+    with pytest.raises(DatasetError, match=message) as caught:
+        zoo.load_data(make(tmp_path))
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("suffix", [".csv", ".jsonl", ".parquet"])
+@pytest.mark.parametrize("content", [b"", b"\x00\x01\x02\xff" * 50, b"text,label\n"])
+def test_an_empty_or_binary_file_is_refused_in_one_line(suffix, content, tmp_path):
+    path = tmp_path / f"file{suffix}"
+    path.write_bytes(content)
+    with pytest.raises(DatasetError) as caught:
+        zoo.load_data(path)
+    assert "\n" not in str(caught.value)
+
+
+def test_texts_that_are_no_utf8_are_read(tmp_path):
+    lines = [f"caf\xe9 {word} {i},{word}" for i in range(5) for word in ("good", "bad")]
+    (tmp_path / "a.csv").write_bytes("\n".join(["text,label", *lines]).encode("latin-1"))
+    data = zoo.load_data(tmp_path / "a.csv", text=TextOptions(sequence_length=8))
+    assert {"good", "bad"} <= set(text.vocabulary(data.preprocessor))
+
+
+def test_a_vocabulary_larger_than_the_data_leaves_vectors_unused(tmp_path):
+    run = zoo.train(
+        "fasttext", dataset="toy_reviews", vocab_size=9_999, epochs=1, progress=False,
+        run_dir=tmp_path / "run",
+    )  # fmt: skip
+    assert run.model.get_layer("embedding").input_dim == 9_999
+    assert len(text.vocabulary(run.preprocessor)) < 1_000
+    assert np.isfinite(run.metrics["test_loss"])
+
+
+@pytest.mark.parametrize(
+    ("name", "settings", "message"),
+    [
+        ("gru", {"encoding": "multi_hot"}, "gru takes sequence"),
+        ("gru", {"encoding": "bag"}, "encoding='bag': must be one of sequence, multi_hot"),
+        ("gru", {"vocab_size": 2}, "vocab_size=2: must be an integer from 3"),
+        ("gru", {"sequence_length": 0}, "sequence_length=0"),
+        ("gru", {"ngrams": 9}, "ngrams=9"),
+        ("gru", {"scaling": "fraction"}, "scaling: toy_reviews is no data set of images"),
+        ("transformer", {"num_heads": 3}, "num_heads=3 does not divide embedding_dim=32"),
+    ],
+)
+def test_bad_settings_are_refused_in_one_line(name, settings, message, tmp_path):
+    with pytest.raises(ArgumentValueError, match=message) as caught:
+        zoo.train(name, dataset="toy_reviews", run_dir=tmp_path / "run", **settings)
+    assert "\n" not in str(caught.value)
+    assert not (tmp_path / "run").exists()
+
+
+def test_images_are_not_for_networks_of_texts_nor_texts_for_those_of_images(tmp_path):
+    with pytest.raises(DatasetError, match=r"gru takes data such as imdb_reviews \(text\)"):
+        zoo.train("gru", dataset="digits", run_dir=tmp_path / "run")
+    with pytest.raises(DatasetError, match=r"mlp takes data such as mnist \(images\)"):
+        zoo.train("mlp", dataset="toy_reviews", run_dir=tmp_path / "run")
+
+
+def test_what_is_no_text_is_refused(text_run):
+    for bad in ("one", [3], [None]):
+        with pytest.raises(InputError):
+            zoo.predict(text_run, bad)
+
+
+@pytest.mark.real_data("imdb_reviews", "ag_news_subset")
+def test_real_texts_are_whole_and_balanced(real_data_dir):
+    imdb = zoo.load_data("imdb_reviews", data_dir=real_data_dir)
+    assert imdb.class_counts["test"] == {"neg": 12_500, "pos": 12_500}
+    assert imdb.class_counts["validation"] == {"neg": 1_250, "pos": 1_250}
+    assert "br" not in text.vocabulary(imdb.preprocessor)
+    news = zoo.load_data("ag_news_subset", data_dir=real_data_dir)
+    assert news.class_counts["test"] == dict.fromkeys(news.spec.class_names, 1_900)
+    assert b"\n" in news.rows["train"].inputs[0]
+    assert isinstance(news.preprocessor, keras.Model)

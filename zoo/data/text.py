@@ -1,0 +1,319 @@
+"""Texts with a label: TFDS data sets, a user's own tables, and the generated `toy_reviews`."""
+
+import hashlib
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from zoo.data import tfds_store, toy_reviews
+from zoo.data.pipeline import Rows, hold_out
+from zoo.data.sequences import SequenceData
+from zoo.data.standardize import standardize_text
+from zoo.errors import DatasetError, InputError, near_miss
+from zoo.specs import DatasetSpec, TextOptions
+
+DATA = SequenceData
+INPUT_NAME = "text"
+INPUT_DTYPE = "string"
+SUFFIXES = (".csv", ".jsonl", ".parquet")
+SPLITS = ("train", "validation", "test")
+TITLE, TEXT, LABEL = "title", "text", "label"
+BETWEEN = b"\n"
+READ_ROWS = 512
+PARALLEL_CALLS = 2
+
+
+def describe_tfds(builder: Any) -> DatasetSpec | None:
+    """Derives a spec from a TFDS builder's features.
+
+    Args:
+        builder: of TFDS.
+
+    Returns:
+        The spec; None if the data set is no classification of texts.
+    """
+    import tensorflow_datasets as tfds
+
+    keys, features = builder.info.supervised_keys, builder.info.features
+    if (
+        not keys
+        or len(keys) != 2
+        or not isinstance(features[keys[0]], tfds.features.Text)
+        or not isinstance(features[keys[1]], tfds.features.ClassLabel)
+    ):
+        return None
+    tfds_store.ensure_prepared(builder)
+    name = builder.info.full_name
+    return DatasetSpec(
+        name=name,
+        kind="text",
+        input_shape=(),
+        class_names=tuple(features[keys[1]].names),
+        summary=f"TFDS data set {name}",
+        source=name,
+        reference=builder.info.homepage or "",
+        columns=(keys[0],),
+    )
+
+
+def is_table(path: Path) -> bool:
+    """Tells whether a path is a table of texts, or a folder with one a split.
+
+    Args:
+        path: any.
+    """
+    return path.suffix in SUFFIXES or "train" in _tables_in(path)
+
+
+def describe_table(path: Path) -> DatasetSpec:
+    """Derives a spec from a table with the columns ``text`` and ``label``, and perhaps ``title``.
+
+    Classes are the labels of the training rows, sorted.
+
+    Args:
+        path: a ``.csv``, ``.jsonl`` or ``.parquet`` file, or a folder with ``train`` and perhaps
+            ``validation`` and ``test`` of one of these endings.
+
+    Returns:
+        The spec.
+
+    Raises:
+        DatasetError: if it cannot be read, lacks a column, or has fewer than two classes.
+    """
+    path = path.resolve()
+    train = _read_table(_tables_in(path)["train"])
+    labels = sorted(set(train[LABEL]))
+    if len(labels) < 2:
+        raise DatasetError(
+            f"{path} has {len(labels)} class ({', '.join(labels) or 'no rows'}): "
+            "a data set needs at least two."
+        )
+    return DatasetSpec(
+        name=str(path),
+        kind="text",
+        input_shape=(),
+        class_names=tuple(labels),
+        summary=f"{len(train[LABEL])} texts in {path}",
+        source="file",
+        columns=(TITLE, TEXT) if TITLE in train else (TEXT,),
+    )
+
+
+def read(spec: DatasetSpec, data_dir: str | Path | None) -> tuple[dict[str, Rows], str]:
+    """Reads every split into memory, as bytes of UTF-8.
+
+    Args:
+        spec: the data set.
+        data_dir: TFDS data directory; its own default if None.
+
+    Returns:
+        The rows of ``train``, ``validation`` and ``test``, and the version of what was read.
+
+    Raises:
+        DatasetError: if it cannot be read.
+    """
+    if spec.source == "memory":
+        splits = {split: Rows(*toy_reviews.write(split)) for split in ("train", "test")}
+        version = f"{spec.name}/{toy_reviews.VERSION}"
+    elif spec.source == "file":
+        splits, version = _read_tables(spec)
+    else:
+        splits, version = _read_tfds(spec, data_dir)
+    if "test" not in splits:
+        splits["train"], splits["test"] = hold_out(splits["train"], salt=1)
+    if "validation" not in splits:
+        splits["train"], splits["validation"] = hold_out(splits["train"], salt=0)
+    for split, rows in splits.items():
+        if not len(rows):
+            raise DatasetError(f"{spec.name}: the {split} split has no row; give more texts.")
+    return splits, version
+
+
+def raw_shape(spec: DatasetSpec) -> tuple[int | None, ...]:
+    """Gives the shape of a raw text: a scalar.
+
+    Args:
+        spec: the data set.
+    """
+    return ()
+
+
+def preprocessor(spec: DatasetSpec, options: TextOptions, train: np.ndarray) -> keras.Layer:
+    """Makes the layer from texts to numbers, with the vocabulary of the training split.
+
+    Input ``(batch,)``, strings; output ``(batch, sequence_length)``, int64, 0 for padding on the
+    right and 1 for words unknown; or, multi-hot, ``(batch, vocab_size)``, floats, the first
+    column for words unknown.
+
+    Args:
+        spec: the data set.
+        options: encoding and sizes.
+        train: the training split's texts, of which alone the vocabulary is learnt.
+    """
+    sequence = options.encoding == "sequence"
+    vectorize = keras.layers.TextVectorization(
+        max_tokens=options.vocab_size,
+        standardize=standardize_text,
+        ngrams=options.ngrams if options.ngrams > 1 else None,
+        output_mode="int" if sequence else "multi_hot",
+        output_sequence_length=options.sequence_length if sequence else None,
+        pad_to_max_tokens=not sequence,
+        name="vectorize",
+    )
+    vectorize.adapt(tf.data.Dataset.from_tensor_slices(train).batch(READ_ROWS))
+    return keras.Sequential(
+        [keras.Input(raw_shape(spec), dtype=INPUT_DTYPE, name=INPUT_NAME), vectorize],
+        name="preprocessor",
+    )
+
+
+def augmentation(
+    spec: DatasetSpec, options: TextOptions, train: np.ndarray
+) -> tuple[keras.Layer, ...]:
+    """Alters nothing.
+
+    Args:
+        spec: the data set.
+        options: none of them is about it.
+        train: plays no part.
+    """
+    return ()
+
+
+def parse(spec: DatasetSpec, inputs: Sequence[Any] | np.ndarray) -> list[np.ndarray]:
+    """Turns texts into raw rows.
+
+    Args:
+        spec: the data set.
+        inputs: strings, or bytes of UTF-8; what is not UTF-8 in them is read as unknown words.
+
+    Returns:
+        One array ``()`` of bytes an input.
+
+    Raises:
+        InputError: if an input is neither.
+    """
+    if isinstance(inputs, str | bytes):
+        raise InputError("give a list of texts, even of one.")
+    return [np.array(_as_bytes(text), object) for text in inputs]
+
+
+def vocabulary(preprocessor: keras.Model) -> list[str]:
+    """Gives the words that a preprocessor knows, in the order of their numbers.
+
+    Args:
+        preprocessor: of texts.
+
+    Returns:
+        The words; the first is ``""``, for padding, where it makes sequences, and the next
+        ``"[UNK]"``, for all words unknown.
+    """
+    return preprocessor.get_layer("vectorize").get_vocabulary()
+
+
+def decode(preprocessor: keras.Model, numbers: Sequence[int]) -> str:
+    """Gives the words that numbers stand for, without the padding.
+
+    Args:
+        preprocessor: of texts, that makes sequences.
+        numbers: ``(words,)``.
+
+    Returns:
+        The words, joined by spaces.
+    """
+    words = vocabulary(preprocessor)
+    return " ".join(words[number] for number in numbers if number)
+
+
+def _as_bytes(text: Any) -> bytes:
+    if isinstance(text, str):
+        return text.encode("utf-8", "surrogateescape")
+    if isinstance(text, bytes):
+        return text
+    raise InputError(f"{text!r} is no text.")
+
+
+def _tables_in(path: Path) -> dict[str, Path]:
+    if not path.is_dir():
+        return {"train": path}
+    return {
+        split: path / f"{split}{suffix}"
+        for split in SPLITS
+        for suffix in SUFFIXES
+        if (path / f"{split}{suffix}").is_file()
+    }
+
+
+def _read_table(path: Path) -> dict[str, list[Any]]:
+    """Reads texts as bytes and labels as strings."""
+    import pyarrow
+    from pyarrow import csv, json, parquet
+
+    if not path.is_file():
+        raise DatasetError(f"{path}: there is no such file.")
+    as_bytes = csv.ConvertOptions(column_types=dict.fromkeys((TITLE, TEXT), pyarrow.binary()))
+    readers = {
+        ".csv": lambda: csv.read_csv(path, convert_options=as_bytes),
+        ".jsonl": lambda: json.read_json(path),
+        ".parquet": lambda: parquet.read_table(path),
+    }
+    try:
+        table = readers[path.suffix]()
+    except (pyarrow.ArrowException, OSError, UnicodeError) as error:
+        reason = str(error).splitlines()[0]
+        raise DatasetError(f"{path} is no readable {path.suffix[1:]} table: {reason}") from None
+    for column in (TEXT, LABEL):
+        if column not in table.column_names:
+            raise DatasetError(
+                f"{path} has no column {column!r}.{near_miss(column, table.column_names)} "
+                f"There is: {', '.join(table.column_names)}; it needs {TEXT} and {LABEL}, and may "
+                f"have {TITLE}."
+            )
+    if table[LABEL].null_count:
+        raise DatasetError(f"{path}: {table[LABEL].null_count} of its rows have no {LABEL}.")
+    kept = {name: table[name].to_pylist() for name in (TITLE, TEXT) if name in table.column_names}
+    texts = {
+        name: [b"" if value is None else _as_bytes(value) for value in values]
+        for name, values in kept.items()
+    }
+    return {**texts, LABEL: [str(label) for label in table[LABEL].to_pylist()]}
+
+
+def _read_tables(spec: DatasetSpec) -> tuple[dict[str, Rows], str]:
+    numbers = {name: number for number, name in enumerate(spec.class_names)}
+    splits = {}
+    digest = hashlib.sha256()
+    for split, path in _tables_in(Path(spec.name)).items():
+        table = _read_table(path)
+        strange = sorted(set(table[LABEL]) - set(numbers))
+        if strange:
+            raise DatasetError(
+                f"{path} has the label {strange[0]!r}, which no training row has; those have "
+                f"{', '.join(spec.class_names)}."
+            )
+        texts = [BETWEEN.join(parts) for parts in zip(*map(table.get, spec.columns), strict=True)]
+        labels = np.array([numbers[label] for label in table[LABEL]], np.int64)
+        splits[split] = Rows(np.array(texts, object), labels)
+        digest.update(b"\0".join(texts) + labels.tobytes())
+    return splits, f"{Path(spec.name).name}/{digest.hexdigest()[:12]}"
+
+
+def _read_tfds(spec: DatasetSpec, data_dir: str | Path | None) -> tuple[dict[str, Rows], str]:
+    builder = tfds_store.open_builder(spec.source, data_dir)
+    tfds_store.ensure_prepared(builder)
+    _, label_key = builder.info.supervised_keys
+
+    def prepare_row(row: dict[str, Any]) -> tuple[Any, Any]:
+        parts = [row[column] for column in spec.columns]
+        return tf.strings.join(parts, separator=BETWEEN), row[label_key]
+
+    splits = {
+        split: Rows(texts, labels)
+        for split, (texts, labels) in tfds_store.read_splits(builder, prepare_row).items()
+        if (labels >= 0).all()
+    }
+    return splits, builder.info.full_name
