@@ -1,6 +1,6 @@
 """What each part of a recipe buys: the recipe, and the recipe with one thing changed.
 
-    python -m benchmarks.ablation simple_cnn [--epochs 15] [--seeds 1]
+    python -m benchmarks.ablation simple_cnn [--epochs 8] [--seeds 1]
 
 Needs the extra ``benchmark``. Writes one row a change and seed to
 ``benchmarks/results/ablation.csv``. Compare validation figures: parts are chosen by those.
@@ -33,7 +33,7 @@ CHANGES: tuple[dict[str, Any], ...] = (
 
 @click.command(help=__doc__)
 @click.argument("model")
-@click.option("--epochs", default=15, show_default=True)
+@click.option("--epochs", default=8, show_default=True)
 @data_dir_option
 @copy_option
 @seeds_option

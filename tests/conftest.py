@@ -96,6 +96,15 @@ def cnn_run(tmp_path_factory, data_dir):
     )
 
 
+@pytest.fixture(scope="session")
+def text_run(tmp_path_factory):
+    return zoo.train(
+        "gru", dataset="toy_reviews", vocab_size=60, sequence_length=24, embedding_dim=16, units=16,
+        epochs=8, learning_rate=0.01, jit_compile=False, progress=False,
+        run_dir=tmp_path_factory.mktemp("runs") / "text",
+    )  # fmt: skip
+
+
 @pytest.fixture
 def image_folder(tmp_path):
     """Three classes of twelve colour pictures, each class of one hue."""

@@ -180,7 +180,7 @@ BAD_INPUT = {
     "setting that is none": ("train mlp --set progress=false", "no setting"),
     "setting that is an option": ("train mlp --set seed=3", "no setting"),
     "width beyond measure": ("train mlp --set units=100000000000", "units=100000000000"),
-    "network beyond memory": ("train mlp --set units=900000", "does not fit into memory"),
+    "network beyond memory": ("train mlp --set units=90000000", "does not fit into memory"),
     "batch size beyond measure": ("train mlp --batch-size 99999999999", "batch_size=99999999999"),
     "setting that follows from the data": (
         "train mlp --dataset digits --set num_classes=3", "follows from the data set digits",

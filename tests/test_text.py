@@ -178,15 +178,6 @@ def test_order_decides_in_toy_reviews():
     assert (texts == again).all()
 
 
-@pytest.fixture(scope="module")
-def text_run(tmp_path_factory):
-    return zoo.train(
-        "gru", dataset="toy_reviews", vocab_size=60, sequence_length=24, embedding_dim=16, units=16,
-        epochs=8, learning_rate=0.01, jit_compile=False, progress=False,
-        run_dir=tmp_path_factory.mktemp("runs") / "text",
-    )  # fmt: skip
-
-
 def test_a_network_that_remembers_learns_what_a_bag_of_words_cannot(text_run, tmp_path):
     bag = zoo.train(
         "text_mlp", dataset="toy_reviews", vocab_size=60, epochs=8, jit_compile=False,

@@ -187,6 +187,31 @@ def test_an_existing_run_directory_is_refused_and_kept(digits_run):
     assert {path: path.read_bytes() for path in digits_run.directory.iterdir()} == before
 
 
+def test_the_gap_rule_stops_at_the_tenth_epoch_with_too_wide_a_gap(data_dir, tmp_path):
+    run = zoo.train(
+        "mlp",
+        data_dir=data_dir,
+        run_dir=tmp_path / "run",
+        **UNCOMPILED | {"epochs": 60, "max_gap": 0.02, "learning_rate": 0.03, "dropout": 0.0},
+    )
+    history = run.history
+    gaps = np.array(history["val_loss"]) - np.array(history["loss"]) > 0.02
+    assert gaps.sum() == 10
+    assert gaps[-1]
+    assert len(gaps) < 60
+
+
+def test_the_penalty_stands_apart_from_the_error(data_dir, tmp_path):
+    run = zoo.train(
+        "mlp", data_dir=data_dir, run_dir=tmp_path / "run", **UNCOMPILED | {"l1": 1e-3, "l2": 1e-2}
+    )
+    kernels = [layer.kernel.numpy() for layer in run.model.layers if hasattr(layer, "kernel")]
+    expected = sum(1e-3 * np.abs(k).sum() + 1e-2 * (k**2).sum() for k in kernels)
+    assert run.history["penalty"][-1] == pytest.approx(expected, rel=1e-4)
+    plain = zoo.train("mlp", data_dir=data_dir, run_dir=tmp_path / "plain", **UNCOMPILED)
+    assert "penalty" not in plain.history
+
+
 def test_patience_stops_early_and_restores_the_best_epoch(data_dir, tmp_path):
     run = zoo.train(
         "mlp",

@@ -16,6 +16,7 @@ from zoo.errors import TrainingDivergedError
 from zoo.runs import Run, readable, whole, write_csv
 
 LINES = 20
+WIDE_EPOCHS = 10
 
 
 class EpochNumber(keras.callbacks.Callback):
@@ -41,15 +42,20 @@ class Checkpoint(keras.callbacks.Callback):
         monitor: the quantity by which epochs are compared.
         direction: ``"max"`` or ``"min"``.
         patience: epochs without improvement before training stops; 0 for never.
+        max_gap: excess of validation loss over training loss that ten epochs may have before
+            training stops; 0 for any.
     """
 
-    def __init__(self, run: Run, monitor: str, direction: str, patience: int) -> None:
+    def __init__(
+        self, run: Run, monitor: str, direction: str, patience: int, max_gap: float = 0.0
+    ) -> None:
         super().__init__()
         self.path = run.directory / "checkpoint.npz"
         self.history_path = run.directory / "history.csv"
         self.monitor = monitor
         self.sign = 1 if direction == "max" else -1
         self.patience = patience
+        self.max_gap = max_gap
         self.rows: list[dict[str, float]] = []
         self.best: list[np.ndarray] = []
         self.earlier_seconds = 0.0
@@ -62,9 +68,11 @@ class Checkpoint(keras.callbacks.Callback):
         return scores.index(max(scores)) + 1 if scores else 0
 
     @property
-    def is_out_of_patience(self) -> bool:
-        """Whether the best epoch lies too far back."""
-        return 0 < self.patience <= len(self.rows) - self.best_epoch
+    def is_over(self) -> bool:
+        """Whether the best epoch lies too far back, or too many epochs had too wide a gap."""
+        wide = sum(row["val_loss"] - row["loss"] > self.max_gap for row in self.rows)
+        out_of_patience = 0 < self.patience <= len(self.rows) - self.best_epoch
+        return out_of_patience or (self.max_gap > 0 and wide >= WIDE_EPOCHS)
 
     def restore(self, model: keras.Model) -> None:
         """Puts a model and its optimiser back to the last finished epoch, if there is one."""
@@ -100,7 +108,7 @@ class Checkpoint(keras.callbacks.Callback):
         if self.patience and self.best_epoch == len(self.rows):
             self.best = [variable.numpy() for variable in self.model.variables]
         self._write(seconds)
-        if self.is_out_of_patience:
+        if self.is_over:
             self.model.stop_training = True
 
     def _write(self, seconds: float) -> None:
@@ -129,6 +137,14 @@ class RowOutputs(keras.callbacks.Callback):
         """Adds the outputs to the epoch's log."""
         outputs = np.asarray(self.model(self.inputs, training=False))[:, -1]
         logs |= dict(zip(self.names, outputs, strict=True))
+
+
+class Penalty(keras.callbacks.Callback):
+    """Notes, as ``penalty``, the part of the loss that is no error but the weights' own norm."""
+
+    def on_epoch_end(self, epoch: int, logs: dict[str, float]) -> None:
+        """Adds it to the epoch's log, as the weights stand at its end."""
+        logs["penalty"] = float(sum(self.model.losses))
 
 
 class EpochLines(keras.callbacks.Callback):

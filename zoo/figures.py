@@ -19,6 +19,8 @@ DOTS_PER_INCH = 120
 MOST_NUMBERED_CLASSES = 20
 BOUNDARY_MARGIN = 0.3
 COLOURS = "RdBu_r"
+WORDS_SHOWN = 150
+WORDS_ATTENDED = 24
 TEXTS_SHOWN = 12
 LETTERS_SHOWN = 150
 MOST_FILTERS = 64
@@ -134,6 +136,43 @@ def misread_texts(figure: Any, run: Run) -> None:
                   color="firebrick", va="bottom", fontsize=9)  # fmt: skip
         axes.text(0, height, text.replace("$", r"\$"), va="top", fontsize=8, wrap=True)
     figure.suptitle("Worst mistakes: predicted class and its probability, truth, text")
+
+
+def embedding(figure: Any, run: Run) -> None:
+    """The vectors of the commonest words, in the plane in which all vectors vary most."""
+    from zoo.embeddings import Embeddings
+
+    embeddings = Embeddings.of(run)
+    places = embeddings.plane()[:WORDS_SHOWN]
+    axes = figure.subplots()
+    axes.plot(*places.T, ".", color="steelblue", alpha=0.4)
+    for word, place in zip(embeddings.words, places, strict=False):
+        axes.annotate(word, place, fontsize=7)
+    axes.set(xlabel="first principal direction", ylabel="second")
+    figure.suptitle(f"Vectors of the {len(places)} commonest words, of length 1, projected")
+
+
+def attention(figure: Any, run: Run) -> None:
+    """How the words of the shortest test text kept attend to each other, head by head."""
+    from zoo import inspection
+    from zoo.data.text import decode
+
+    raw = min(run.predictions["raw"], key=len)
+    numbers = np.asarray(run.preprocessor(np.array([raw], object)))[0]
+    numbers = numbers[numbers != 0][:WORDS_ATTENDED]
+    words = decode(run.preprocessor, numbers).split(" ")
+    maps = inspection.attention(run.model, numbers)
+    heads = next(iter(maps.values())).shape[0]
+    grid = figure.subplots(len(maps), heads, squeeze=False)
+    for row, (name, scores) in zip(grid, maps.items(), strict=True):
+        for head, axes in enumerate(row):
+            image = axes.imshow(scores[head], cmap="viridis", vmin=0)
+            axes.set_title(f"{name}, head {head + 1}", fontsize=9)
+            axes.set_xticks(range(len(words)), words, rotation=90, fontsize=6)
+            axes.set_yticks(range(len(words)), words if head == 0 else [], fontsize=6)
+            figure.colorbar(image, ax=axes, shrink=0.6)
+    grid[0, 0].set_ylabel("attending word")
+    figure.suptitle("Attention: how much each word (row) takes from each other one (column)")
 
 
 def weights(figure: Any, run: Run) -> None:
@@ -370,7 +409,12 @@ def _figures_for(run: Run) -> dict[str, Callable[[Any, Run], None]]:
     if run.dataset.kind == "truth_tables":
         return _by_name(learning_curves, decision_surface, row_outputs)
     if run.dataset.kind == "text":
-        return _by_name(learning_curves, confusion_matrix, misread_texts)
+        figures = _by_name(learning_curves, confusion_matrix, misread_texts)
+        if any(layer.name == "embedding" for layer in run.model.layers):
+            figures |= _by_name(embedding)
+        if run.config["model"] == "transformer":
+            figures |= _by_name(attention)
+        return figures
     figures = _by_name(learning_curves, confusion_matrix, samples, mistakes)
     if Recipe.from_json(run.config["recipe"]).images.augmentations:
         figures |= _by_name(augmentations)

@@ -10,6 +10,8 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from zoo.layers import TransformerEncoderBlock
+
 
 @dataclasses.dataclass(frozen=True)
 class LayerParameters:
@@ -111,6 +113,29 @@ def _formula(layer: keras.Layer) -> str:
 
 def _with_bias(fan_in: str, fan_out: int, use_bias: bool) -> str:
     return f"({fan_in} + 1)·{fan_out}" if use_bias else f"{fan_in}·{fan_out}"
+
+
+def attention(model: keras.Model, words: np.ndarray) -> dict[str, np.ndarray]:
+    """Says how much each word of a text attends to each other one, in each Transformer block.
+
+    Args:
+        model: with Transformer blocks.
+        words: ``(time,)``, the numbers of the words.
+
+    Returns:
+        ``(heads, time, time)`` for each block, by its name: a row for the word that attends, of
+        which the sum is 1.
+    """
+    found = {}
+    for block in model.layers:
+        if not isinstance(block, TransformerEncoderBlock):
+            continue
+        into_block, *_ = tf.nest.flatten(block.input)  # the mask is an input, too
+        x = block.attention_norm(keras.Model(model.input, into_block)(words[None]))
+        mask = (words != 0)[None, None, :]
+        _, scores = block.attention(x, x, attention_mask=mask, return_attention_scores=True)
+        found[block.name] = np.asarray(scores[0])
+    return found
 
 
 def grad_cam(model: keras.Model, inputs: np.ndarray, labels: Iterable[int]) -> np.ndarray:

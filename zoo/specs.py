@@ -148,6 +148,9 @@ class Recipe:
         patience: epochs without improvement of the task's monitored quantity after which
             training stops and the best epoch's weights are restored; 0 trains all epochs and
             keeps the last.
+        max_gap: training stops after the tenth epoch, in all, whose validation loss exceeds its
+            training loss by more than this; 0 for never. It is the rule of a course, kept to be
+            compared with `patience`: it stops a better network sooner if its gap is wider.
         jit_compile: whether XLA compiles the training step.
         steps_per_execution: steps that run between two returns to Python, at least 1.
         precision: ``"float32"``, or ``"mixed_bfloat16"``: training computes in bfloat16 and keeps
@@ -164,6 +167,7 @@ class Recipe:
     batch_size: int
     schedule: str = "constant"
     patience: int = 0
+    max_gap: float = 0.0
     jit_compile: bool = True
     steps_per_execution: int = 1
     precision: str = "float32"
@@ -207,6 +211,8 @@ class Recipe:
             ("steps_per_execution", 1),
         ):
             require_integer(name, getattr(self, name), least, MOST)
+        if type(self.max_gap) not in (int, float) or not 0 <= self.max_gap < float("inf"):
+            raise ArgumentValueError(f"max_gap={self.max_gap!r}: must be a number of at least 0.")
         require_choice("schedule", self.schedule, SCHEDULES)
         require_choice("precision", self.precision, PRECISIONS)
         if type(self.jit_compile) is not bool:

@@ -18,7 +18,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from zoo.callbacks import Checkpoint, EpochLines, EpochNumber, RowOutputs
+from zoo.callbacks import Checkpoint, EpochLines, EpochNumber, Penalty, RowOutputs
 from zoo.data import DATASETS, get_dataset, load_data
 from zoo.data.pipeline import Data, Rows
 from zoo.errors import (
@@ -379,14 +379,14 @@ def _fit(run: Run, model: keras.Model, data: Data, tensorboard: bool, progress: 
     recipe = Recipe.from_json(run.config["recipe"])
     task = TASKS[get_spec(run.config["model"]).task]
     rate = float(model.optimizer.learning_rate)
-    checkpoint = Checkpoint(run, task.monitor, task.direction, recipe.patience)
+    checkpoint = Checkpoint(run, task.monitor, task.direction, recipe.patience, recipe.max_gap)
     with _said_how_to_go_on(run):
         if is_frozen_below_output(model) and not data.augmentation:
             model, data = head_on_features(model, data)
         checkpoint.restore(model)
         checkpoint.set_model(model)
         first = len(checkpoint.rows)
-        if first >= recipe.epochs or checkpoint.is_out_of_patience:
+        if first >= recipe.epochs or checkpoint.is_over:
             return checkpoint
         epoch = EpochNumber()
         model.fit(
@@ -399,6 +399,7 @@ def _fit(run: Run, model: keras.Model, data: Data, tensorboard: bool, progress: 
                 keras.callbacks.LearningRateScheduler(
                     lambda number: learning_rate_at(number, rate, recipe.schedule, recipe.epochs)
                 ),
+                *([Penalty()] if float(sum(model.losses)) else []),
                 *_watchers(run, data, tensorboard, progress),
                 checkpoint,
             ],

@@ -66,7 +66,7 @@ def is_table(path: Path) -> bool:
     Args:
         path: any.
     """
-    return path.suffix in SUFFIXES or "train" in _tables_in(path)
+    return path.suffix in SUFFIXES or (path.is_dir() and "train" in _tables_in(path))
 
 
 def describe_table(path: Path) -> DatasetSpec:
