@@ -18,14 +18,11 @@ KEYS = ("model", "copy", "epochs", "change", "seed")
 CHANGES: tuple[dict[str, Any], ...] = (
     {},
     {"schedule": "constant"},
-    {"schedule": "cosine"},
     {"label_smoothing": 0.0},
     {"weight_decay": 0.0},
-    {"weight_decay": 5e-4},
     {"augmentation": "none"},
     {"augmentation": "flip"},
     {"augmentation": "flip+crop+cutout"},
-    {"scaling": "fraction"},
     {"batch_normalization": False, "learning_rate": 0.02},
     {"precision": "float32"},
 )

@@ -25,7 +25,8 @@ def draw() -> None:
     from matplotlib.figure import Figure
 
     ours = defaultdict(list)
-    for row in tables.read("course"):
+    rows = tables.read("course")
+    for row in rows:
         ours[row["system"]].append(float(row["test_accuracy"]))
     chosen = [SYSTEMS[name] for name in ours]
     figure = Figure(figsize=(10, 6), dpi=120, layout="constrained")
@@ -35,7 +36,9 @@ def draw() -> None:
         [system.parameters for system in chosen],
         {
             "the course": [system.accuracy for system in chosen],
-            "here": [statistics.mean(ours[system.id]) for system in chosen],
+            f"here (data: {', '.join({row['copy'] or 'original' for row in rows})})": [
+                statistics.mean(ours[system.id]) for system in chosen
+            ],
         },
     )
     save(figure, tables.FOLDER / "course.png")
