@@ -381,8 +381,15 @@ def _fit(run: Run, model: keras.Model, data: Data, tensorboard: bool, progress: 
     rate = float(model.optimizer.learning_rate)
     checkpoint = Checkpoint(run, task.monitor, task.direction, recipe.patience, recipe.max_gap)
     with _said_how_to_go_on(run):
-        if is_frozen_below_output(model) and not data.augmentation:
-            model, data = head_on_features(model, data)
+        if is_frozen_below_output(model):
+            if not data.augmentation:
+                model, data = head_on_features(model, data)
+            elif progress:
+                print(
+                    "frozen layers work anew in each epoch, since augmentation="
+                    f"{recipe.images.augmentation} makes other images; with none they work once",
+                    file=sys.stderr,
+                )
         checkpoint.restore(model)
         checkpoint.set_model(model)
         first = len(checkpoint.rows)
