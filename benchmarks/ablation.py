@@ -1,6 +1,6 @@
 """What each part of a recipe buys: the recipe, and the recipe with one thing changed.
 
-    python -m benchmarks.ablation simple_cnn [--epochs 8] [--seeds 1]
+    python -m benchmarks.ablation simple_cnn [--epochs 8] [--seeds 5]
 
 Needs the extra ``benchmark``. Writes one row a change and seed to
 ``benchmarks/results/ablation.csv``. Compare validation figures: parts are chosen by those.
@@ -11,8 +11,10 @@ from typing import Any
 
 import click
 
+import zoo
 from benchmarks import tables
 from benchmarks.quality import copy_option, data_dir_option, measure, seeds_option
+from zoo.training import split_overrides
 
 KEYS = ("model", "copy", "epochs", "change", "seed")
 CHANGES: tuple[dict[str, Any], ...] = (
@@ -23,7 +25,6 @@ CHANGES: tuple[dict[str, Any], ...] = (
     {"augmentation": "none"},
     {"augmentation": "flip"},
     {"augmentation": "flip+crop+cutout"},
-    {"batch_normalization": False, "learning_rate": 0.02},
     {"precision": "float32"},
 )
 
@@ -36,6 +37,8 @@ CHANGES: tuple[dict[str, Any], ...] = (
 @seeds_option
 def main(model: str, epochs: int, data_dir: str | None, copy: str, seeds: int) -> None:
     """Measures every change."""
+    for change in CHANGES:
+        split_overrides(zoo.get_spec(model), change)
     for change in CHANGES:
         for seed in range(seeds):
             row = measure(model, seed, data_dir, {**change, "epochs": epochs})

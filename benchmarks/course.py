@@ -1,6 +1,6 @@
 """The course's networks, trained by our recipe on the course's splits, against its figures.
 
-    python -m benchmarks.course [SYSTEM...] [--seeds 1]
+    python -m benchmarks.course [SYSTEM...] [--seeds 5]
 
 All of `zoo.course.SYSTEMS` if none is named. Needs the extra ``benchmark``. Writes one row a seed
 to ``benchmarks/results/course.csv``, and ``course.png`` beside it: accuracy against parameters.
@@ -45,7 +45,7 @@ def draw() -> None:
 
 
 @click.command(help=__doc__)
-@click.argument("systems", nargs=-1)
+@click.argument("systems", nargs=-1, type=click.Choice(list(SYSTEMS)))
 @data_dir_option
 @copy_option
 @seeds_option

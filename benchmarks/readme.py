@@ -55,11 +55,11 @@ def course() -> str:
     """Gives the table of the course's networks: its figure and ours."""
     groups = defaultdict(list)
     for row in tables.read("course"):
-        groups[row["system"]].append(row)
+        groups[row["system"], row["copy"]].append(row)
     return _table(
-        "network | filters | parameters | the course [%] | here [%] | the course [s] | here [s] | "
-        "seeds",
-        "--::::::",
+        "network | filters | parameters | the course [%] | here [%] | data here | the course [s] | "
+        "here [s] | seeds",
+        "--:::-:::",
         (
             (
                 f"`{name}`",
@@ -67,11 +67,14 @@ def course() -> str:
                 f"{SYSTEMS[name].parameters:,}",
                 f"{100 * SYSTEMS[name].accuracy:.2f}",
                 _percent(rows, "test_accuracy"),
+                f"{copy} copy" if copy else "original",
                 f"{SYSTEMS[name].seconds:.0f}",
                 _seconds(rows),
                 len(rows),
             )
-            for name, rows in sorted(groups.items(), key=lambda item: list(SYSTEMS).index(item[0]))
+            for (name, copy), rows in sorted(
+                groups.items(), key=lambda item: list(SYSTEMS).index(item[0][0])
+            )
         ),
     )
 
@@ -80,19 +83,20 @@ def transfer() -> str:
     """Gives the table of what transferred features are worth."""
     groups = defaultdict(list)
     for row in tables.read("transfer"):
-        groups[row["way"]].append(row)
+        groups[row["way"], row["copy"]].append(row)
     return _table(
-        "way | labels | test accuracy [%] | seconds | seeds",
-        "-::::",
+        "way | data | labels | test accuracy [%] | seconds | seeds",
+        "--::::",
         (
             (
                 way,
+                f"{rows[0]['dataset']}{f' ({copy} copy)' if copy else ''}",
                 f"{int(rows[0]['train']) + int(rows[0]['validation']):,}",
                 _percent(rows, "test_accuracy"),
                 _seconds(rows),
                 len(rows),
             )
-            for way, rows in groups.items()
+            for (way, copy), rows in groups.items()
         ),
     )
 
@@ -101,20 +105,21 @@ def ablation() -> str:
     """Gives the table of what each part of a recipe buys, on validation."""
     groups = defaultdict(list)
     for row in tables.read("ablation"):
-        groups[row["model"], row["epochs"], row["change"]].append(row)
+        groups[row["model"], row["copy"], row["epochs"], row["change"]].append(row)
     return _table(
-        "model | epochs | change to its recipe | validation accuracy [%] | seconds | seeds",
-        "-:-:::",
+        "model | data | epochs | change to its recipe | validation accuracy [%] | seconds | seeds",
+        "--:-:::",
         (
             (
                 f"`{model}`",
+                f"{rows[0]['dataset']}{f' ({copy} copy)' if copy else ''}",
                 epochs,
                 ", ".join(f"`{k}={v}`" for k, v in json.loads(change).items()) or "none",
                 _percent(rows, "val_accuracy"),
                 _seconds(rows),
                 len(rows),
             )
-            for (model, epochs, change), rows in groups.items()
+            for (model, copy, epochs, change), rows in groups.items()
         ),
     )
 
@@ -159,9 +164,10 @@ def _line(model: str, dataset: str, copy: str, overrides: str, rows: list[dict[s
         f" --set {key}={json.dumps(value)}" for key, value in json.loads(overrides).items()
     )
     name = dataset.partition("/")[0]
+    data = f"{dataset} ({copy} copy)" if copy else dataset
     return (
         f"| `{model}`{' (' + settings.strip().removeprefix('--set ') + ')' if settings else ''} "
-        f"| {dataset}{f' ({copy})' if copy else ''} | {int(rows[0]['parameters']):,} | {len(rows)} "
+        f"| {data} | {int(rows[0]['parameters']):,} | {len(rows)} "
         f"| {_percent(rows, 'test_accuracy')} | {perfect} of {len(rows)} "
         f"| {_seconds(rows)} | `zoo train {model} --dataset {name}{settings}` |"
     )

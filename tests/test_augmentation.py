@@ -74,9 +74,9 @@ def test_layers_are_made_in_the_order_named_and_to_measure():
     assert layers_for(ImageOptions(), (32, 32, 3), (9, 9, 9)) == ()
 
 
-@pytest.mark.parametrize("word", ["", "flop", "flip+", "flip,crop", "Flip"])
+@pytest.mark.parametrize("word", ["", "flop", "flip+", "flip,crop", "Flip", "flip+flip"])
 def test_another_word_is_refused(word):
-    with pytest.raises(ArgumentValueError, match="must be one of flip, crop, cutout"):
+    with pytest.raises(ArgumentValueError, match="must be none, or one or more of flip, crop"):
         ImageOptions(augmentation=word)
 
 
@@ -97,6 +97,15 @@ def test_only_training_rows_are_altered(data_dir):
         image.numpy().tobytes() for batch, _ in altered.in_order("train") for image in batch
     }
     assert untouched == rows
+
+
+def test_digits_are_not_mirrored_unless_it_is_asked_for(data_dir, tmp_path):
+    options = {"dataset": "digits", "data_dir": data_dir, "epochs": 1, "filters": 2}
+    options |= {"progress": False, "precision": "float32"}
+    run = zoo.train("simple_cnn", run_dir=tmp_path / "a", **options)
+    assert run.config["recipe"]["images"]["augmentation"] == "crop"
+    run = zoo.train("simple_cnn", run_dir=tmp_path / "b", augmentation="flip", **options)
+    assert run.config["recipe"]["images"]["augmentation"] == "flip"
 
 
 def test_an_epochs_alteration_follows_from_its_number_alone(data_dir):

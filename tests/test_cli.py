@@ -205,7 +205,7 @@ BAD_INPUT = {
     ),
     "list of another length": ("train simple_cnn --set filters=8-8", "is for 2 layers"),
     "list that is none": ("train simple_cnn --set filters=8,8,8", "filters='8,8,8': must be"),
-    "layers beyond measure": ("train simple_cnn --set filter_growth=1e300", "does not fit into"),
+    "layers beyond measure": ("train simple_cnn --set filter_growth=1e300", "at most 65536"),
     "images of one pixel": (
         "train simple_cnn --dataset ./dots", "images of 1x1 are too small for pool_size=2-2-2",
     ),
@@ -213,7 +213,7 @@ BAD_INPUT = {
         "train simple_cnn --dataset digits --set pool_size=3", "images of 8x8 are too small",
     ),
     "unknown augmentation": (
-        "train simple_cnn --set augmentation=flip+flop", "augmentation='flop': must be one of",
+        "train simple_cnn --set augmentation=flip+flop", "augmentation='flip+flop': must be none",
     ),
     "unknown scaling": ("train simple_cnn --set scaling=minmax", "scaling='minmax'"),
     "negative image size": ("train simple_cnn --set image_size=-1", "image_size=-1"),
@@ -227,6 +227,8 @@ BAD_INPUT = {
     "weights of another kind": (
         "train resnet18 --dataset digits --set weights=digit.png", "ends in .keras, .pth",
     ),
+    "weights that are a list": ("train resnet18 --set weights=[1]", "weights=[1]: must be"),
+    "a head from nowhere": ("train resnet18 --set keep_head=true", "no weights to keep it from"),
     "weights that are damaged": (
         "train resnet18 --dataset digits --set weights=half.pth", "truncated",
     ),

@@ -100,6 +100,23 @@ def test_pooling_before_an_activation_that_only_rises_changes_nothing():
         np.testing.assert_allclose(first, last, atol=1e-6)
 
 
+def test_a_list_of_filters_stands_as_it_is():
+    for name, count in (("simple_cnn", "64-64-32"), ("deep_cnn", "8-8-8-8-8-4")):
+        model = zoo.build(name, filters=count)
+        found = [layer.filters for layer in model.layers if hasattr(layer, "filters")]
+        assert "-".join(map(str, found)) == count
+
+
+@pytest.mark.parametrize("optimizer", ["adam", "adamw", "nadam", "nesterov", "rmsprop", "sgd"])
+def test_no_weight_decay_is_none(optimizer):
+    model = zoo.build("simple_cnn", filters=2, optimizer=optimizer, weight_decay=0.0)
+    before = [v.numpy() for v in model.trainable_variables]
+    model.optimizer.build(model.trainable_variables)
+    model.optimizer.apply([np.zeros(v.shape, "float32") for v in model.trainable_variables])
+    for variable, old in zip(model.trainable_variables, before, strict=True):
+        np.testing.assert_array_equal(variable.numpy(), old)
+
+
 def test_filters_grow_from_layer_to_layer():
     model = zoo.build("simple_cnn", num_layers=4, filters=10, filter_growth=1.5, pool_size=1)
     assert [model.get_layer(f"conv_{i}").filters for i in (1, 2, 3, 4)] == [10, 15, 22, 34]
@@ -113,6 +130,9 @@ def test_filters_grow_from_layer_to_layer():
         ({"filters": "64-x-1"}, r"filters='64-x-1': must be a positive integer, or one for each"),
         ({"kernel_size": 0}, r"kernel_size=0: must be a positive integer"),
         ({"kernel_size": True}, r"kernel_size=True: must be a positive integer"),
+        ({"filter_growth": 1e300}, r"a layer has at most 65536"),
+        ({"filters": 100_000}, r"comes to 4e\+05 filters"),
+        ({"num_layers": 400, "pool_size": 1}, r"num_layers=400: must be less than or equal to 200"),
         ({"head": "mean"}, r"head='mean': must be 'flatten', 'average' or 'max'"),
         ({"input_shape": (1, 1, 3)}, r"images of 1x1 are too small for pool_size=2-2-2"),
         ({"input_shape": (32, 4, 3)}, r"images of 32x4 are too small"),

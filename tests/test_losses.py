@@ -32,6 +32,21 @@ def test_a_certain_answer_that_is_wrong_costs_much_and_no_infinity():
     assert 10 < float(loss) < 20
 
 
+@pytest.mark.parametrize("smoothing", [0.0, 0.1])
+@pytest.mark.parametrize("jit_compile", [False, True])
+def test_a_network_that_is_sure_and_wrong_still_learns(smoothing, jit_compile):
+    """The gradient of the softmax's logits is its answer less the target, however sure it is."""
+    outputs = keras.layers.Dense(3, "softmax", kernel_initializer="zeros")
+    model = keras.Sequential([keras.Input((1,)), outputs])
+    model.compile("sgd", SmoothedCrossentropy(smoothing), jit_compile=jit_compile)
+    model.optimizer.learning_rate = 1.0
+    before = np.array([-20.0, 20.0, 0.0], "float32")
+    outputs.bias.assign(before)
+    model.fit(np.zeros((1, 1)), np.array([0]), verbose=0)
+    target = np.array([1 - smoothing, 0, 0]) + smoothing / 3
+    np.testing.assert_allclose(before - outputs.bias.numpy(), [0, 1, 0] - target, atol=1e-5)
+
+
 def test_the_loss_survives_a_file(tmp_path):
     model = keras.Sequential([keras.Input((2,)), keras.layers.Dense(3, "softmax")])
     model.compile("sgd", loss=SmoothedCrossentropy(0.3))

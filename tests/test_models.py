@@ -104,6 +104,17 @@ def test_output_is_probabilities(name):
 
 
 @every_model
+def test_answers_are_in_float32_under_mixed_precision(name):
+    keras.config.set_dtype_policy("mixed_bfloat16")
+    try:
+        model = tiny(name)
+    finally:
+        keras.config.set_dtype_policy("float32")
+    assert model.output.dtype == "float32"
+    assert {variable.dtype for variable in model.trainable_variables} == {"float32"}
+
+
+@every_model
 def test_every_weight_moves_in_one_step(name):
     model = tiny(name)
     before = [weight.numpy() for weight in model.trainable_variables]

@@ -16,7 +16,7 @@ from safetensors.numpy import save_file
 
 import zoo
 from zoo import training, weights
-from zoo.errors import ArgumentValueError, WeightsError
+from zoo.errors import ArgumentValueError, RunError, WeightsError
 
 SMALL = {"filters": 4, "num_classes": 3}
 
@@ -46,12 +46,14 @@ def small_state(**overrides):
     }
 
 
-def write_pth(path, state):
+def write_pth(
+    path, state, *, number_type="FloatStorage", alter=lambda *parts: parts, deflate=False
+):
     """Writes a state dict as torch.save does, without torch: numbers apart from their pickle."""
 
     class Storage:
         def __init__(self, key, size):
-            self.reference = ("storage", Named("torch", "FloatStorage"), key, "cpu", size)
+            self.reference = ("storage", Named("torch", number_type), key, "cpu", size)
 
     class Named:
         def __init__(self, module, name):
@@ -65,7 +67,7 @@ def write_pth(path, state):
             strides = tuple(step // self.array.itemsize for step in self.array.strides)
             return (
                 Named("torch._utils", "_rebuild_tensor_v2"),
-                (self.storage, 0, self.array.shape, strides, False, OrderedDict()),
+                (*alter(self.storage, 0, self.array.shape, strides), False, OrderedDict()),
             )
 
     class Pickler(pickle._Pickler):
@@ -92,7 +94,8 @@ def write_pth(path, state):
         for i, (name, array) in enumerate(state.items())
     )
     Pickler(content, protocol=2).dump(tensors)
-    with zipfile.ZipFile(path, "w") as archive:
+    kind = zipfile.ZIP_DEFLATED if deflate else zipfile.ZIP_STORED
+    with zipfile.ZipFile(path, "w", kind) as archive:
         archive.writestr("archive/data.pkl", content.getvalue())
         for i, array in enumerate(state.values()):
             archive.writestr(f"archive/data/{i}", array.tobytes())
@@ -144,8 +147,11 @@ def test_the_head_is_new_unless_it_is_kept(tmp_path):
         model.get_layer("conv1").kernel.numpy(), state["conv1.weight"].transpose(2, 3, 1, 0)
     )
     assert (model.get_layer("fc").bias.numpy() == 0).all()
-    with pytest.raises(WeightsError, match=r"fc\.weight has the shape .* try another"):
+    with pytest.raises(WeightsError, match=r"fc\.weight has the shape .* another stem"):
         zoo.build("resnet18", num_classes=7, keep_head=True, **options)
+
+
+PROBE = {"filters": 4, "freeze": "backbone", "augmentation": "none", "dataset": "digits"}
 
 
 def written(path, content=b""):
@@ -176,9 +182,8 @@ def other_model(path):
     zoo.build("simple_cnn", filters=2).save(path)
 
 
-def outside_its_storage(path):
-    state = small_state()
-    write_pth(path, state)
+def short_storage(path):
+    write_pth(path, small_state())
     with zipfile.ZipFile(path) as archive:
         kept = {name: archive.read(name) for name in archive.namelist()}
     with zipfile.ZipFile(path, "w") as archive:
@@ -186,14 +191,39 @@ def outside_its_storage(path):
             archive.writestr(name, content[:8] if name.endswith("data/0") else content)
 
 
+def altered(alter, **options):
+    return lambda path: write_pth(path, small_state(), alter=alter, **options)
+
+
+def with_value(name, make):
+    def write(path):
+        state = small_state()
+        state[name] = make(state[name])
+        save_file(state, path)
+
+    return write
+
+
 @pytest.mark.parametrize(
     ("name", "make", "message"),
     [
         ("a.safetensors", other_architecture, r"not those of a resnet18: the file lacks conv1"),
-        ("a.safetensors", other_stem, r"conv1\.weight has the shape .*; try another stem"),
+        ("a.safetensors", other_stem, r"conv1\.weight has the shape .* another stem"),
         ("a.safetensors", truncated, "no readable file of weights"),
         ("a.pth", truncated, "truncated"),
-        ("a.pth", outside_its_storage, "no readable file of weights"),
+        ("a.pth", short_storage, "storage 0 is not of the size told"),
+        ("a.pth", altered(lambda s, o, h, t: (s, 10**6, h, t)), "lies outside its storage"),
+        ("a.pth", altered(lambda s, o, h, t: (s, -1, h, t)), "and the strides"),
+        ("a.pth", altered(lambda s, o, h, t: (s, 0, h, tuple(9 * x for x in t))), "lies outside"),
+        ("a.pth", altered(lambda s, o, h, t: (s, 0, (10**5, 10**4), (0, 0))), "lies outside"),
+        ("a.pth", altered(lambda s, o, h, t: (s, 0, h, t[1:])), "is not made of a storage"),
+        ("a.pth", altered(lambda s, o, h, t: ((), 0, h, t)), "is not made of a storage"),
+        ("a.pth", altered(lambda *parts: parts, deflate=True), "is not of the size told"),
+        ("a.pth", altered(lambda *parts: parts, number_type="IntStorage"), "are not read"),
+        ("a.safetensors", with_value("conv1.weight", np.ravel), "conv1.weight has the shape"),
+        ("a.safetensors", with_value("conv1.weight", lambda v: v[..., None]), "has the shape"),
+        ("a.safetensors", with_value("fc.bias", lambda v: v * np.nan), "other weights|damaged"),
+        ("a.safetensors", with_value("bn1.running_var", lambda v: -v), "values that cannot be"),
         ("a.keras", truncated_keras, "no readable file of weights"),
         ("a.keras", other_model, "not those of a resnet18"),
         ("a.safetensors", written, "no readable file of weights"),
@@ -206,7 +236,7 @@ def outside_its_storage(path):
 def test_a_file_that_will_not_do_is_refused_in_one_line(name, make, message, tmp_path):
     make(tmp_path / name)
     with pytest.raises(WeightsError, match=message) as caught:
-        zoo.build("resnet18", weights=str(tmp_path / name), **SMALL)
+        zoo.build("resnet18", weights=str(tmp_path / name), keep_head=True, **SMALL)
     assert "\n" not in str(caught.value)
 
 
@@ -225,6 +255,43 @@ def test_pickled_code_is_not_run(tmp_path):
     with pytest.raises(WeightsError, match=r"would run posix\.mkdir .*refused"):
         zoo.build("resnet18", weights=str(path), **SMALL)
     assert not done.exists()
+
+
+def test_what_a_pickle_may_name_can_be_neither_called_nor_changed(tmp_path):
+    """`np.float32([[], []])` made of a pickle was once taken for a storage of two numbers."""
+    for number, content in enumerate(
+        (
+            b"ctorch\nFloatStorage\n((lR.",
+            b"ctorch._utils\n_rebuild_tensor_v2\n}X\x08\0\0\0__name__X\x01\0\0\0xsb.",
+        )
+    ):
+        path = tmp_path / f"{number}.pth"
+        with zipfile.ZipFile(path, "w") as archive:
+            archive.writestr("archive/data.pkl", content)
+        with pytest.raises(WeightsError):
+            zoo.build("resnet18", weights=str(path), **SMALL)
+    assert weights._rebuild_tensor.__name__ == "_rebuild_tensor"
+
+
+def test_a_run_needs_its_weights_to_start_and_to_go_on_but_not_to_end(
+    data_dir, tmp_path, monkeypatch
+):
+    source = tmp_path / "source.keras"
+    zoo.build("resnet18", filters=4, input_shape=(8, 8, 1)).save(source)
+    options = PROBE | {"data_dir": data_dir, "progress": False, "weights": str(source)}
+    written = training.Checkpoint.on_epoch_end
+
+    def removed(self, number, logs=None):
+        written(self, number, logs)
+        source.unlink(missing_ok=True)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(training.Checkpoint, "on_epoch_end", removed)
+        run = zoo.train("resnet18", epochs=1, run_dir=tmp_path / "run", **options)
+    assert run.config["arguments"]["weights"] == str(source.resolve())
+    (run.directory / "metrics.json").unlink()
+    with pytest.raises(RunError, match="that file is gone or another now"):
+        zoo.train("resnet18", run_dir=tmp_path / "run", resume=True, progress=False)
 
 
 def test_an_unreachable_hub_says_what_to_fetch_and_where_to_put_it(monkeypatch):
@@ -296,9 +363,6 @@ def test_frozen_statistics_do_not_move_and_others_do():
     after_stem = moved("stem")
     assert not any(path.startswith(("conv1/", "bn1/")) for path in after_stem)
     assert {"layer1.0.bn1/moving_mean", "layer4.1.bn2/moving_variance"} <= after_stem
-
-
-PROBE = {"filters": 4, "freeze": "backbone", "augmentation": "none", "dataset": "digits"}
 
 
 def test_frozen_features_are_computed_once_and_give_the_same_head(data_dir, tmp_path, monkeypatch):

@@ -16,6 +16,7 @@ NonNegative = Annotated[float, pydantic.Field(ge=0, allow_inf_nan=False)]
 Fraction = Annotated[float, pydantic.Field(ge=0, lt=1)]
 Shape = tuple[PositiveInt, ...]
 NumClasses = Annotated[int, pydantic.Field(ge=2)]
+NumLayers = Annotated[int, pydantic.Field(ge=1, le=200)]
 VocabSize = Annotated[int, pydantic.Field(ge=3, le=2**31 - 1)]
 NonNegativeInt = Annotated[int, pydantic.Field(ge=0, le=2**31 - 1)]
 

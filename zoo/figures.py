@@ -260,9 +260,13 @@ def feature_maps(figure: Any, run: Run) -> None:
         row[0].imshow(_displayed(raw[0]), cmap="gray")
         height, width, channels = maps[name].shape
         row[0].set_title(f"{name}\n{height}x{width}x{channels}", fontsize=8)
+        reach = {"vmin": maps[name].min(), "vmax": maps[name].max()}
         for axes, channel in zip(row[1:], range(channels), strict=False):
-            axes.imshow(maps[name][..., channel], cmap="viridis")
-    figure.suptitle(f"Feature maps of one test image: the first {CHANNELS_SHOWN} channels a layer")
+            axes.imshow(maps[name][..., channel], cmap="viridis", **reach)
+    figure.suptitle(
+        f"Feature maps of one test image: the first {CHANNELS_SHOWN} channels a layer, on one "
+        "scale each layer"
+    )
 
 
 def parameters(figure: Any, run: Run) -> None:
@@ -283,7 +287,7 @@ def parameters(figure: Any, run: Run) -> None:
 
 
 def augmentations(figure: Any, run: Run) -> None:
-    """Test images as they are, and as training would have seen them."""
+    """Test images as they are, and altered; a cutout has the mean colour of those shown."""
     from zoo.data import reader_of
 
     options = Recipe.from_json(run.config["recipe"]).images
@@ -319,7 +323,10 @@ def grad_cam(figure: Any, run: Run) -> None:
         truth = answers["labels"][row]
         axes.imshow(_displayed(image), cmap="gray")
         edges = (-0.5, image.shape[1] - 0.5, image.shape[0] - 0.5, -0.5)
-        axes.imshow(speaks, cmap="inferno", alpha=0.5, extent=edges, interpolation="bilinear")
+        axes.imshow(
+            speaks, cmap="inferno", vmin=0, vmax=1, alpha=0.5, extent=edges,
+            interpolation="bilinear",
+        )  # fmt: skip
         axes.set_title(
             names[guess] if guess == truth else f"{names[guess]}, is {names[truth]}",
             color="black" if guess == truth else "firebrick",

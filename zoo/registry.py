@@ -89,12 +89,13 @@ def build(name: str, **overrides: Any) -> Any:
             that follow from the data alike. `zoo show NAME` lists them.
 
     Returns:
-        A compiled `keras.Model`; needs no data and no network.
+        A compiled `keras.Model`; needs no data, and no network unless weights are to be fetched.
 
     Raises:
         UnknownModelError: if there is no such model; names the near miss and all there are.
         UnknownArgumentError: if its builder takes no such argument; likewise.
         ArgumentValueError: if a value is of the wrong type or out of range.
+        WeightsError: if weights cannot be fetched or read, or are another network's.
 
     Example:
         >>> import zoo

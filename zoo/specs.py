@@ -66,9 +66,9 @@ class ImageOptions:
             ``"standardized"``: mean 0 and variance 1 in each channel of the training split; or
             ``"imagenet"``: the same with ImageNet's mean and variance.
         augmentation: what is done to training images, anew in each epoch and to no others:
-            ``"none"``, or any of ``flip`` (left to right, every other image), ``crop`` (moved by
-            up to an eighth of its side) and ``cutout`` (a square of a quarter of its side made
-            grey), joined by ``+``.
+            ``"none"``, or any of ``flip`` (left to right, by the toss of a coin), ``crop`` (moved
+            by up to an eighth of its side) and ``cutout`` (a square of a quarter of its side
+            covered with the mean colour), joined by ``+``.
         image_size: side in pixels that images are resized to; 0 leaves them at the data set's.
 
     Raises:
@@ -82,9 +82,21 @@ class ImageOptions:
     def __post_init__(self) -> None:
         """Checks every value."""
         require_choice("scaling", self.scaling, SCALINGS)
-        for name in self.augmentations:
-            require_choice("augmentation", name, AUGMENTATIONS)
+        words = self.augmentations
+        if not set(words) <= set(AUGMENTATIONS) or len(set(words)) < len(words):
+            raise ArgumentValueError(
+                f"augmentation={self.augmentation!r}: must be none, or one or more of "
+                f"{', '.join(AUGMENTATIONS)}, joined by '+', each once."
+            )
         require_integer("image_size", self.image_size, 0, LARGEST_IMAGE)
+
+    def without(self, augmentation: str) -> str:
+        """Gives `augmentation` with one of the words left out.
+
+        Args:
+            augmentation: the word.
+        """
+        return "+".join(word for word in self.augmentations if word != augmentation) or "none"
 
     @property
     def augmentations(self) -> tuple[str, ...]:
@@ -254,6 +266,7 @@ class DatasetSpec:
             ``"memory"``.
         reference: author, year and URL.
         columns: what a text is joined of, in this order.
+        mirrors: whether an image's mirror image is of the same class.
     """
 
     name: str
@@ -264,6 +277,7 @@ class DatasetSpec:
     source: str
     reference: str = ""
     columns: tuple[str, ...] = ()
+    mirrors: bool = True
 
     @classmethod
     def from_json(cls, fields: Mapping[str, Any]) -> "DatasetSpec":

@@ -38,7 +38,7 @@ def compile_for(
     learning_rate: float,
     loss: str | None = None,
     label_smoothing: float = 0.0,
-    weight_decay: float = 0.0,
+    weight_decay: float | None = None,
 ) -> keras.Model:
     """Compiles a model for its task.
 
@@ -50,8 +50,8 @@ def compile_for(
         learning_rate: its learning rate.
         loss: one of the task's losses; the first of them if None.
         label_smoothing: share of each label spread over all classes; several classes only.
-        weight_decay: share of each kernel, times the learning rate, taken off at every step.
-            Biases and the gains of normalisations are spared.
+        weight_decay: share of each kernel, times the learning rate, taken off at every step;
+            the optimiser's own if None. Biases and the gains of normalisations are spared.
 
     Returns:
         The same model, compiled.
@@ -66,14 +66,15 @@ def compile_for(
     return model
 
 
-def _optimizer(name: str, learning_rate: float, weight_decay: float) -> keras.optimizers.Optimizer:
+def _optimizer(
+    name: str, learning_rate: float, weight_decay: float | None
+) -> keras.optimizers.Optimizer:
     config: dict[str, Any] = {"learning_rate": learning_rate}
     if name == "nesterov":
         name = "sgd"
         config |= {"momentum": MOMENTUM, "nesterov": True}
-    if weight_decay:
+    if weight_decay is not None:
         config["weight_decay"] = weight_decay
     optimizer = keras.optimizers.get({"class_name": name, "config": config})
-    if weight_decay:
-        optimizer.exclude_from_weight_decay(var_names=list(UNDECAYED))
+    optimizer.exclude_from_weight_decay(var_names=list(UNDECAYED))
     return optimizer

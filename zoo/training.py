@@ -3,6 +3,7 @@
 import contextlib
 import dataclasses
 import datetime
+import hashlib
 import importlib.metadata
 import inspect
 import math
@@ -56,6 +57,7 @@ from zoo.specs import (
 from zoo.tasks import TASKS
 
 RUNS = Path("runs")
+FROM_FILES = ("weights", "keep_head")
 WARM_UP = 0.2
 
 
@@ -200,8 +202,10 @@ def split_overrides(spec: ModelSpec, overrides: Mapping[str, Any]) -> tuple[Reci
             raise UnknownArgumentError(unknown(f"argument of {spec.name}", name, known))
     recipe = {key: value for key, value in overrides.items() if key in of_recipe}
     arguments = {key: value for key, value in overrides.items() if key not in of_recipe}
-    pretrained = spec.pretrained.get(arguments.get("weights", ""), spec.recipe.images)
-    return dataclasses.replace(spec.recipe, images=pretrained).replace(**recipe), arguments
+    images = spec.recipe.images
+    if arguments.get("weights") in list(spec.pretrained):
+        images = spec.pretrained[arguments["weights"]]
+    return dataclasses.replace(spec.recipe, images=images).replace(**recipe), arguments
 
 
 def _settle(
@@ -214,13 +218,17 @@ def _settle(
     spec = get_spec(name)
     recipe, arguments = split_overrides(spec, overrides)
     require_integer("seed", seed, 0, MOST_SEED)
-    no_files = {key: value for key, value in arguments.items() if key != "weights"}
+    no_files = {key: value for key, value in arguments.items() if key not in FROM_FILES}
     _build(name, no_files)  # refuses bad values before any data are fetched
     chosen = get_dataset(spec.dataset if dataset is None else dataset, data_dir)
     for key in arguments.keys() & chosen.model_arguments(recipe).keys():
         raise ArgumentValueError(f"{key} follows from the data set {chosen.name}: do not set it.")
     builder = spec.load_builder()
     _refuse_options_of_others(chosen, overrides)
+    if not chosen.mirrors and "augmentation" not in overrides:
+        recipe = recipe.replace(augmentation=recipe.images.without("flip"))
+    if os.path.isfile(arguments.get("weights", "")):
+        arguments["weights"] = str(Path(arguments["weights"]).resolve())
     from_data = _arguments_of(spec, chosen, recipe)
     bound = inspect.signature(builder).bind(**from_data | arguments)
     bound.apply_defaults()
@@ -229,11 +237,18 @@ def _settle(
         "zoo": importlib.metadata.version("keras-model-zoo"),
         "model": name,
         "arguments": dict(bound.arguments),
+        "weights_sha256": _digest(dict(bound.arguments)),
         "recipe": dataclasses.asdict(recipe),
         "dataset": dataclasses.asdict(chosen),
         "data_dir": None if data_dir is None else str(Path(data_dir).resolve()),
         "seed": seed,
     }
+
+
+def _digest(arguments: Mapping[str, Any]) -> str | None:
+    """Gives the digest of the file of weights that a model starts from, if there is one."""
+    path = arguments.get("weights", "")
+    return hashlib.sha256(Path(path).read_bytes()).hexdigest() if os.path.isfile(path) else None
 
 
 def _refuse_options_of_others(dataset: DatasetSpec, overrides: Mapping[str, Any]) -> None:
@@ -372,6 +387,11 @@ def _reopen(
         raise RunError(f"{run.directory} is another run: {', '.join(differences)}.")
     if not run.is_finished:
         remove_partial_files(run.directory)
+        if _digest(run.config["arguments"]) != run.config.get("weights_sha256"):
+            raise RunError(
+                f"{run.directory} started from weights={run.config['arguments']['weights']!r}, and "
+                "that file is gone or another now."
+            )
     return run
 
 
@@ -440,7 +460,7 @@ def head_on_features(model: keras.Model, data: Data) -> tuple[keras.Model, Data]
         the data whose rows are the features, of training and validation.
     """
     output = model.layers[-1]
-    below = keras.Model(model.input, output.input)
+    below = keras.Model(model.input, output.input, name="below_output")
     rows = {
         split: Rows(below.predict(data.in_order(split), verbose=0), data.rows[split].labels)
         for split in ("train", "validation")
@@ -550,7 +570,8 @@ def _in_float32(run: Run, model: keras.Model) -> keras.Model:
     """Gives the same model, with the same weights, computing in float32."""
     if run.config["recipe"]["precision"] == "float32":
         return model
-    same = _build(run.config["model"], run.config["arguments"])
+    arguments = {k: v for k, v in run.config["arguments"].items() if k not in FROM_FILES}
+    same = _build(run.config["model"], arguments)
     same.optimizer.build(same.trainable_variables)
     for variable, value in zip(_state(same), _state(model), strict=True):
         variable.assign(value)

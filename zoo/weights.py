@@ -6,6 +6,9 @@ read by an unpickler that builds tensors and nothing else.
 """
 
 import contextlib
+import dataclasses
+import math
+import os
 import pickle
 import zipfile
 from collections import OrderedDict
@@ -62,8 +65,9 @@ def load(model: keras.Model, source: str, *, keep_head: bool) -> None:
         if keep_head or not torch_name.startswith(f"{HEAD}.")
     }
     _require_match(model, source, arrays, wanted)
-    for name, (variable, axes) in wanted.items():
-        variable.assign(arrays[name].transpose(axes))
+    values = {name: arrays[name].transpose(axes) for name, (_, axes) in wanted.items()}
+    for name, (variable, _) in wanted.items():
+        variable.assign(values[name])
 
 
 def read(path: Path) -> dict[str, np.ndarray]:
@@ -83,7 +87,7 @@ def read(path: Path) -> dict[str, np.ndarray]:
             f"weights={str(path)!r}: must be random, {', '.join(HUB)}, or a file that ends in "
             f"{', '.join(SUFFIXES)}."
         )
-    if not path.is_file():
+    if not os.path.isfile(path):  # which says no where Path.is_file raises
         raise WeightsError(f"weights={str(path)!r}: there is no such file.")
     readers = {".safetensors": _read_safetensors, ".pth": _read_pth, ".keras": _read_keras}
     try:
@@ -108,10 +112,13 @@ def fetch(name: str) -> Path:
         WeightsError: if the hub cannot be reached, or its library is not installed.
     """
     repository, file = HUB[name]
-    page = f"https://huggingface.co/{repository}"
-    by_hand = f"fetch {file} of {page} elsewhere, and give its path as weights"
+    by_hand = (
+        f"fetch {file} of https://huggingface.co/{repository} elsewhere, and give its path as "
+        "weights, with scaling=imagenet, image_size=224 and augmentation=none"
+    )
     try:
         import huggingface_hub
+        from huggingface_hub.constants import ENDPOINT
         from huggingface_hub.errors import LocalEntryNotFoundError
     except ImportError:
         raise WeightsError(
@@ -120,9 +127,7 @@ def fetch(name: str) -> Path:
     with contextlib.suppress(LocalEntryNotFoundError):
         return Path(huggingface_hub.hf_hub_download(repository, file, local_files_only=True))
     try:
-        requests.head(
-            page, timeout=CONNECT_SECONDS
-        )  # the hub's own library tries for half a minute
+        requests.head(ENDPOINT, timeout=CONNECT_SECONDS)  # its own library tries half a minute
         return Path(huggingface_hub.hf_hub_download(repository, file))
     except Exception as error:
         raise WeightsError(
@@ -147,7 +152,9 @@ def _require_match(
 ) -> None:
     missing = [name for name in wanted if name not in arrays]
     known = _variables(model)
-    strange = [name for name in arrays if name not in known and not name.endswith(COUNTERS)]
+    strange = [
+        str(name) for name in arrays if name not in known and not str(name).endswith(COUNTERS)
+    ]
     if missing or strange:
         which = [f"lacks {name}" for name in missing[:1]] + [f"has {name}" for name in strange[:1]]
         raise WeightsError(
@@ -155,12 +162,17 @@ def _require_match(
             f"{' and '.join(which)} ({len(missing)} missing, {len(strange)} unknown)."
         )
     for name, (variable, axes) in wanted.items():
-        shape = tuple(arrays[name].shape[axis] for axis in axes)
-        if shape != tuple(variable.shape):
+        array = arrays[name]
+        of_torch = tuple(np.array(variable.shape)[np.argsort(axes)].tolist())
+        if array.shape != of_torch:
             raise WeightsError(
-                f"weights={source!r} do not fit: {name} has the shape {shape}, and this model's "
-                f"{tuple(variable.shape)}; try another stem, filters or num_classes."
+                f"weights={source!r} do not fit: {name} has the shape {array.shape}, and this "
+                f"model's {of_torch}; other weights, or another stem, filters, num_classes or "
+                "number of colour channels?"
             )
+        sound = np.issubdtype(array.dtype, np.floating) and np.isfinite(array).all()
+        if not sound or (name.endswith("running_var") and (array < 0).any()):
+            raise WeightsError(f"weights={source!r} are damaged: {name} has values that cannot be.")
 
 
 def _read_safetensors(path: Path) -> dict[str, np.ndarray]:
@@ -189,7 +201,24 @@ def _read_pth(path: Path) -> dict[str, np.ndarray]:
     with zipfile.ZipFile(path) as archive:
         (index,) = (name for name in archive.namelist() if name.endswith("/data.pkl"))
         state = _TensorUnpickler(archive, index).load()
-    return {name: value for name, value in state.items() if isinstance(value, np.ndarray)}
+    return {name: value for name, value in state.items() if type(value) is np.ndarray}
+
+
+@dataclasses.dataclass(frozen=True)
+class _NumberType:
+    """Names a type of numbers, and can be neither called nor changed by a pickle."""
+
+    name: str
+    __slots__ = ("name",)
+
+
+class _Storage:
+    """Numbers as they lie in the file: only `persistent_load` makes one."""
+
+    __slots__ = ("numbers",)
+
+    def __init__(self, numbers: np.ndarray) -> None:
+        self.numbers = numbers
 
 
 class _TensorUnpickler(pickle.Unpickler):
@@ -201,32 +230,43 @@ class _TensorUnpickler(pickle.Unpickler):
         self.folder = index.removesuffix("data.pkl")
 
     def find_class(self, module: str, name: str) -> Any:
-        """Gives the few things that a state dict is made of."""
+        """Gives the few things that a state dict is made of, made anew each time."""
         if (module, name) == ("collections", "OrderedDict"):
-            return OrderedDict
+            return type("OrderedDict", (OrderedDict,), {})
         if (module, name) == ("torch._utils", "_rebuild_tensor_v2"):
-            return _rebuild_tensor
+            return lambda *arguments: _rebuild_tensor(*arguments)
         if (module, name) == ("torch._utils", "_rebuild_parameter"):
             return lambda data, requires_grad, hooks: data
-        if module == "torch" and name in _STORAGES:
-            return _STORAGES[name]
+        if module == "torch" and name.endswith("Storage"):
+            return _NumberType(name)
         raise WeightsError(
             f"{self.archive.filename} would run {module}.{name} when it is read, which weights "
             "have no need of: refused, and not run."
         )
 
-    def persistent_load(self, reference: Any) -> np.ndarray:
+    def persistent_load(self, reference: Any) -> _Storage:
         """Gives the numbers of a storage."""
-        _, dtype, key, _, size = reference
-        content = self.archive.read(f"{self.folder}data/{key}")
-        return np.frombuffer(content, dtype, size)
+        _, number_type, key, _, size = reference
+        if type(number_type) is not _NumberType or number_type.name not in _STORAGES:
+            raise ValueError(f"numbers of the type {number_type} are not read")
+        dtype = np.dtype(_STORAGES[number_type.name])
+        entry = self.archive.getinfo(f"{self.folder}data/{key}")
+        stored_as_they_are = entry.compress_type == zipfile.ZIP_STORED
+        if not stored_as_they_are or entry.file_size != size * dtype.itemsize:
+            raise ValueError(f"storage {key} is not of the size told")
+        return _Storage(np.frombuffer(self.archive.read(entry), dtype))
 
 
-def _rebuild_tensor(
-    storage: np.ndarray, offset: int, shape: tuple[int, ...], strides: tuple[int, ...], *_: Any
-) -> np.ndarray:
-    size = 1 + sum((side - 1) * stride for side, stride in zip(shape, strides, strict=True))
-    if 0 in shape or offset < 0 or min(strides, default=0) < 0 or offset + size > len(storage):
-        raise WeightsError(f"a tensor of shape {shape} lies outside its storage.")
-    steps = [stride * storage.itemsize for stride in strides]
-    return np.lib.stride_tricks.as_strided(storage[offset:], shape, steps).copy()
+def _rebuild_tensor(storage: Any, offset: Any, shape: Any, strides: Any, *_: Any) -> np.ndarray:
+    """Cuts a tensor out of a storage; it may neither leave it nor be larger than it."""
+    places = (offset, *shape, *strides)
+    if type(storage) is not _Storage or len(shape) != len(strides):
+        raise ValueError("a tensor is not made of a storage")
+    if not all(type(place) is int and 0 <= place < 2**40 for place in places):
+        raise ValueError(f"a tensor has the shape {shape} and the strides {strides}")
+    numbers = storage.numbers
+    last = sum((side - 1) * stride for side, stride in zip(shape, strides, strict=True))
+    if 0 in shape or offset + last >= len(numbers) or math.prod(shape) > len(numbers):
+        raise ValueError(f"a tensor of shape {shape} lies outside its storage")
+    steps = [stride * numbers.itemsize for stride in strides]
+    return np.lib.stride_tricks.as_strided(numbers[offset:], shape, steps).copy()

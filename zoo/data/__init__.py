@@ -13,7 +13,7 @@ from zoo.errors import DatasetError
 from zoo.specs import MOST, MOST_SEED, DatasetSpec, ImageOptions, TextOptions, require_integer
 
 if TYPE_CHECKING:
-    from zoo.data.pipeline import Data
+    from zoo.data.pipeline import Data, Rows
 
 DIGIT_NAMES = tuple("0123456789")
 BIT_NAMES = ("0", "1")
@@ -46,6 +46,7 @@ DATASETS = {
             class_names=DIGIT_NAMES,
             summary="handwritten digits of 8x8 pixels, bundled with scikit-learn",
             source="digits:1.*.*",
+            mirrors=False,
             reference="Alpaydin & Kaynak (1998), https://doi.org/10.24432/C50P49",
         ),
         DatasetSpec(
@@ -55,6 +56,7 @@ DATASETS = {
             class_names=DIGIT_NAMES,
             summary="handwritten digits of 28x28 pixels",
             source="mnist:3.*.*",
+            mirrors=False,
             reference="LeCun, Cortes & Burges (1998), http://yann.lecun.com/exdb/mnist/",
         ),
         DatasetSpec(
@@ -219,6 +221,7 @@ def load_data(
     spec = name if isinstance(name, DatasetSpec) else get_dataset(name, data_dir)
     reader = reader_of(spec)
     rows, version = reader.read(spec, data_dir)
+    _require_every_class(spec, rows["train"])
     known = (spec, {"images": images, "text": text}.get(spec.kind), rows["train"].inputs)
     return reader.DATA(
         spec=spec,
@@ -229,6 +232,13 @@ def load_data(
         batch_size=batch_size,
         seed=seed,
     )
+
+
+def _require_every_class(spec: DatasetSpec, train: "Rows") -> None:
+    present = set(train.labels.tolist())
+    missing = [name for number, name in enumerate(spec.class_names) if number not in present]
+    if missing:
+        raise DatasetError(f"{spec.name}: no training row is of class {missing[0]!r}.")
 
 
 def reader_of(spec: DatasetSpec) -> Any:

@@ -1,6 +1,7 @@
 """Pictures with a label: TFDS data sets, and a user's own folders."""
 
 import hashlib
+import warnings
 from collections import Counter
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -186,6 +187,8 @@ def augmentation(
         options: which layers.
         train: the training split's images; a cutout has their mean colour.
     """
+    if "cutout" not in options.augmentations:
+        return layers_for(options, spec.input_shape, ())
     colour = np.round(255 * channel_statistics(train)[0]).astype(int).tolist()
     return layers_for(options, spec.input_shape, colour)
 
@@ -262,8 +265,10 @@ def _picture(item: Any) -> Image.Image:
 
 def _open(path: Path, error: type[Exception]) -> Image.Image:
     try:
-        with Image.open(path) as picture:
-            picture.load()
+        with warnings.catch_warnings():
+            warnings.simplefilter("error", Image.DecompressionBombWarning)
+            with Image.open(path) as picture:
+                picture.load()
     except FileNotFoundError:
         raise error(f"{path}: there is no such file.") from None
     except IsADirectoryError:
@@ -271,6 +276,7 @@ def _open(path: Path, error: type[Exception]) -> Image.Image:
     except (
         UnidentifiedImageError,
         Image.DecompressionBombError,
+        Image.DecompressionBombWarning,
         OSError,
         SyntaxError,
         ValueError,

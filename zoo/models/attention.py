@@ -6,6 +6,7 @@ from keras import layers
 from zoo.arguments import (
     Fraction,
     NumClasses,
+    NumLayers,
     Optimizer,
     Positive,
     PositiveInt,
@@ -24,7 +25,7 @@ def transformer(
     sequence_length: PositiveInt = 500,
     num_classes: NumClasses = 2,
     embedding_dim: PositiveInt = 32,
-    num_layers: PositiveInt = 1,
+    num_layers: NumLayers = 1,
     num_heads: PositiveInt = 4,
     intermediate_dim: PositiveInt = 128,
     dropout: Fraction = 0.3,

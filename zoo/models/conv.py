@@ -11,10 +11,10 @@ from zoo.arguments import (
     NonNegative,
     NonNegativeInt,
     NumClasses,
+    NumLayers,
     Optimizer,
     PerLayer,
     Positive,
-    PositiveInt,
     Shape,
     by_layer,
     checked,
@@ -23,6 +23,7 @@ from zoo.errors import ArgumentValueError
 from zoo.tasks import compile_for
 
 MOMENTUM = 0.9
+MOST_FILTERS = 65_536
 
 Head = Literal["flatten", "average", "max"]
 
@@ -32,7 +33,7 @@ def simple_cnn(
     *,
     input_shape: Shape = (32, 32, 3),
     num_classes: NumClasses = 10,
-    num_layers: PositiveInt = 3,
+    num_layers: NumLayers = 3,
     filters: PerLayer = 32,
     filter_growth: Positive = 2.0,
     kernel_size: PerLayer = 3,
@@ -61,8 +62,8 @@ def simple_cnn(
         num_classes: how many classes, at least 2.
         num_layers: convolutions.
         filters: of the convolutions: a number, or one a layer, as in ``"64-64-32"``.
-        filter_growth: by which each layer's number of filters exceeds that of the layer before;
-            1 where `filters` has them one by one.
+        filter_growth: factor from each layer's filters to the next one's, where `filters` is one
+            number; a list of them stands as it is.
         kernel_size: side of the kernels in pixels: a number, or one a layer.
         pool_size: side of the pooled squares in pixels: a number, or one a layer; 1 pools nothing.
         activation: after each convolution.
@@ -102,7 +103,7 @@ def deep_cnn(
     *,
     input_shape: Shape = (32, 32, 3),
     num_classes: NumClasses = 10,
-    num_layers: PositiveInt = 6,
+    num_layers: NumLayers = 6,
     filters: PerLayer = "48-96-96-192-192-192",
     filter_growth: Positive = 1.0,
     kernel_size: PerLayer = 3,
@@ -129,8 +130,8 @@ def deep_cnn(
         num_classes: how many classes, at least 2.
         num_layers: convolutions.
         filters: of the convolutions: a number, or one a layer, as in ``"64-64-32"``.
-        filter_growth: by which each layer's number of filters exceeds that of the layer before;
-            1 where `filters` has them one by one.
+        filter_growth: factor from each layer's filters to the next one's, where `filters` is one
+            number; a list of them stands as it is.
         kernel_size: side of the kernels in pixels: a number, or one a layer.
         pool_size: side of the pooled squares in pixels: a number, or one a layer; 1 pools nothing.
         activation: after each convolution.
@@ -186,8 +187,7 @@ def _convolutional_classifier(
     label_smoothing: float,
     weight_decay: float,
 ) -> keras.Model:
-    first = by_layer("filters", filters, num_layers)
-    widths = [max(1, round(width * filter_growth**i)) for i, width in enumerate(first)]
+    widths = _widths(filters, filter_growth, num_layers)
     kernels = by_layer("kernel_size", kernel_size, num_layers)
     pools = by_layer("pool_size", pool_size, num_layers)
     _require_room(input_shape, pools)
@@ -221,6 +221,18 @@ def _convolutional_classifier(
         label_smoothing=label_smoothing,
         weight_decay=weight_decay,
     )
+
+
+def _widths(filters: int | str, growth: float, num_layers: int) -> list[int]:
+    widths: list[float] = list(by_layer("filters", filters, num_layers))
+    if "-" not in str(filters):
+        widths = [widths[0] * min(growth, MOST_FILTERS) ** i for i in range(num_layers)]
+    if not max(widths) <= MOST_FILTERS:
+        raise ArgumentValueError(
+            f"filters={filters!r} with filter_growth={growth} comes to {max(widths):.3g} filters; "
+            f"a layer has at most {MOST_FILTERS}."
+        )
+    return [max(1, round(width)) for width in widths]
 
 
 def _require_room(input_shape: tuple[int, ...], pools: list[int]) -> None:

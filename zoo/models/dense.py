@@ -9,6 +9,7 @@ from zoo.arguments import (
     Fraction,
     NonNegative,
     NumClasses,
+    NumLayers,
     Optimizer,
     Positive,
     PositiveInt,
@@ -60,7 +61,9 @@ def perceptron(
     """
     inputs = keras.Input(input_shape, name="inputs")
     x = layers.Flatten(name="flatten")(inputs)
-    outputs = layers.Dense(1, activation="sigmoid", use_bias=use_bias, name="output")(x)
+    outputs = layers.Dense(
+        1, activation="sigmoid", use_bias=use_bias, dtype="float32", name="output"
+    )(x)
     return compile_for(
         "binary_classification",
         keras.Model(inputs, outputs, name="perceptron"),
@@ -113,7 +116,9 @@ def two_layer_perceptron(
     inputs = keras.Input(input_shape, name="inputs")
     x = layers.Flatten(name="flatten")(inputs)
     x = layers.Dense(units, activation=activation, use_bias=use_bias, name="hidden")(x)
-    outputs = layers.Dense(1, activation="sigmoid", use_bias=use_bias, name="output")(x)
+    outputs = layers.Dense(
+        1, activation="sigmoid", use_bias=use_bias, dtype="float32", name="output"
+    )(x)
     return compile_for(
         "binary_classification",
         keras.Model(inputs, outputs, name="two_layer_perceptron"),
@@ -165,7 +170,11 @@ def softmax_regression(
     inputs = keras.Input(input_shape, name="inputs")
     x = layers.Flatten(name="flatten")(inputs)
     outputs = layers.Dense(
-        num_classes, activation="softmax", kernel_regularizer=regularizers.L2(l2), name="output"
+        num_classes,
+        activation="softmax",
+        kernel_regularizer=regularizers.L2(l2),
+        dtype="float32",
+        name="output",
     )(x)
     return compile_for(
         "multiclass_classification",
@@ -180,7 +189,7 @@ def mlp(
     *,
     input_shape: Shape = (28, 28, 1),
     num_classes: NumClasses = 10,
-    num_layers: PositiveInt = 2,
+    num_layers: NumLayers = 2,
     units: PositiveInt = 512,
     activation: Activation = "relu",
     batch_normalization: bool = False,
@@ -243,6 +252,7 @@ def mlp(
         num_classes,
         activation="softmax",
         kernel_regularizer=regularizers.L1L2(l1, l2),
+        dtype="float32",
         name="output",
     )(x)
     return compile_for(

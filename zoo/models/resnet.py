@@ -97,6 +97,8 @@ def resnet18(
         raise ArgumentValueError(
             f"input_shape={input_shape}: resnet18 takes images, (height, width, channels)."
         )
+    if keep_head and weights == "random":
+        raise ArgumentValueError("keep_head=True: there are no weights to keep it from.")
     inputs = keras.Input(input_shape, name="inputs")
     x = _stem(inputs, filters, stem)
     for stage in range(1, STAGES + 1):

@@ -8,6 +8,7 @@ from zoo.arguments import (
     Fraction,
     NonNegative,
     NumClasses,
+    NumLayers,
     Optimizer,
     PerLayer,
     Positive,
@@ -25,7 +26,7 @@ def text_mlp(
     *,
     vocab_size: VocabSize = 1_000,
     num_classes: NumClasses = 4,
-    num_layers: PositiveInt = 2,
+    num_layers: NumLayers = 2,
     units: PerLayer = 64,
     activation: Activation = "relu",
     dropout: Fraction = 0.3,
@@ -82,6 +83,7 @@ def text_mlp(
         num_classes,
         activation="softmax",
         kernel_regularizer=regularizers.L1L2(l1, l2),
+        dtype="float32",
         name="output",
     )(x)
     return compile_for(
@@ -138,7 +140,7 @@ def fasttext(
     x = layers.Embedding(vocab_size, embedding_dim, mask_zero=True, name="embedding")(inputs)
     x = layers.GlobalAveragePooling1D(name="average")(x)
     x = layers.Dropout(dropout, name="dropout")(x)
-    outputs = layers.Dense(num_classes, activation="softmax", name="output")(x)
+    outputs = layers.Dense(num_classes, activation="softmax", dtype="float32", name="output")(x)
     return compile_for(
         "multiclass_classification",
         keras.Model(inputs, outputs, name="fasttext"),
@@ -204,7 +206,7 @@ def text_cnn(
         pooled.append(MaskedMaxPooling1D(name=f"max_{width}")(x, mask=is_word))
     x = layers.Concatenate(name="widths")(pooled) if len(pooled) > 1 else pooled[0]
     x = layers.Dropout(dropout, name="dropout")(x)
-    outputs = layers.Dense(num_classes, activation="softmax", name="output")(x)
+    outputs = layers.Dense(num_classes, activation="softmax", dtype="float32", name="output")(x)
     return compile_for(
         "multiclass_classification",
         keras.Model(inputs, outputs, name="text_cnn"),
