@@ -97,6 +97,7 @@ def transfer() -> str:
                 len(rows),
             )
             for (way, copy), rows in groups.items()
+            if way != "pretraining"
         ),
     )
 
