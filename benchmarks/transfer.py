@@ -11,6 +11,7 @@ unfrozen. Needs the extra ``benchmark``. Writes one row a way and seed to
 """
 
 import tempfile
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -32,6 +33,29 @@ PLAIN = {"augmentation": "none"}
 ALTERED = {"augmentation": "flip+crop+cutout"}
 
 
+def measure(
+    way: str, half: str, settings: Mapping[str, Any], folder: Path, common: Mapping[str, Any]
+) -> str:
+    """Trains in one way, keeps its row, and gives the file of its weights."""
+    copy, options = common["copy"], {k: v for k, v in common.items() if k != "copy"}
+    run = zoo.train(
+        "resnet18",
+        dataset=f"{halves.Cifar10Halves.name}/{half}",
+        run_dir=folder / way,
+        progress=False,
+        **NETWORK,
+        **settings,
+        **options,
+    )
+    row = {"way": way, "copy": copy, "seed": common["seed"]}
+    row |= {"dataset": run.config["dataset_version"], **run.config["rows"]}
+    row |= {key: run.metrics.get(key, "") for key in FIGURES}
+    row["first_epoch_seconds"] = run.history["seconds"][0]
+    tables.keep("transfer", row | tables.machine(), KEYS)
+    click.echo(f"seed {common['seed']}, {way}: {row['test_accuracy']:.4f}")
+    return str(run.file("model.keras"))
+
+
 @click.command(help=__doc__)
 @data_dir_option
 @copy_option
@@ -39,33 +63,15 @@ ALTERED = {"augmentation": "flip+crop+cutout"}
 def main(data_dir: str | None, copy: str, seeds: int) -> None:
     """Measures all ways."""
     for seed in range(seeds):
-        with tempfile.TemporaryDirectory() as folder:
-            common = {"seed": seed, "data_dir": data_dir, "progress": False, **NETWORK}
-
-            def train(
-                way: str,
-                half: str,
-                settings: dict[str, Any],
-                folder: Path = Path(folder),
-                common: dict[str, Any] = common,
-            ) -> str:
-                run = zoo.train(
-                    "resnet18", dataset=f"{halves.Cifar10Halves.name}/{half}", run_dir=folder / way,
-                    **common, **settings,
-                )  # fmt: skip
-                row = {"way": way, "copy": copy, "seed": common["seed"]}
-                row |= {"dataset": run.config["dataset_version"], **run.config["rows"]}
-                row |= {key: run.metrics.get(key, "") for key in FIGURES}
-                row["first_epoch_seconds"] = run.history["seconds"][0]
-                tables.keep("transfer", row | tables.machine(), KEYS)
-                click.echo(f"seed {common['seed']}, {way}: {row['test_accuracy']:.4f}")
-                return str(run.file("model.keras"))
-
-            weights = train("pretraining", "first", PRETRAINING)
-            train("scratch", "second", SCRATCH | PLAIN)
-            weights = train("frozen features", "second", HEAD | PLAIN | {"weights": weights})
-            train("scratch, augmented", "second", SCRATCH | ALTERED)
-            train("fine-tuned, augmented", "second", FINE_TUNING | ALTERED | {"weights": weights})
+        with tempfile.TemporaryDirectory() as temporary:
+            folder, common = Path(temporary), {"seed": seed, "data_dir": data_dir, "copy": copy}
+            features = measure("pretraining", "first", PRETRAINING, folder, common)
+            measure("scratch", "second", SCRATCH | PLAIN, folder, common)
+            probe = HEAD | PLAIN | {"weights": features}
+            head = measure("frozen features", "second", probe, folder, common)
+            measure("scratch, augmented", "second", SCRATCH | ALTERED, folder, common)
+            tuning = FINE_TUNING | ALTERED | {"weights": head}
+            measure("fine-tuned, augmented", "second", tuning, folder, common)
 
 
 if __name__ == "__main__":

@@ -77,6 +77,8 @@ def test_show(answer, command):
     assert document["recipe"]["batch_size"] == 128
     assert "Reference:" in document["documentation"]
     assert "learning_rate" in command("show", "mlp")[1]
+    assert answer("show", "resnet18")["pretrained"]["imagenet"]["image_size"] == 224
+    assert "with weights imagenet: scaling imagenet" in command("show", "resnet18")[1]
 
 
 def test_datasets(answer):

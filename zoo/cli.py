@@ -1,6 +1,7 @@
 """The ``zoo`` command. What a verb needs is imported when it runs, so that a list costs nothing."""
 
 import contextlib
+import dataclasses
 import inspect
 import json
 import os
@@ -83,6 +84,7 @@ def show(name: str, as_json: bool) -> None:
         "builder": spec.builder,
         "arguments": {row["name"]: row["default"] for row in arguments},
         "recipe": spec.recipe.settings(),
+        "pretrained": {key: dataclasses.asdict(how) for key, how in spec.pretrained.items()},
         "documentation": inspect.getdoc(builder),
     }
 
@@ -91,6 +93,9 @@ def show(name: str, as_json: bool) -> None:
         _table([{**row, "default": str(row["default"])} for row in arguments])
         click.echo(f"\ntask {spec.task}, data set {spec.dataset}, {spec.parameters:,} parameters")
         click.echo(", ".join(f"{k} {v}" for k, v in spec.recipe.settings().items()))
+        for weights, how in spec.pretrained.items():
+            settings = ", ".join(f"{k} {v}" for k, v in dataclasses.asdict(how).items())
+            click.echo(f"with weights {weights}: {settings}")
 
     _print(document, as_json, human)
 
