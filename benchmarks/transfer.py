@@ -2,7 +2,7 @@
 
     python -m benchmarks.transfer [--seeds 3]
 
-For each seed `resnet18` (narrowed to 16 filters, with the stem for small images) learns classes 0-4
+For each seed `resnet18` (narrowed to 32 filters, with the stem for small images) learns classes 0-4
 from all their training images. Then 1,000 labels of classes 5-9, validation included, are learnt
 without augmentation, by the same network from scratch and by a new head on the frozen features; and
 with augmentation, by the same network from scratch and by going on from that head with everything
@@ -22,8 +22,8 @@ from benchmarks import halves, tables
 from benchmarks.quality import FIGURES, copy_option, data_dir_option
 
 KEYS = ("way", "copy", "seed")
-NETWORK = {"filters": 16}
-PRETRAINING = {"epochs": 6, "augmentation": "flip+crop", "batch_size": 128}
+NETWORK = {"filters": 32}
+PRETRAINING = {"epochs": 10, "augmentation": "flip+crop", "batch_size": 128}
 PRETRAINING |= {"learning_rate": 0.05, "label_smoothing": 0.0, "weight_decay": 5e-4}
 SCRATCH = {"epochs": 40, "batch_size": 64}
 HEAD = {"epochs": 60, "batch_size": 64, "freeze": "backbone", "optimizer": "adam"}

@@ -227,7 +227,7 @@ def _settle(
     _refuse_options_of_others(chosen, overrides)
     if not chosen.mirrors and "augmentation" not in overrides:
         recipe = recipe.replace(augmentation=recipe.images.without("flip"))
-    if os.path.isfile(arguments.get("weights", "")):
+    if _file_of_weights(arguments):
         arguments["weights"] = str(Path(arguments["weights"]).resolve())
     from_data = _arguments_of(spec, chosen, recipe)
     bound = inspect.signature(builder).bind(**from_data | arguments)
@@ -247,8 +247,13 @@ def _settle(
 
 def _digest(arguments: Mapping[str, Any]) -> str | None:
     """Gives the digest of the file of weights that a model starts from, if there is one."""
-    path = arguments.get("weights", "")
-    return hashlib.sha256(Path(path).read_bytes()).hexdigest() if os.path.isfile(path) else None
+    path = _file_of_weights(arguments)
+    return hashlib.sha256(path.read_bytes()).hexdigest() if path else None
+
+
+def _file_of_weights(arguments: Mapping[str, Any]) -> Path | None:
+    name = arguments.get("weights")
+    return Path(name) if isinstance(name, str) and os.path.isfile(name) else None
 
 
 def _refuse_options_of_others(dataset: DatasetSpec, overrides: Mapping[str, Any]) -> None:
