@@ -229,7 +229,7 @@ BAD_INPUT = {
     "weights of another kind": (
         "train resnet18 --dataset digits --set weights=digit.png", "ends in .keras, .pth",
     ),
-    "weights that are a list": ("train resnet18 --set weights=[1]", "weights=(1,): must be a valid"),
+    "weights that are a list": ("train resnet18 --set weights=[1]", "weights=(1,): must be"),
     "a head from nowhere": ("train resnet18 --set keep_head=true", "no weights to keep it from"),
     "weights that are damaged": (
         "train resnet18 --dataset digits --set weights=half.pth", "truncated",
