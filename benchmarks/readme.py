@@ -29,12 +29,13 @@ HEADER = (
 def models() -> str:
     """Gives the table of models: a line each."""
     specs = map(zoo.get_spec, zoo.list_models())
-    lines = (
-        f"| `{spec.name}` | {spec.summary} | {spec.parameters:,} | `{spec.dataset}` |"
-        for spec in specs
-    )
-    return "\n".join(
-        ["| model | what it is | parameters | data set |", "|---|---|---:|---|", *lines]
+    return _table(
+        "model | what it is | parameters | data set",
+        "--:-",
+        (
+            (f"`{spec.name}`", spec.summary, f"{spec.parameters:,}", f"`{spec.dataset}`")
+            for spec in specs
+        ),
     )
 
 

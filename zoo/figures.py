@@ -226,14 +226,13 @@ def filters(figure: Any, run: Run, layer: str = "") -> None:
     kernels = inspection.kernels(run.model, layer)
     channels, count = kernels.shape[2:]
     shown = kernels[..., :MOST_FILTERS]
-    axes = figure.subplots()
     if channels == 3:
-        colour = np.concatenate([_mosaic(shown[:, :, None, c]) for c in range(3)], axis=-1)
-        figure.delaxes(axes)
         in_colour, axes = figure.subplots(2, 1, height_ratios=(1, 3))
-        in_colour.imshow(colour)
+        in_colour.imshow(np.concatenate([_mosaic(shown[:, :, [c]]) for c in range(3)], axis=-1))
         in_colour.set_title("the three channels as one colour")
         in_colour.axis("off")
+    else:
+        axes = figure.subplots()
     axes.imshow(_mosaic(shown)[..., 0], cmap="gray", vmin=0, vmax=1)
     side = kernels.shape[0] + 1
     axes.set_yticks([side / 2] if channels == 1 else [])

@@ -19,7 +19,7 @@ class LayerParameters:
 
     Attributes:
         name: of the layer.
-        formula: for example ``"3·3·32·64"``; empty for a layer without weights.
+        formula: for example ``"3·3·32·64"``.
         count: of its weights, those that do not train included.
     """
 

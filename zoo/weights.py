@@ -204,12 +204,11 @@ def _read_pth(path: Path) -> dict[str, np.ndarray]:
     return {name: value for name, value in state.items() if type(value) is np.ndarray}
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclasses.dataclass(frozen=True, slots=True)
 class _NumberType:
     """Names a type of numbers, and can be neither called nor changed by a pickle."""
 
     name: str
-    __slots__ = ("name",)
 
 
 class _Storage:

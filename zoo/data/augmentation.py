@@ -18,7 +18,7 @@ CUTOUT_SHARE = 4
 
 
 class RandomFlip(keras.Layer):
-    """Mirrors every other image left to right, by the toss of a coin.
+    """Mirrors each image left to right if the toss of a coin says so.
 
     Example:
         >>> import numpy as np
