@@ -15,7 +15,7 @@ import click
 from benchmarks import tables
 from benchmarks.quality import copy_option, data_dir_option, measure, seeds_option
 from zoo.course import SYSTEMS
-from zoo.figures import accuracy_against_parameters, save
+from zoo.figures import accuracy_against, save
 
 KEYS = ("system", "copy", "seed")
 
@@ -28,17 +28,19 @@ def draw() -> None:
     rows = tables.read("course")
     for row in rows:
         ours[row["system"]].append(float(row["test_accuracy"]))
-    chosen = [SYSTEMS[name] for name in ours]
+    here = f"here (data: {', '.join({row['copy'] or 'original' for row in rows})})"
     figure = Figure(figsize=(10, 6), dpi=120, layout="constrained")
-    accuracy_against_parameters(
+    accuracy_against(
         figure,
-        [system.id for system in chosen],
-        [system.parameters for system in chosen],
+        "parameters",
         {
-            "the course": [system.accuracy for system in chosen],
-            f"here (data: {', '.join({row['copy'] or 'original' for row in rows})})": [
-                statistics.mean(ours[system.id]) for system in chosen
-            ],
+            "the course": {
+                name: (SYSTEMS[name].parameters, SYSTEMS[name].accuracy) for name in ours
+            },
+            here: {
+                name: (SYSTEMS[name].parameters, statistics.mean(accuracies))
+                for name, accuracies in ours.items()
+            },
         },
     )
     save(figure, tables.FOLDER / "course.png")

@@ -7,11 +7,13 @@ of the row that was there for the same model, data set, settings and seed. The r
 """
 
 import json
+import statistics
 import tempfile
 from collections.abc import Mapping
 from typing import Any
 
 import click
+import numpy as np
 
 import zoo
 from benchmarks import tables
@@ -44,12 +46,13 @@ def measure(
         run = zoo.train(
             name, seed=seed, data_dir=data_dir, run_dir=f"{folder}/run", progress=False, **options
         )
-        metrics, config = run.metrics, run.config
+        metrics, config, history = run.metrics, run.config, run.history
     return {
         "model": name,
         "dataset": config["dataset_version"],
         "parameters": config["parameters"],
         "seed": seed,
+        "seconds_an_epoch": round(statistics.median(np.diff(history["seconds"], prepend=0)), 2),
         **{key: metrics.get(key, "") for key in FIGURES},
         **tables.machine(),
     }

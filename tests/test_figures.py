@@ -63,17 +63,38 @@ def test_parameters_stand_beside_their_formulas(cnn_run):
     assert "(16 + 1)·10 = 170" in shown
 
 
-def test_accuracy_against_parameters_has_a_point_a_network():
+def shown_on(figure):
+    return {text.get_text() for text in figure.findobj(lambda a: hasattr(a, "get_text"))}
+
+
+def test_accuracy_against_a_quantity_has_a_point_a_network():
     figure = Figure()
-    series = {"theirs": [0.5, 0.7, 0.6], "ours": [0.6, 0.8, 0.7]}
-    figures.accuracy_against_parameters(figure, ["a", "b", "c"], [300, 10, 2000], series)
+    series = {
+        "theirs": {"a": (300, 0.5), "b": (10, 0.7), "c": (2000, 0.6)},
+        "ours": {"a": (300, 0.6), "b": (10, 0.8), "c": (2000, 0.7)},
+    }
+    figures.accuracy_against(figure, "parameters", series)
     (axes,) = figure.axes
     theirs, ours = axes.lines
     assert theirs.get_xdata().tolist() == [10, 300, 2000]
     np.testing.assert_allclose(ours.get_ydata(), [80, 60, 70])
-    assert {"a", "b", "c", "theirs", "ours", "parameters", "test accuracy [%]"} <= {
-        text.get_text() for text in figure.findobj(lambda a: hasattr(a, "get_text"))
+    assert {"a", "b", "c", "theirs", "ours", "parameters", "test accuracy [%]"} <= shown_on(figure)
+    names_shown = [text.get_text() for text in axes.texts]
+    assert sorted(names_shown) == ["a", "b", "c"]
+    assert {text.xy[1] for text in axes.texts} == {60, 80, 70}
+
+
+def test_losses_of_several_runs_lie_over_each_other():
+    figure = Figure()
+    series = {
+        "plain": {"loss": [1.0, 0.1], "val_loss": [1.0, 2.0]},
+        "stopped": {"loss": [0.9], "val_loss": [0.8]},
     }
+    figures.losses(figure, series)
+    training, validation = figure.axes
+    assert [line.get_ydata().tolist() for line in training.lines] == [[1.0, 0.1], [0.9]]
+    assert [line.get_ydata().tolist() for line in validation.lines] == [[1.0, 2.0], [0.8]]
+    assert {"plain", "stopped", "training", "validation"} <= shown_on(figure)
 
 
 def test_every_figure_of_a_truth_table(table_run, tmp_path):

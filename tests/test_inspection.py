@@ -89,3 +89,13 @@ def test_grad_cam_sees_through_shortcuts(images):
     maps = inspection.grad_cam(model, images, [0, 1, 2, 3, 4])
     assert maps.shape == (5, 4, 4)
     assert ((maps >= 0) & (maps <= 1)).all()
+
+
+def test_kernels_are_measured_together():
+    model = zoo.build("text_mlp", vocab_size=10, num_layers=1, units=4)
+    hidden, output = (layer.kernel for layer in model.layers if hasattr(layer, "kernel"))
+    hidden.assign(np.zeros((10, 4)))
+    output.assign(np.full((4, 4), -0.5))
+    measured = inspection.kernel_statistics(model)
+    assert measured.norm == pytest.approx(np.sqrt(16 * 0.25))
+    assert measured.sparsity == pytest.approx(40 / 56)

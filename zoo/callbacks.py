@@ -139,14 +139,6 @@ class RowOutputs(keras.callbacks.Callback):
         logs |= dict(zip(self.names, outputs, strict=True))
 
 
-class Penalty(keras.callbacks.Callback):
-    """Notes, as ``penalty``, the part of the loss that is no error but the weights' own norm."""
-
-    def on_epoch_end(self, epoch: int, logs: dict[str, float]) -> None:
-        """Adds it to the epoch's log, as the weights stand at its end."""
-        logs["penalty"] = float(sum(self.model.losses))
-
-
 class EpochLines(keras.callbacks.Callback):
     """Prints about twenty of the epochs to standard error, a line each."""
 

@@ -334,31 +334,51 @@ def grad_cam(figure: Any, run: Run) -> None:
     figure.suptitle("Grad-CAM: what speaks for the predicted class is bright (red: wrong)")
 
 
-def accuracy_against_parameters(
-    figure: Any, names: Sequence[str], counts: Sequence[int], series: Mapping[str, Sequence[float]]
+def accuracy_against(
+    figure: Any, quantity: str, series: Mapping[str, Mapping[str, tuple[float, float]]]
 ) -> None:
-    """Draws test accuracy over the number of parameters, a line a series, a point a network.
+    """Draws test accuracy over a quantity, a line a series, a point a network.
 
     Args:
         figure: to draw on.
-        names: of the networks.
-        counts: their parameters.
-        series: for each label, the networks' accuracies, in [0, 1].
+        quantity: its name, and unit if it has one.
+        series: for each label and network the quantity and the accuracy, in [0, 1].
     """
     axes = figure.subplots()
-    order = np.argsort(counts)
-    for label, accuracies in series.items():
-        values = 100 * np.array(accuracies)
-        axes.plot(np.array(counts)[order], values[order], "o-", label=label, alpha=0.8)
-    for i, (name, count) in enumerate(zip(names, counts, strict=True)):
-        top = 100 * max(accuracies[i] for accuracies in series.values())
+    tops: dict[tuple[str, float], float] = {}
+    for label, points in series.items():
+        x, y = zip(*sorted(points.values()), strict=True)
+        axes.plot(x, 100 * np.array(y), "o-", label=label, alpha=0.8)
+        for name, (value, accuracy) in points.items():
+            tops[name, value] = max(accuracy, tops.get((name, value), 0))
+    for (name, value), top in tops.items():
         axes.annotate(
-            name, (count, top), (0, 8), textcoords="offset points", ha="center", fontsize=8
+            name, (value, 100 * top), (0, 8), textcoords="offset points", ha="center", fontsize=8
         )
-    axes.set(xscale="log", xlabel="parameters", ylabel="test accuracy [%]")
+    axes.set(xscale="log", xlabel=quantity, ylabel="test accuracy [%]")
     axes.grid(alpha=0.3)
     axes.legend(loc="lower right")
-    figure.suptitle("Accuracy against parameters")
+    figure.suptitle(f"Accuracy against {quantity}")
+
+
+def losses(figure: Any, series: Mapping[str, Mapping[str, Sequence[float]]]) -> None:
+    """Draws the training and validation losses of several runs over each other.
+
+    Args:
+        figure: to draw on.
+        series: for each label ``loss`` and ``val_loss``, epoch by epoch, in nats.
+    """
+    panels = figure.subplots(1, 2, sharey=True)
+    for axes, key, title in zip(
+        panels, ("loss", "val_loss"), ("training", "validation"), strict=True
+    ):
+        for label, history in series.items():
+            axes.plot(range(1, len(history[key]) + 1), history[key], label=label, alpha=0.8)
+        axes.set(xlabel="epoch", title=title, yscale="log")
+        axes.grid(alpha=0.3)
+    panels[0].set_ylabel("loss without penalties [nats]")
+    panels[1].legend()
+    figure.suptitle("Losses")
 
 
 def save(figure: Any, path: Path) -> Path:

@@ -12,6 +12,8 @@ import tensorflow as tf
 
 from zoo.layers import TransformerEncoderBlock
 
+SMALL = 1e-3
+
 
 @dataclasses.dataclass(frozen=True)
 class LayerParameters:
@@ -113,6 +115,38 @@ def _formula(layer: keras.Layer) -> str:
 
 def _with_bias(fan_in: str, fan_out: int, use_bias: bool) -> str:
     return f"({fan_in} + 1)·{fan_out}" if use_bias else f"{fan_in}·{fan_out}"
+
+
+@dataclasses.dataclass(frozen=True)
+class KernelStatistics:
+    """How large and how sparse the kernels of a network are.
+
+    Attributes:
+        norm: Euclidean norm of all of them together.
+        sparsity: share of their values that are smaller than `SMALL` in size.
+    """
+
+    norm: float
+    sparsity: float
+
+
+def kernel_statistics(model: keras.Model) -> KernelStatistics:
+    """Measures the kernels of a network's dense and convolutional layers.
+
+    Args:
+        model: with at least one such layer.
+
+    Example:
+        >>> import zoo
+        >>> from zoo.inspection import kernel_statistics
+        >>> 0 <= kernel_statistics(zoo.build("mlp")).sparsity < 0.1
+        True
+    """
+    kernels = [layer.kernel.numpy() for layer in model.layers if hasattr(layer, "kernel")]
+    values = np.concatenate([kernel.ravel() for kernel in kernels])
+    return KernelStatistics(
+        norm=float(np.linalg.norm(values)), sparsity=float(np.mean(np.abs(values) < SMALL))
+    )
 
 
 def attention(model: keras.Model, words: np.ndarray) -> dict[str, np.ndarray]:

@@ -36,7 +36,7 @@ def compile_for(
     *,
     optimizer: str,
     learning_rate: float,
-    loss: str | None = None,
+    loss: str | keras.Loss | None = None,
     label_smoothing: float = 0.0,
     weight_decay: float | None = None,
 ) -> keras.Model:
@@ -54,14 +54,17 @@ def compile_for(
             the optimiser's own if None. Biases and the gains of normalisations are spared.
 
     Returns:
-        The same model, compiled.
+        The same model, compiled. If its weights are penalised, the metric ``data_loss`` is the
+        loss without the penalty.
     """
+    loss = (
+        SmoothedCrossentropy(label_smoothing) if label_smoothing else loss or TASKS[task].losses[0]
+    )
+    metrics: list[Any] = list(TASKS[task].metrics)
+    if float(sum(model.losses)):
+        metrics.append(keras.metrics.MeanMetricWrapper(keras.losses.get(loss), name="data_loss"))
     model.compile(
-        optimizer=_optimizer(optimizer, learning_rate, weight_decay),
-        loss=SmoothedCrossentropy(label_smoothing)
-        if label_smoothing
-        else loss or TASKS[task].losses[0],
-        metrics=list(TASKS[task].metrics),
+        optimizer=_optimizer(optimizer, learning_rate, weight_decay), loss=loss, metrics=metrics
     )
     return model
 

@@ -19,7 +19,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from zoo.callbacks import Checkpoint, EpochLines, EpochNumber, Penalty, RowOutputs
+from zoo.callbacks import Checkpoint, EpochLines, EpochNumber, RowOutputs
 from zoo.data import DATASETS, get_dataset, load_data
 from zoo.data.pipeline import Data, Rows
 from zoo.errors import (
@@ -431,7 +431,6 @@ def _fit(run: Run, model: keras.Model, data: Data, tensorboard: bool, progress: 
                 keras.callbacks.LearningRateScheduler(
                     lambda number: learning_rate_at(number, rate, recipe.schedule, recipe.epochs)
                 ),
-                *([Penalty()] if float(sum(model.losses)) else []),
                 *_watchers(run, data, tensorboard, progress),
                 checkpoint,
             ],

@@ -1,0 +1,102 @@
+"""What holds back a network that overfits: the second homework's study, with its control.
+
+    python -m benchmarks.regularization [--seeds 3]
+
+The network of the deliberate overfit, 1000-64-128-256-512-4 at a learning rate of 0.01, learns AG
+News for 40 epochs: as it is, and with one thing added, at three strengths where it has one. All
+under the same seeds. Needs the extra ``benchmark``. Writes one row a way and seed to
+``benchmarks/results/regularization.csv``, and draws the first seed's losses, of each way the
+strength with the best mean validation accuracy, to ``regularization.png``.
+"""
+
+import statistics
+import tempfile
+from collections import defaultdict
+from collections.abc import Mapping
+from typing import Any
+
+import click
+
+import zoo
+from benchmarks import tables
+from benchmarks.quality import data_dir_option
+from zoo.figures import losses, save
+from zoo.inspection import kernel_statistics
+
+KEYS = ("way", "strength", "seed")
+NETWORK = {"num_layers": 4, "units": "64-128-256-512", "dropout": 0.0, "learning_rate": 0.01}
+PROTOCOL = {"epochs": 40, "batch_size": 256, "schedule": "constant", "patience": 0}
+WAYS: dict[str, dict[float, dict[str, Any]]] = {
+    "control": {0.0: {}},
+    "l1": {strength: {"l1": strength} for strength in (1e-5, 1e-4, 1e-3)},
+    "l2": {strength: {"l2": strength} for strength in (1e-4, 1e-3, 1e-2)},
+    "dropout": {strength: {"dropout": strength} for strength in (0.3, 0.5, 0.7)},
+    "best epoch": {40.0: {"patience": 40}},
+    "early stopping": {5.0: {"patience": 5}},
+    "gap rule": {0.1: {"max_gap": 0.1}},
+}
+CURVES = ("loss", "accuracy", "val_loss", "val_accuracy")
+
+
+def measure(
+    settings: Mapping[str, Any], seed: int, data_dir: str | None
+) -> tuple[dict[str, Any], dict[str, list[float]]]:
+    """Trains once; gives the row, and the curves, losses without the penalty."""
+    options = {**NETWORK, **PROTOCOL, **settings}
+    with tempfile.TemporaryDirectory() as folder:
+        run = zoo.train(
+            "text_mlp",
+            seed=seed,
+            data_dir=data_dir,
+            run_dir=f"{folder}/run",
+            progress=False,
+            **options,
+        )
+        history, metrics = run.history, run.metrics
+        of_kernels = kernel_statistics(run.model)
+    curves = {key: history.get(key.replace("loss", "data_loss"), history[key]) for key in CURVES}
+    row = {f"last_{key}": curves[key][-1] for key in CURVES}
+    row["least_val_loss"] = min(curves["val_loss"])
+    row["penalty"] = history["val_loss"][-1] - curves["val_loss"][-1]
+    row |= {key: metrics.get(key, "") for key in ("epochs", "best_epoch", "seconds")}
+    row |= {key: metrics[key] for key in ("val_accuracy", "test_accuracy", "test_loss")}
+    row |= {"kernel_norm": of_kernels.norm, "kernel_sparsity": of_kernels.sparsity}
+    return row, curves
+
+
+def best_strength(way: str) -> float:
+    """Gives the strength of a way that has the best mean validation accuracy in the file."""
+    accuracies = defaultdict(list)
+    for row in tables.read("regularization"):
+        if row["way"] == way:
+            accuracies[float(row["strength"])].append(float(row["val_accuracy"]))
+    return max(accuracies, key=lambda strength: statistics.mean(accuracies[strength]))
+
+
+@click.command(help=__doc__)
+@data_dir_option
+@click.option("--seeds", default=3, show_default=True)
+def main(data_dir: str | None, seeds: int) -> None:
+    """Measures every way."""
+    from matplotlib.figure import Figure
+
+    curves = {}
+    for way, strengths in WAYS.items():
+        for strength, settings in strengths.items():
+            for seed in range(seeds):
+                row, histories = measure(settings, seed, data_dir)
+                curves.setdefault((way, strength), histories)
+                row = {"way": way, "strength": strength, "seed": seed, **row, **tables.machine()}
+                tables.keep("regularization", row, KEYS)
+                click.echo(
+                    f"{way} {strength:g} seed {seed}: validation accuracy "
+                    f"{row['val_accuracy']:.4f}, norm {row['kernel_norm']:.1f}"
+                )
+    shown = {way: curves[way, best_strength(way)] for way in WAYS}
+    figure = Figure(figsize=(12, 6), dpi=120, layout="constrained")
+    losses(figure, shown)
+    save(figure, tables.FOLDER / "regularization.png")
+
+
+if __name__ == "__main__":
+    main()
