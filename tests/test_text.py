@@ -13,7 +13,7 @@ import tensorflow as tf
 import zoo
 from zoo import TextOptions
 from zoo.data import text, toy_reviews
-from zoo.data.standardize import standardize_text
+from zoo.data.tokens import Tokens, standardize_text
 from zoo.errors import ArgumentValueError, DatasetError, InputError
 
 
@@ -107,6 +107,35 @@ def test_pairs_of_words_are_words_of_the_vocabulary():
     numbers = data.preprocessor(tf.constant(["the film was fine"])).numpy()
     decoded = text.decode(data.preprocessor, numbers[0])
     assert decoded.startswith("the film was fine the film film was was fine")
+
+
+def pieces(word, longest):
+    marked = f"<{word}>"
+    runs = (marked[i : i + n] for n in range(3, longest + 1) for i in range(len(marked) - n + 1))
+    return [f"#{run}" for run in runs]
+
+
+@pytest.mark.parametrize(("ngrams", "subwords"), [(1, 0), (3, 0), (1, 3), (2, 5)])
+def test_tokens_are_words_runs_of_words_and_pieces(ngrams, subwords):
+    for line in ("the film was not bad", "你 好", "a", "[UNK]"):
+        words = line.split()
+        expected = [
+            " ".join(words[i : i + n])
+            for n in range(1, ngrams + 1)
+            for i in range(len(words) - n + 1)
+        ]
+        expected += [piece for word in words for piece in pieces(word, subwords)]
+        (found,) = Tokens(ngrams, subwords)([line]).to_list()
+        assert [token.decode() for token in found] == expected
+
+
+def test_a_word_never_seen_is_known_by_its_pieces():
+    options = TextOptions(subwords=4, vocab_size=5_000, sequence_length=99)
+    data = zoo.load_data("toy_reviews", text=options)
+    numbers = data.preprocessor(tf.constant(["filmgoers"])).numpy()[0]
+    decoded = text.decode(data.preprocessor, numbers).split()
+    assert decoded[0] == "[UNK]"
+    assert {"#<fi", "#ilm", "#film"} <= set(decoded)
 
 
 def test_a_pass_has_every_row_once_with_its_label(toys):
@@ -340,6 +369,7 @@ def test_a_vocabulary_larger_than_the_data_leaves_vectors_unused(tmp_path):
         ("gru", {"vocab_size": 2}, "vocab_size=2: must be an integer from 3"),
         ("gru", {"sequence_length": 0}, "sequence_length=0"),
         ("gru", {"ngrams": 9}, "ngrams=9"),
+        ("gru", {"subwords": 2}, "subwords=2: must be 0 or from 3 to 9"),
         ("gru", {"scaling": "fraction"}, "scaling: toy_reviews is no data set of images"),
         ("transformer", {"num_heads": 3}, "num_heads=3 does not divide embedding_dim=32"),
     ],

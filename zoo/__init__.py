@@ -62,7 +62,7 @@ def __dir__() -> list[str]:
 def _register_layers(_: Any) -> None:
     importlib.import_module("zoo.layers")
     importlib.import_module("zoo.losses")
-    importlib.import_module("zoo.data.standardize")
+    importlib.import_module("zoo.data.tokens")
 
 
 def __getattr__(name: str) -> Any:

@@ -123,8 +123,11 @@ class TextOptions:
             ``"multi_hot"``: for each word of the vocabulary, whether the text has it.
         vocab_size: words known, the commonest of the training split, with the two that stand for
             padding and for all others; at least 3.
-        sequence_length: words of a text that are read, from its beginning.
+        sequence_length: tokens of a text that are read: all its words from its beginning, then
+            its pairs of words and so on, then the pieces of words.
         ngrams: 1 for words alone, 2 for pairs of neighbours too, and so on to 5.
+        subwords: most characters in the pieces of words that are read beside them, from 3 to 9;
+            0 for no pieces.
 
     Raises:
         ArgumentValueError: if a value is of the wrong type or out of range.
@@ -134,6 +137,7 @@ class TextOptions:
     vocab_size: int = 10_000
     sequence_length: int = 500
     ngrams: int = 1
+    subwords: int = 0
 
     def __post_init__(self) -> None:
         """Checks every value."""
@@ -141,6 +145,8 @@ class TextOptions:
         require_integer("vocab_size", self.vocab_size, 3, MOST)
         require_integer("sequence_length", self.sequence_length, 1, MOST)
         require_integer("ngrams", self.ngrams, 1, 5)
+        if type(self.subwords) is not int or self.subwords not in (0, *range(3, 10)):
+            raise ArgumentValueError(f"subwords={self.subwords!r}: must be 0 or from 3 to 9.")
 
 
 OPTIONS: dict[str, type] = {"images": ImageOptions, "text": TextOptions}

@@ -12,7 +12,7 @@ import tensorflow as tf
 from zoo.data import tfds_store, toy_reviews
 from zoo.data.pipeline import Rows, hold_out
 from zoo.data.sequences import SequenceData
-from zoo.data.standardize import standardize_text
+from zoo.data.tokens import Tokens, standardize_text
 from zoo.errors import DatasetError, InputError, near_miss
 from zoo.specs import DatasetSpec, TextOptions
 
@@ -158,7 +158,7 @@ def preprocessor(spec: DatasetSpec, options: TextOptions, train: np.ndarray) -> 
     vectorize = keras.layers.TextVectorization(
         max_tokens=options.vocab_size,
         standardize=standardize_text,
-        ngrams=options.ngrams if options.ngrams > 1 else None,
+        split=Tokens(options.ngrams, options.subwords),
         output_mode="int" if sequence else "multi_hot",
         output_sequence_length=options.sequence_length if sequence else None,
         pad_to_max_tokens=not sequence,
