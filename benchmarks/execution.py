@@ -2,8 +2,8 @@
 
     python -m benchmarks.execution MODEL [--steps 16]
 
-For networks of images: XLA or not, precision, steps per execution; on random images. For networks of
-texts: XLA or not, steps per execution, batches of texts of like length or all padded to the full
+For networks of images: XLA or not, precision, steps per execution; on random images. For networks
+of texts: XLA or not, steps per execution, batches of texts of like length or all padded to the full
 one; on the model's own data. Needs the extra ``benchmark``. Writes one row a way to
 ``benchmarks/results/execution.csv``: rows a second of the training step alone, the best of three
 passes in one process, after one that compiles.

@@ -404,3 +404,27 @@ def test_real_texts_are_whole_and_balanced(real_data_dir):
     assert news.class_counts["test"] == dict.fromkeys(news.spec.class_names, 1_900)
     assert b"\n" in news.rows["train"].inputs[0]
     assert isinstance(news.preprocessor, keras.Model)
+
+
+def test_weighted_pooling_is_a_softmax_of_the_words_numbers():
+    model = zoo.build("fasttext", vocab_size=20, embedding_dim=3, pooling="weighted")
+    numbers = np.random.default_rng(0).normal(size=20)
+    model.get_layer("word_weights").set_weights([numbers[:, None]])
+    vectors = model.get_layer("embedding").embeddings.numpy()
+    pooled = keras.Model(model.input, model.layers[-1].input)
+    found = pooled.predict(np.array([[3, 4, 3, 0], [7, 0, 0, 0]]), verbose=0)
+    shares = np.exp(numbers[[3, 4, 3]]) / np.exp(numbers[[3, 4, 3]]).sum()
+    np.testing.assert_allclose(found, [shares @ vectors[[3, 4, 3]], vectors[7]], atol=1e-6)
+
+
+@pytest.mark.parametrize("pooling", ["average", "weighted"])
+def test_dropped_words_are_dropped_whole(pooling):
+    keras.utils.set_random_seed(0)
+    model = zoo.build("fasttext", vocab_size=9, pooling=pooling, word_dropout=0.5, dropout=0.0)
+    model.get_layer("embedding").embeddings.assign(np.ones((9, 32)))
+    pooled = keras.Model(model.input, model.layers[-1].input)
+    found = pooled(np.ones((100, 8), int), training=True).numpy()
+    np.testing.assert_allclose(found, np.repeat(found[:, :1], 32, axis=1), atol=1e-6)
+    kept = np.round(found[:, 0] * 4, 4)
+    assert set(kept) <= set(range(9))
+    assert len(set(kept)) > 3

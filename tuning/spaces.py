@@ -99,12 +99,18 @@ def text_mlp(hp: Any, default: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def fasttext(hp: Any, default: Mapping[str, Any]) -> dict[str, Any]:
-    """Length of the vectors, dropout and learning rate."""
-    return _embedded(hp, default)
+    """Pooling, dropout of words, and what every network of words varies."""
+    return {
+        "pooling": hp.Choice("pooling", ["average", "weighted"], default=default["pooling"]),
+        "word_dropout": hp.Float(
+            "word_dropout", 0.0, 0.7, step=0.1, default=default["word_dropout"]
+        ),
+        **_embedded(hp, default),
+    }
 
 
 def text_cnn(hp: Any, default: Mapping[str, Any]) -> dict[str, Any]:
-    """Filters and their widths, beside what `fasttext` varies."""
+    """Filters and their widths, beside what every network of words varies."""
     return {
         "filters": hp.Choice("filters", [32, 64, 128], default=default["filters"]),
         "kernel_size": hp.Choice(
@@ -115,7 +121,7 @@ def text_cnn(hp: Any, default: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def simple_rnn(hp: Any, default: Mapping[str, Any]) -> dict[str, Any]:
-    """Depth, width and pooling, beside what `fasttext` varies."""
+    """Depth, width and pooling, beside what every network of words varies."""
     return {
         "num_layers": hp.Int("num_layers", 1, 2, default=default["num_layers"]),
         "units": hp.Choice("units", [16, 32, 64], default=default["units"]),
@@ -128,7 +134,7 @@ lstm = gru = bilstm = simple_rnn
 
 
 def transformer(hp: Any, default: Mapping[str, Any]) -> dict[str, Any]:
-    """Depth, heads and width of the blocks, beside what `fasttext` varies."""
+    """Depth, heads and width of the blocks, beside what every network of words varies."""
     return {
         "num_layers": hp.Int("num_layers", 1, 3, default=default["num_layers"]),
         "num_heads": hp.Choice("num_heads", [2, 4, 8], default=default["num_heads"]),

@@ -1,5 +1,7 @@
 """Networks over words that need no memory: bags of words, and convolutions over them."""
 
+from typing import Literal
+
 import keras
 from keras import layers, ops, regularizers
 
@@ -100,6 +102,8 @@ def fasttext(
     vocab_size: VocabSize = 100_000,
     num_classes: NumClasses = 2,
     embedding_dim: PositiveInt = 32,
+    pooling: Literal["average", "weighted"] = "average",
+    word_dropout: Fraction = 0.0,
     dropout: Fraction = 0.3,
     optimizer: Optimizer = "adam",
     learning_rate: Positive = 3e-3,
@@ -107,7 +111,8 @@ def fasttext(
     """The mean of the vectors of a text's words and pairs of words, and a linear classifier.
 
     The baseline that any network of words has to beat: it knows no order but that inside a pair.
-    The pairs are the vocabulary's, by the setting ``ngrams`` of the data.
+    The pairs are the vocabulary's, by the setting ``ngrams`` of the data; so are pieces of words,
+    by ``subwords``.
 
     Input ``(batch, time)``, numbers of words, 0 for padding, which changes nothing; output
     ``(batch, num_classes)``, probabilities. The loss is the cross-entropy in nats.
@@ -116,6 +121,11 @@ def fasttext(
         vocab_size: words and pairs, padding and unknown ones included.
         num_classes: how many classes, at least 2.
         embedding_dim: length of a word's vector.
+        pooling: the ``"average"`` of the vectors; or ``"weighted"``, by a softmax over the text of
+            one learned number a word: De Boom et al. (2016), Representation learning for very
+            short texts using weighted word embedding aggregation,
+            https://arxiv.org/abs/1607.00570.
+        word_dropout: fraction of the words dropped while training, in [0, 1).
         dropout: fraction of the mean's channels dropped while training, in [0, 1).
         optimizer: name of the optimiser.
         learning_rate: its learning rate.
@@ -138,7 +148,13 @@ def fasttext(
     """
     inputs = keras.Input((None,), dtype="int64", name="inputs")
     x = layers.Embedding(vocab_size, embedding_dim, mask_zero=True, name="embedding")(inputs)
-    x = layers.GlobalAveragePooling1D(name="average")(x)
+    x = layers.Dropout(word_dropout, noise_shape=(None, None, 1), name="dropout_words")(x)
+    if pooling == "weighted":
+        weights = layers.Embedding(vocab_size, 1, "zeros", name="word_weights")(inputs)
+        weights = layers.Softmax(axis=1, name="softmax")(weights, mask=inputs[..., None] != 0)
+        x = layers.Flatten(name="weighted")(layers.Dot(axes=1, name="sum")([weights, x]))
+    else:
+        x = layers.GlobalAveragePooling1D(name="average")(x)
     x = layers.Dropout(dropout, name="dropout")(x)
     outputs = layers.Dense(num_classes, activation="softmax", dtype="float32", name="output")(x)
     return compile_for(
