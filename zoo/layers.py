@@ -126,7 +126,8 @@ class TransformerEncoderBlock(keras.layers.Layer):
     Args:
         num_heads: of the attention; must divide the channels.
         intermediate_dim: units between the two layers of the network.
-        dropout: fraction dropped of attention and of what is added, while training.
+        dropout: fraction dropped of what is added, while training; as in the paper, none of the
+            attention itself, where it would cost more than all the rest.
 
     Example:
         >>> import numpy as np
@@ -154,7 +155,7 @@ class TransformerEncoderBlock(keras.layers.Layer):
         channels = int(input_shape[-1] or 0)
         self.attention_norm = keras.layers.LayerNormalization(epsilon=1e-5, name="attention_norm")
         self.attention = keras.layers.MultiHeadAttention(
-            self.num_heads, channels // self.num_heads, dropout=self.dropout, name="attention"
+            self.num_heads, channels // self.num_heads, name="attention"
         )
         self.network_norm = keras.layers.LayerNormalization(epsilon=1e-5, name="network_norm")
         self.intermediate = keras.layers.Dense(

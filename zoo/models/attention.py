@@ -26,7 +26,7 @@ def transformer(
     num_classes: NumClasses = 2,
     embedding_dim: PositiveInt = 32,
     num_layers: NumLayers = 1,
-    num_heads: PositiveInt = 4,
+    num_heads: PositiveInt = 2,
     intermediate_dim: PositiveInt = 128,
     dropout: Fraction = 0.3,
     optimizer: Optimizer = "adam",
@@ -48,7 +48,7 @@ def transformer(
         num_layers: blocks.
         num_heads: of each attention; must divide `embedding_dim`.
         intermediate_dim: units between the two layers of a block's network.
-        dropout: fraction dropped of words, attention, what each block adds, and the mean, while
+        dropout: fraction dropped of words, of what each block adds, and of the mean, while
             training, in [0, 1).
         optimizer: name of the optimiser.
         learning_rate: its learning rate.
