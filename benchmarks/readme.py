@@ -14,6 +14,7 @@ from typing import Any
 
 import zoo
 from benchmarks import tables
+from benchmarks.news import COURSE_ACCURACY
 from zoo.course import SYSTEMS
 
 README = Path(__file__).parents[1] / "README.md"
@@ -128,18 +129,97 @@ def ablation() -> str:
 
 def execution() -> str:
     """Gives the table of the ways to run a training step."""
+    words = {"True": "yes", "False": "no", "": ""}
     return _table(
-        "model | precision | XLA | steps per execution | images a second",
-        "---::",
+        "model | precision | XLA | steps per execution | by length | rows a second | compiling [s]",
+        "---:-::",
         (
             (
                 f"`{row['model']}`",
                 row["precision"],
-                {"True": "yes", "False": "no"}[row["jit_compile"]],
+                words[row["jit_compile"]],
                 row["steps_per_execution"],
-                f"{int(row['images_a_second']):,}",
+                words[row["bucketed"]],
+                f"{int(row['rows_a_second']):,}",
+                row["seconds_to_compile"],
             )
             for row in tables.read("execution")
+        ),
+    )
+
+
+def news() -> str:
+    """Gives the table of the course's network of news."""
+    rows = tables.read("news")
+    return _table(
+        "draws | the course, 1,000 rows [%] | here, 1,000 rows [%] | here, the rest of test [%] | "
+        "seconds",
+        ":::::",
+        (
+            (
+                len(rows),
+                f"{100 * COURSE_ACCURACY:.2f}",
+                _percent(rows, "accuracy_of_1000"),
+                _percent(rows, "test_accuracy"),
+                _seconds(rows),
+            ),
+        )
+        if rows
+        else (),
+    )
+
+
+def regularization() -> str:
+    """Gives the table of what holds back a network that overfits."""
+    groups = defaultdict(list)
+    for row in tables.read("regularization"):
+        groups[row["way"], row["strength"]].append(row)
+    return _table(
+        "way | strength | training accuracy at the end [%] | validation loss at the end | least "
+        "validation loss | validation accuracy [%] | test accuracy [%] | norm of the kernels | "
+        "below 0.001 [%] | epochs | seeds",
+        "-::::::::::",
+        (
+            (
+                way,
+                f"{float(strength):g}" if float(strength) else "",
+                _percent(rows, "last_accuracy"),
+                _mean(rows, "last_val_loss"),
+                _mean(rows, "least_val_loss"),
+                _percent(rows, "val_accuracy"),
+                _percent(rows, "test_accuracy"),
+                _mean(rows, "kernel_norm", 1),
+                _percent(rows, "kernel_sparsity"),
+                _mean(rows, "epochs", 0),
+                len(rows),
+            )
+            for (way, strength), rows in groups.items()
+        ),
+    )
+
+
+def sequences() -> str:
+    """Gives the table of the sequence models side by side."""
+    groups = defaultdict(list)
+    for row in tables.read("sequences"):
+        groups[row["settings"], row["model"]].append(row)
+    return _table(
+        "settings | model | parameters | test accuracy [%] | seconds an epoch | epochs | peak "
+        "memory [MiB] | words among places [%] | seeds",
+        "--:::::::",
+        (
+            (
+                settings,
+                f"`{model}`",
+                f"{int(rows[0]['parameters']):,}",
+                _percent(rows, "test_accuracy"),
+                _mean(rows, "seconds_an_epoch", 1),
+                _mean(rows, "epochs", 0),
+                _mean(rows, "peak_memory_mib", 0),
+                f"{100 * float(rows[0]['padding_efficiency']):.0f}",
+                len(rows),
+            )
+            for (settings, model), rows in groups.items()
         ),
     )
 
@@ -154,6 +234,10 @@ def _percent(rows: Sequence[Mapping[str, str]], key: str) -> str:
     values = [100 * float(row[key]) for row in rows]
     spread = f" ± {statistics.stdev(values):.2f}" if len(values) > 1 else ""
     return f"{statistics.mean(values):.2f}{spread}"
+
+
+def _mean(rows: Sequence[Mapping[str, str]], key: str, digits: int = 3) -> str:
+    return f"{statistics.mean(float(row[key]) for row in rows):.{digits}f}"
 
 
 def _seconds(rows: Sequence[Mapping[str, str]]) -> str:
@@ -175,7 +259,9 @@ def _line(model: str, dataset: str, copy: str, overrides: str, rows: list[dict[s
     )
 
 
-TABLES = (models, results, course, ablation, transfer, execution)
+TABLES = (
+    models, results, course, ablation, transfer, news, regularization, sequences, execution,
+)  # fmt: skip
 
 
 def generated(text: str) -> str:
