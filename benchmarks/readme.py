@@ -224,6 +224,25 @@ def sequences() -> str:
     )
 
 
+def analogies() -> str:
+    """Gives the table of the analogies that hold."""
+    return _table(
+        "model | data set | answers allowed | asked | right | chance [%]",
+        "--::::",
+        (
+            (
+                f"`{row['model']}`",
+                row["dataset"],
+                row["k"],
+                row["asked"],
+                f"{row['right']} ({100 * float(row['accuracy']):.1f} %)",
+                f"{100 * float(row['chance']):.2f}",
+            )
+            for row in tables.read("analogies")
+        ),
+    )
+
+
 def _table(header: str, alignment: str, rows: Iterable[Iterable[Any]]) -> str:
     marks = "|".join({"-": "---", ":": "---:"}[mark] for mark in alignment)
     lines = ("| " + " | ".join(map(str, row)) + " |" for row in rows)
@@ -260,7 +279,8 @@ def _line(model: str, dataset: str, copy: str, overrides: str, rows: list[dict[s
 
 
 TABLES = (
-    models, results, course, ablation, transfer, news, regularization, sequences, execution,
+    models, results, course, ablation, transfer, sequences, news, regularization, analogies,
+    execution,
 )  # fmt: skip
 
 
