@@ -45,7 +45,8 @@ SETTINGS: dict[str, dict[str, dict[str, Any]]] = {
         "bilstm": OF_COURSE | {"epochs": 15, "learning_rate": 3e-4},
         "transformer": {
             **{key: OF_COURSE[key] for key in ("epochs", "patience", "batch_size", "schedule")},
-            **{"learning_rate": 1e-3, "dropout": 0.1, "sequence_length": 200},
+            **{"learning_rate": 1e-3, "dropout": 0.1, "sequence_length": 200, "num_heads": 4},
+            "vocab_size": 10_000,
         },
     },
 }

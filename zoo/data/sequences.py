@@ -8,14 +8,14 @@ import tensorflow as tf
 from zoo.data.pipeline import AHEAD, PARALLEL_CALLS, Data
 
 ENCODED_AT_ONCE = 512
-WIDTHS = 4
+WIDTHS = 8
 CHUNK = 50
 
 
 class SequenceData(Data):
     """Texts, encoded by their preprocessor once and for all.
 
-    Sequences are cut to the longest of their batch, rounded up to a quarter of the full length, so
+    Sequences are cut to the longest of their batch, rounded up to an eighth of the full length, so
     that few shapes occur. In training, batches are made of texts of about the same length: within
     each stretch of 50 batches of the shuffled order texts are sorted by length, and then the
     batches are shuffled.

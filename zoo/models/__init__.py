@@ -166,7 +166,7 @@ for _name, _parameters, _summary in (
             dataset="imdb_reviews",
             parameters=_parameters,
             summary=_summary,
-            recipe=Recipe(epochs=6, batch_size=64, patience=6),
+            recipe=Recipe(epochs=4, batch_size=64, schedule="cosine", patience=4),
         )
     )
 register(
@@ -174,9 +174,16 @@ register(
         builder="zoo.models.attention:transformer",
         task="multiclass_classification",
         dataset="imdb_reviews",
-        parameters=348_834,
+        parameters=668_834,
         summary="The Transformer's encoder, with positions and a mask",
-        recipe=Recipe(epochs=6, batch_size=64, patience=6, jit_compile=False),
+        recipe=Recipe(
+            epochs=4,
+            batch_size=64,
+            schedule="cosine",
+            patience=4,
+            jit_compile=False,
+            text=TextOptions(vocab_size=20_000),
+        ),
     )
 )
 

@@ -21,14 +21,14 @@ from zoo.tasks import compile_for
 @checked
 def transformer(
     *,
-    vocab_size: VocabSize = 10_000,
+    vocab_size: VocabSize = 20_000,
     sequence_length: PositiveInt = 500,
     num_classes: NumClasses = 2,
     embedding_dim: PositiveInt = 32,
     num_layers: NumLayers = 1,
     num_heads: PositiveInt = 2,
     intermediate_dim: PositiveInt = 128,
-    dropout: Fraction = 0.3,
+    dropout: Fraction = 0.5,
     optimizer: Optimizer = "adam",
     learning_rate: Positive = 1e-3,
 ) -> keras.Model:
@@ -48,8 +48,8 @@ def transformer(
         num_layers: blocks.
         num_heads: of each attention; must divide `embedding_dim`.
         intermediate_dim: units between the two layers of a block's network.
-        dropout: fraction dropped of words, of what each block adds, and of the mean, while
-            training, in [0, 1).
+        dropout: fraction dropped of the channels of the word vectors, of what each block adds, and
+            of the mean, while training, in [0, 1).
         optimizer: name of the optimiser.
         learning_rate: its learning rate.
 
@@ -77,7 +77,7 @@ def transformer(
     x = TokenAndPositionEmbedding(vocab_size, sequence_length, embedding_dim, name="embedding")(
         inputs
     )
-    x = layers.Dropout(dropout, name="dropout_words")(x)
+    x = layers.SpatialDropout1D(dropout, name="dropout_words")(x)
     for i in range(1, num_layers + 1):
         x = TransformerEncoderBlock(num_heads, intermediate_dim, dropout, name=f"block_{i}")(x)
     x = layers.LayerNormalization(epsilon=1e-5, name="normalization")(x)

@@ -78,10 +78,10 @@ def lstm(
     embedding_dim: PositiveInt = 32,
     num_layers: NumLayers = 1,
     units: PositiveInt = 32,
-    pooling: Pooling = "max",
-    dropout: Fraction = 0.3,
+    pooling: Pooling = "average",
+    dropout: Fraction = 0.5,
     optimizer: Optimizer = "adam",
-    learning_rate: Positive = 1e-3,
+    learning_rate: Positive = 3e-3,
 ) -> keras.Model:
     """Long short-term memory: a state that gates write, keep and read.
 
@@ -128,10 +128,10 @@ def gru(
     embedding_dim: PositiveInt = 32,
     num_layers: NumLayers = 1,
     units: PositiveInt = 32,
-    pooling: Pooling = "max",
-    dropout: Fraction = 0.3,
+    pooling: Pooling = "average",
+    dropout: Fraction = 0.5,
     optimizer: Optimizer = "adam",
-    learning_rate: Positive = 1e-3,
+    learning_rate: Positive = 3e-3,
 ) -> keras.Model:
     """Gated recurrent units: two gates in place of the LSTM's three, and no separate memory.
 
@@ -178,10 +178,10 @@ def bilstm(
     embedding_dim: PositiveInt = 32,
     num_layers: NumLayers = 1,
     units: PositiveInt = 32,
-    pooling: Pooling = "max",
-    dropout: Fraction = 0.3,
+    pooling: Pooling = "average",
+    dropout: Fraction = 0.5,
     optimizer: Optimizer = "adam",
-    learning_rate: Positive = 1e-3,
+    learning_rate: Positive = 3e-3,
 ) -> keras.Model:
     """Two LSTMs side by side, one of which reads from the end.
 
