@@ -147,17 +147,18 @@ register(
         recipe=Recipe(
             epochs=6,
             batch_size=64,
+            schedule="cosine",
             patience=6,
             jit_compile=False,
             text=TextOptions(vocab_size=20_000),
         ),
     )
 )
-for _name, _parameters, _summary in (
-    ("simple_rnn", 322_146, "Recurrent network with one state and no gates"),
-    ("lstm", 328_386, "Recurrent network whose memory is gated"),
-    ("gru", 326_402, "Recurrent network with two gates"),
-    ("bilstm", 336_770, "Two LSTMs, one of which reads from the end"),
+for _name, _parameters, _epochs, _summary in (
+    ("simple_rnn", 322_146, 6, "Recurrent network with one state and no gates"),
+    ("lstm", 328_386, 4, "Recurrent network whose memory is gated"),
+    ("gru", 326_402, 4, "Recurrent network with two gates"),
+    ("bilstm", 336_770, 4, "Two LSTMs, one of which reads from the end"),
 ):
     register(
         ModelSpec(
@@ -166,7 +167,7 @@ for _name, _parameters, _summary in (
             dataset="imdb_reviews",
             parameters=_parameters,
             summary=_summary,
-            recipe=Recipe(epochs=4, batch_size=64, schedule="cosine", patience=4),
+            recipe=Recipe(epochs=_epochs, batch_size=64, schedule="cosine", patience=_epochs),
         )
     )
 register(

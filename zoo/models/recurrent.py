@@ -30,9 +30,9 @@ def simple_rnn(
     num_layers: NumLayers = 1,
     units: PositiveInt = 32,
     pooling: Pooling = "max",
-    dropout: Fraction = 0.3,
+    dropout: Fraction = 0.4,
     optimizer: Optimizer = "adam",
-    learning_rate: Positive = 1e-3,
+    learning_rate: Positive = 2e-3,
 ) -> keras.Model:
     """Elman's network: each word's vector and the last state make the next state.
 
