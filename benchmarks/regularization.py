@@ -24,13 +24,15 @@ from zoo.figures import losses, save
 from zoo.inspection import kernel_statistics
 
 KEYS = ("way", "strength", "seed")
-NETWORK = {"num_layers": 4, "units": "64-128-256-512", "dropout": 0.0, "learning_rate": 0.01}
+NETWORK = {"num_layers": 4, "units": "64-128-256-512", "learning_rate": 0.01}
+NETWORK |= {"dropout": 0.0, "word_dropout": 0.0}
 PROTOCOL = {"epochs": 40, "batch_size": 256, "schedule": "constant", "patience": 0}
 WAYS: dict[str, dict[float, dict[str, Any]]] = {
     "control": {0.0: {}},
     "l1": {strength: {"l1": strength} for strength in (1e-5, 1e-4, 1e-3)},
     "l2": {strength: {"l2": strength} for strength in (1e-4, 1e-3, 1e-2)},
     "dropout": {strength: {"dropout": strength} for strength in (0.3, 0.5, 0.7)},
+    "word dropout": {strength: {"word_dropout": strength} for strength in (0.2, 0.4, 0.6)},
     "best epoch": {40.0: {"patience": 40}},
     "early stopping": {5.0: {"patience": 5}},
     "gap rule": {0.1: {"max_gap": 0.1}},

@@ -93,6 +93,7 @@ def text_mlp(hp: Any, default: Mapping[str, Any]) -> dict[str, Any]:
         "activation": hp.Choice(
             "activation", ["relu", "gelu", "tanh"], default=default["activation"]
         ),
+        "word_dropout": _word_dropout(hp, default),
         "dropout": hp.Float("dropout", 0.0, 0.7, step=0.1, default=default["dropout"]),
         "learning_rate": _rate(hp, default),
     }
@@ -102,9 +103,7 @@ def fasttext(hp: Any, default: Mapping[str, Any]) -> dict[str, Any]:
     """Pooling, dropout of words, and what every network of words varies."""
     return {
         "pooling": hp.Choice("pooling", ["average", "weighted"], default=default["pooling"]),
-        "word_dropout": hp.Float(
-            "word_dropout", 0.0, 0.7, step=0.1, default=default["word_dropout"]
-        ),
+        "word_dropout": _word_dropout(hp, default),
         **_embedded(hp, default),
     }
 
@@ -160,6 +159,10 @@ def _convolutional(hp: Any, default: Mapping[str, Any]) -> dict[str, Any]:
         "learning_rate": _rate(hp, default),
         **_regularisation(hp, default),
     }
+
+
+def _word_dropout(hp: Any, default: Mapping[str, Any]) -> float:
+    return hp.Float("word_dropout", 0.0, 0.7, step=0.1, default=default["word_dropout"])
 
 
 def _embedded(hp: Any, default: Mapping[str, Any]) -> dict[str, Any]:

@@ -31,6 +31,7 @@ def text_mlp(
     num_layers: NumLayers = 2,
     units: PerLayer = 64,
     activation: Activation = "relu",
+    word_dropout: Fraction = 0.4,
     dropout: Fraction = 0.3,
     l1: NonNegative = 0.0,
     l2: NonNegative = 0.0,
@@ -49,6 +50,7 @@ def text_mlp(
         num_layers: hidden layers, at least 1.
         units: of the hidden layers: a number, or one a layer, as in ``"64-128-256"``.
         activation: of the hidden units.
+        word_dropout: fraction of the words dropped while training, in [0, 1).
         dropout: fraction of each hidden layer's units dropped while training, in [0, 1).
         l1: weight of the kernels' absolute sum in the loss.
         l2: weight of the kernels' squared norm in the loss.
@@ -72,7 +74,7 @@ def text_mlp(
         https://www.jmlr.org/papers/v3/bengio03a.html
     """
     inputs = keras.Input((vocab_size,), name="inputs")
-    x = inputs
+    x = layers.Dropout(word_dropout, name="dropout_words")(inputs)
     for i, width in enumerate(by_layer("units", units, num_layers), 1):
         x = layers.Dense(
             width,
