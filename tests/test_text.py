@@ -27,6 +27,7 @@ def standardized(*texts):
         ("A fine movie.<br /><br />Loved it!", "a fine movie loved it !"),
         ("don't <b>stop</b>", "don't stop"),
         ("fish &amp; chips &#39;n&#39; peas", "fish chips n peas"),
+        ("Canada #39;s quot;best quot; of #3", "canada s best of 3"),
         ("ÄRGER über Größe", "ärger über größe"),
         ("你好 world", "你 好 world"),
         ("good 😀😀", "good 😀 😀"),

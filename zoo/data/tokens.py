@@ -12,10 +12,11 @@ SHORTEST_PIECE = 3
 def standardize_text(texts: Any) -> Any:
     """Lowers case, drops markup and punctuation, and parts what is left by single spaces.
 
-    A tag such as ``<br />`` parts words, it does not glue them. Exclamation and question marks,
-    Chinese characters and emoji count as words of their own; apostrophes stay inside words. What
-    is not UTF-8 becomes the replacement character. A text of which nothing is left becomes the
-    unknown word, so that no row is ever empty.
+    A tag such as ``<br />``, or an entity such as ``&quot;``, even one that has lost its ampersand,
+    parts words, it does not glue them. Exclamation and question marks, Chinese characters and emoji
+    count as words of their own; apostrophes stay inside words. What is not UTF-8 becomes the
+    replacement character. A text of which nothing is left becomes the unknown word, so that no row
+    is ever empty.
 
     Args:
         texts: strings of any shape.
@@ -33,7 +34,7 @@ def standardize_text(texts: Any) -> Any:
     texts = tf.strings.unicode_transcode(texts, "UTF-8", "UTF-8", errors="replace")
     texts = tf.strings.lower(texts, encoding="utf-8")
     for pattern, replacement in (
-        (r"<[^>]*>|&#?\w+;", " "),
+        (r"<[^>]*>|&#?\w+;|#\d+;|\b(?:quot|lt|gt|amp);", " "),
         (r"([!?\p{Han}\p{So}])", r" \1 "),
         (r"[^\p{L}\p{M}\p{N}\p{So}'!?]+", " "),
     ):

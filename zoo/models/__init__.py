@@ -116,7 +116,7 @@ register(
             batch_size=128,
             schedule="cosine",
             patience=15,
-            steps_per_execution=16,
+            jit_compile=False,
             text=TextOptions(encoding="multi_hot", vocab_size=1_000),
         ),
     )
