@@ -8,6 +8,7 @@ training has a process to itself. Needs the extra ``benchmark``. Writes one row 
 ``benchmarks/results/sequences.csv``, and ``sequences.png`` beside it.
 """
 
+import itertools
 import multiprocessing
 import resource
 import statistics
@@ -32,7 +33,7 @@ OF_COURSE = {"pooling": "last", "dropout": 0.0, "embedding_dim": 10, "epochs": 1
 OF_COURSE |= {"batch_size": 256, "learning_rate": 1e-3, "schedule": "constant"}
 MATCHED = {"vocab_size": 10_000, "sequence_length": 500, "embedding_dim": 32}
 SETTINGS: dict[str, dict[str, dict[str, Any]]] = {
-    "recipe": {name: {} for name in (*RECURRENT, "transformer", "text_cnn", "fasttext")},
+    "recipe": {name: {} for name in (*RECURRENT, "transformer", "fasttext", "text_cnn")},
     "matched": {
         "simple_rnn": {**MATCHED, "units": 76},
         "lstm": {**MATCHED, "units": 32},
@@ -101,16 +102,16 @@ def draw() -> None:
 def main(settings: tuple[str, ...], data_dir: str | None, seeds: int) -> None:
     """Measures the models."""
     spawn = multiprocessing.get_context("spawn")
-    for chosen in settings or SETTINGS:
+    trainings = itertools.product(range(seeds), settings or SETTINGS)
+    for seed, chosen in trainings:
         for model in SETTINGS[chosen]:
-            for seed in range(seeds):
-                with spawn.Pool(1) as process:
-                    row = process.apply(measure, (chosen, model, seed, data_dir))
-                tables.keep("sequences", row, KEYS)
-                click.echo(
-                    f"{chosen} {model} seed {seed}: test accuracy {row['test_accuracy']:.4f}, "
-                    f"{row['seconds_an_epoch']} s an epoch"
-                )
+            with spawn.Pool(1) as process:
+                row = process.apply(measure, (chosen, model, seed, data_dir))
+            tables.keep("sequences", row, KEYS)
+            click.echo(
+                f"{chosen} {model} seed {seed}: test accuracy {row['test_accuracy']:.4f}, "
+                f"{row['seconds_an_epoch']} s an epoch"
+            )
     draw()
 
 
