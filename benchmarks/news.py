@@ -3,9 +3,9 @@
     python -m benchmarks.news
 
 `text_mlp` as it stands in the zoo, which is the course's network, learns 10,000 texts; 1,000 others
-choose its epoch, and 1,000 more test it. As in the course the latter two are of AG News' test half.
+validate it, and 1,000 more test it. As in the course the latter two are of AG News' test half.
 Each draw has a seed and a thousand test rows of its own; the figure beside is of all rows of that
-half which chose nothing. Needs the extra ``benchmark``. Writes one row a draw to
+half that did not validate. Needs the extra ``benchmark``. Writes one row a draw to
 ``benchmarks/results/news.csv``.
 """
 

@@ -112,10 +112,9 @@ register(
         parameters=68_484,
         summary="Multilayer perceptron on which words a text has",
         recipe=Recipe(
-            epochs=15,
+            epochs=40,
             batch_size=128,
             schedule="cosine",
-            patience=15,
             jit_compile=False,
             text=TextOptions(encoding="multi_hot", vocab_size=1_000),
         ),
