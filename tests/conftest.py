@@ -36,6 +36,12 @@ TINY = {
     },
 }  # fmt: skip
 
+OF_TEXT_RUN = {
+    "dataset": "toy_reviews", "vocab_size": 60, "sequence_length": 24, "embedding_dim": 16,
+    "units": 16, "pooling": "max", "dropout": 0.2, "epochs": 8, "learning_rate": 0.01,
+    "jit_compile": False, "progress": False,
+}  # fmt: skip
+
 
 def pytest_collection_modifyitems(items):
     where = Path(os.environ.get("ZOO_DATA_DIR", "none"))
@@ -98,11 +104,7 @@ def cnn_run(tmp_path_factory, data_dir):
 
 @pytest.fixture(scope="session")
 def text_run(tmp_path_factory):
-    return zoo.train(
-        "gru", dataset="toy_reviews", vocab_size=60, sequence_length=24, embedding_dim=16, units=16,
-        epochs=8, learning_rate=0.01, jit_compile=False, progress=False,
-        run_dir=tmp_path_factory.mktemp("runs") / "text",
-    )  # fmt: skip
+    return zoo.train("gru", run_dir=tmp_path_factory.mktemp("runs") / "text", **OF_TEXT_RUN)
 
 
 @pytest.fixture

@@ -9,6 +9,7 @@ import pyarrow
 import pyarrow.parquet
 import pytest
 import tensorflow as tf
+from conftest import OF_TEXT_RUN
 
 import zoo
 from zoo import TextOptions
@@ -258,14 +259,9 @@ def test_an_interrupted_run_on_texts_ends_as_the_uninterrupted_one(text_run, tmp
         if number == 2:
             raise KeyboardInterrupt
 
-    settings = {k: text_run.config["arguments"][k] for k in ("embedding_dim", "units")}
-    settings |= {"vocab_size": 60, "sequence_length": 24, "epochs": 8, "learning_rate": 0.01}
     with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
         patch.setattr(training.Checkpoint, "on_epoch_end", interrupted)
-        zoo.train(
-            "gru", dataset="toy_reviews", jit_compile=False, progress=False,
-            run_dir=tmp_path / "parts", **settings,
-        )  # fmt: skip
+        zoo.train("gru", run_dir=tmp_path / "parts", **OF_TEXT_RUN)
     resumed = zoo.train("gru", run_dir=tmp_path / "parts", resume=True, progress=False)
     for ours, theirs in zip(resumed.model.get_weights(), text_run.model.get_weights(), strict=True):
         np.testing.assert_array_equal(ours, theirs)
