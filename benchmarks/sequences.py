@@ -29,7 +29,14 @@ from zoo.training import split_overrides
 KEYS = ("settings", "model", "seed")
 DATASET = "imdb_reviews"
 RECURRENT = ("simple_rnn", "lstm", "gru", "bilstm")
-OF_COURSE = {"pooling": "last", "dropout": 0.0, "embedding_dim": 10, "epochs": 10, "patience": 0}
+OF_COURSE = {
+    "pooling": "last",
+    "dropout": 0.0,
+    "word_dropout": 0.0,
+    "embedding_dim": 10,
+    "epochs": 10,
+    "patience": 0,
+}
 OF_COURSE |= {"batch_size": 256, "learning_rate": 1e-3, "schedule": "constant"}
 MATCHED = {"vocab_size": 10_000, "sequence_length": 500, "embedding_dim": 32}
 SETTINGS: dict[str, dict[str, dict[str, Any]]] = {
@@ -46,8 +53,8 @@ SETTINGS: dict[str, dict[str, dict[str, Any]]] = {
         "bilstm": OF_COURSE | {"epochs": 15, "learning_rate": 3e-4},
         "transformer": {
             **{key: OF_COURSE[key] for key in ("epochs", "patience", "batch_size", "schedule")},
-            **{"learning_rate": 1e-3, "dropout": 0.1, "sequence_length": 200, "num_heads": 4},
-            "vocab_size": 10_000,
+            **{"learning_rate": 1e-3, "dropout": 0.1, "word_dropout": 0.0, "num_heads": 4},
+            **{"vocab_size": 10_000, "sequence_length": 200},
         },
     },
 }

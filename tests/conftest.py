@@ -5,6 +5,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import keras
 import numpy as np
 import pytest
 from PIL import Image
@@ -13,6 +14,8 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 import zoo
 from zoo.data import DATASETS
+from zoo.reconstruction import alone, at_the_mean
+from zoo.tasks import TASKS
 
 # The smallest overrides under which each model still has all its parts.
 TINY = {
@@ -34,6 +37,15 @@ TINY = {
         "vocab_size": 12, "embedding_dim": 4, "num_heads": 2, "intermediate_dim": 5,
         "sequence_length": 9,
     },
+    "truncated_svd": {"rank": 3},
+    "linear_autoencoder": {"latent_dim": 3},
+    "nonlinear_autoencoder": {"latent_dim": 3},
+    "deep_autoencoder": {"num_layers": 2, "units": "5-4", "latent_dim": 3},
+    "denoising_autoencoder": {"units": 5, "latent_dim": 3},
+    "conv_autoencoder": {"filters": 3, "latent_dim": 2},
+    "vae": {"units": 5},
+    "conv_vae": {"filters": 3, "units": 5},
+    "cvae": {"units": 5},
 }  # fmt: skip
 
 OF_TEXT_RUN = {
@@ -135,10 +147,15 @@ def python(tmp_path):
 
 
 def input_batch(name, rows=6):
-    """Random inputs for a tiny model: numbers, or words with padding on the right."""
+    """Random inputs for a tiny model: numbers, words padded on the right, or image and label."""
     spec, generator = zoo.get_spec(name), np.random.default_rng(0)
-    if DATASETS[spec.dataset].kind != "text":
-        return generator.random((rows, *DATASETS[spec.dataset].input_shape), np.float32)
+    dataset = DATASETS[spec.dataset]
+    if dataset.kind == "images":
+        shape = spec.recipe.images.input_shape(dataset.input_shape)
+        images = generator.random((rows, *shape), np.float32)
+        return (images, np.arange(rows) % 2) if name == "cvae" else images
+    if dataset.kind != "text":
+        return generator.random((rows, *dataset.input_shape), np.float32)
     if spec.recipe.text.encoding == "multi_hot":
         return generator.integers(0, 2, (rows, TINY[name]["vocab_size"])).astype(np.float32)
     words = generator.integers(1, TINY[name]["vocab_size"], (rows, 9))
@@ -159,6 +176,19 @@ def tiny(name, **overrides):
     return model
 
 
-def labels(name, rows=6):
-    """Labels 0, 1, 0, 1, ... that fit any classifier."""
-    return np.arange(rows) % 2
+def targets(name, rows=6):
+    """What a tiny model is to give for its input batch: labels 0, 1, 0, 1, ... or the images."""
+    match TASKS[zoo.get_spec(name).task].target:
+        case "label":
+            return np.arange(rows) % 2
+        case "image":
+            return input_batch(name, rows)
+        case "image given label":
+            return input_batch(name, rows)[0]
+
+
+def answers(name, model, batch):
+    """What a model makes of a batch, without chance."""
+    if zoo.get_spec(name).task in ("generation", "conditional_generation"):
+        model = keras.Model(model.inputs, at_the_mean(model)(alone(model.inputs))[1])
+    return model.predict(batch, verbose=0)

@@ -5,7 +5,7 @@ import doctest
 import keras_tuner
 import numpy as np
 import pytest
-from conftest import input_batch, labels
+from conftest import input_batch, targets
 
 import tuning
 import zoo
@@ -42,7 +42,7 @@ def test_keras_tuner_searches_a_model(tmp_path):
         directory=tmp_path,
         seed=0,
     )
-    batch = input_batch("softmax_regression"), labels("softmax_regression")
+    batch = input_batch("softmax_regression"), targets("softmax_regression")
     tuner.search(*batch, validation_data=batch, epochs=1, verbose=0)
     trials = tuner.oracle.get_best_trials(2)
     assert [trial.status for trial in trials] == ["COMPLETED"] * 2

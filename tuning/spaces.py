@@ -125,6 +125,7 @@ def simple_rnn(hp: Any, default: Mapping[str, Any]) -> dict[str, Any]:
         "num_layers": hp.Int("num_layers", 1, 2, default=default["num_layers"]),
         "units": hp.Choice("units", [16, 32, 64], default=default["units"]),
         "pooling": hp.Choice("pooling", ["last", "max", "average"], default=default["pooling"]),
+        "word_dropout": _word_dropout(hp, default),
         **_embedded(hp, default),
     }
 
@@ -140,6 +141,7 @@ def transformer(hp: Any, default: Mapping[str, Any]) -> dict[str, Any]:
         "intermediate_dim": hp.Choice(
             "intermediate_dim", [64, 128, 256], default=default["intermediate_dim"]
         ),
+        "word_dropout": _word_dropout(hp, default),
         **_embedded(hp, default),
     }
 
@@ -148,6 +150,111 @@ def defaults_of(name: str) -> dict[str, Any]:
     """Reads the defaults of a model's arguments off its builder's signature."""
     parameters = inspect.signature(zoo.get_spec(name).load_builder()).parameters
     return {key: parameter.default for key, parameter in parameters.items()}
+
+
+def truncated_svd(hp: Any, default: Mapping[str, Any]) -> dict[str, Any]:
+    """Rank, and whether the subspace passes through the mean."""
+    return {
+        "rank": hp.Int("rank", 2, 512, sampling="log", default=default["rank"]),
+        "centred": hp.Boolean("centred", default=default["centred"]),
+    }
+
+
+def linear_autoencoder(hp: Any, default: Mapping[str, Any]) -> dict[str, Any]:
+    """Optimiser and learning rate."""
+    return {
+        "optimizer": hp.Choice("optimizer", ["adam", "muon"], default=default["optimizer"]),
+        "learning_rate": _rate(hp, default),
+    }
+
+
+def nonlinear_autoencoder(hp: Any, default: Mapping[str, Any]) -> dict[str, Any]:
+    """Activations beside what a linear one varies."""
+    return {
+        "activation": hp.Choice(
+            "activation", ["sigmoid", "tanh", "relu", "gelu"], default=default["activation"]
+        ),
+        "output_activation": _output(hp, default),
+        **linear_autoencoder(hp, default),
+    }
+
+
+def deep_autoencoder(hp: Any, default: Mapping[str, Any]) -> dict[str, Any]:
+    """Widths of the hidden layers, activations, optimiser and learning rate."""
+    return {
+        "units": hp.Choice(
+            "units", ["256-128-96", "512-256-128", "768-512-256"], default=default["units"]
+        ),
+        "activation": _smooth(hp, default),
+        "output_activation": _output(hp, default),
+        **linear_autoencoder(hp, default),
+    }
+
+
+def denoising_autoencoder(hp: Any, default: Mapping[str, Any]) -> dict[str, Any]:
+    """Depth, width, code, activations, optimiser and learning rate."""
+    return {
+        "num_layers": hp.Int("num_layers", 1, 3, default=default["num_layers"]),
+        "units": hp.Int("units", 256, 2048, sampling="log", default=default["units"]),
+        "latent_dim": hp.Int("latent_dim", 64, 512, sampling="log", default=default["latent_dim"]),
+        "activation": _smooth(hp, default),
+        "output_activation": _output(hp, default),
+        **linear_autoencoder(hp, default),
+    }
+
+
+def conv_autoencoder(hp: Any, default: Mapping[str, Any]) -> dict[str, Any]:
+    """Filters, kernels, maps of the code, activation and learning rate."""
+    return {
+        "filters": hp.Choice("filters", ["16-32", "32-64", "64-128"], default=default["filters"]),
+        "kernel_size": hp.Choice("kernel_size", [3, 5], default=default["kernel_size"]),
+        "latent_dim": hp.Int("latent_dim", 8, 128, sampling="log", default=default["latent_dim"]),
+        "activation": _smooth(hp, default),
+        "learning_rate": _rate(hp, default),
+    }
+
+
+def vae(hp: Any, default: Mapping[str, Any]) -> dict[str, Any]:
+    """Widths of the hidden layers, code, activation, weight of the divergence, learning rate."""
+    return {
+        "units": hp.Choice("units", ["256-128", "512-256", "1024-512"], default=default["units"]),
+        **_drawn(hp, default),
+    }
+
+
+def conv_vae(hp: Any, default: Mapping[str, Any]) -> dict[str, Any]:
+    """Filters and dense units beside what any variational autoencoder varies."""
+    return {
+        "filters": hp.Choice("filters", ["16-32", "32-64", "64-128"], default=default["filters"]),
+        "units": hp.Int("units", 32, 512, sampling="log", default=default["units"]),
+        **_drawn(hp, default),
+    }
+
+
+def cvae(hp: Any, default: Mapping[str, Any]) -> dict[str, Any]:
+    """What a variational autoencoder of dense layers varies."""
+    return vae(hp, default)
+
+
+def _drawn(hp: Any, default: Mapping[str, Any]) -> dict[str, Any]:
+    return {
+        "latent_dim": hp.Int("latent_dim", 2, 64, sampling="log", default=default["latent_dim"]),
+        "activation": _smooth(hp, default),
+        "beta": hp.Float("beta", 0.1, 10.0, sampling="log", default=default["beta"]),
+        "learning_rate": _rate(hp, default),
+    }
+
+
+def _smooth(hp: Any, default: Mapping[str, Any]) -> str:
+    return hp.Choice(
+        "activation", ["relu", "leaky_relu", "gelu", "silu"], default=default["activation"]
+    )
+
+
+def _output(hp: Any, default: Mapping[str, Any]) -> str:
+    return hp.Choice(
+        "output_activation", ["linear", "sigmoid"], default=default["output_activation"]
+    )
 
 
 def _convolutional(hp: Any, default: Mapping[str, Any]) -> dict[str, Any]:

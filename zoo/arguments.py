@@ -25,7 +25,7 @@ Activation = Literal[
     "elu", "gelu", "leaky_relu", "linear", "relu", "selu", "sigmoid", "silu", "softplus", "tanh"
 ]
 BinaryLoss = Literal["binary_crossentropy", "mean_squared_error"]
-Optimizer = Literal["adam", "adamw", "nadam", "nesterov", "rmsprop", "sgd"]
+Optimizer = Literal["adam", "adamw", "muon", "nadam", "nesterov", "rmsprop", "sgd"]
 
 
 def _of_layers(value: Any) -> Any:

@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from zoo import figures_of_images
 from zoo.runs import ROWS_SHOWN, Run, whole, worst_mistakes
 from zoo.specs import Recipe
 
@@ -432,6 +433,8 @@ def _why_half(run: Run) -> str:
 def _figures_for(run: Run) -> dict[str, Callable[[Any, Run], None]]:
     from zoo import inspection
 
+    if "reconstructed" in run.predictions:
+        return dict(figures_of_images.panels(run))
     if run.dataset.kind == "truth_tables":
         return _by_name(learning_curves, decision_surface, row_outputs)
     if run.dataset.kind == "text":
@@ -490,6 +493,8 @@ def _sheet(figure: Any, run: Run, rows: np.ndarray) -> None:
 
 
 def _title(run: Run) -> str:
+    if "reconstructed" in run.predictions:
+        return figures_of_images.title(run)
     rows = "rows" if run.dataset.kind == "truth_tables" else "test rows"
     right = f"{100 * run.metrics['test_accuracy']:.2f} % of the {rows} are right"
     return f"{run.config['model']} on {run.dataset.name}: {right}"

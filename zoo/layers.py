@@ -3,7 +3,11 @@
 from typing import Any
 
 import keras
+import numpy as np
 from keras import ops
+
+from zoo.linear import principal_subspace
+from zoo.losses import kl_divergence
 
 
 @keras.saving.register_keras_serializable(package="zoo")
@@ -25,6 +29,40 @@ class ResizingIfNeeded(keras.layers.Resizing):
         if tuple(data.shape[-3:-1]) == (self.height, self.width):
             return data
         return super().call(data)
+
+
+SHARES = {"mean": (1 / 3, 1 / 3, 1 / 3), "luminance": (0.299, 0.587, 0.114)}
+
+
+@keras.saving.register_keras_serializable(package="zoo")
+class Greyscale(keras.layers.Layer):
+    """Makes one channel of three.
+
+    Input ``(batch, height, width, 3)``; output ``(batch, height, width, 1)``.
+
+    Args:
+        method: ``"mean"`` of the three; or ``"luminance"``, 0.299 red, 0.587 green and 0.114 blue,
+            as ITU-R Recommendation BT.601 has it, https://www.itu.int/rec/R-REC-BT.601.
+
+    Example:
+        >>> import numpy as np
+        >>> from zoo.layers import Greyscale
+        >>> Greyscale("mean")(np.array([[[[0.0, 0.5, 1.0]]]])).numpy().item()
+        0.5
+    """
+
+    def __init__(self, method: str, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.method = method
+
+    def call(self, inputs: Any) -> Any:
+        """Weighs the channels."""
+        weights = ops.convert_to_tensor(SHARES[self.method], self.compute_dtype)
+        return ops.sum(ops.cast(inputs, self.compute_dtype) * weights, axis=-1, keepdims=True)
+
+    def get_config(self) -> dict[str, Any]:
+        """Gives what makes the same layer again."""
+        return {**super().get_config(), "method": self.method}
 
 
 @keras.saving.register_keras_serializable(package="zoo")
@@ -185,3 +223,225 @@ class TransformerEncoderBlock(keras.layers.Layer):
             "intermediate_dim": self.intermediate_dim,
             "dropout": self.dropout,
         }
+
+
+@keras.saving.register_keras_serializable(package="zoo")
+class TruncatedSVD(keras.layers.Layer):
+    """Where rows lie in the subspace of `rank` dimensions that is nearest to the training rows.
+
+    Input ``(batch, features)``; output ``(batch, rank)``. Nothing in it trains; `adapt` finds the
+    subspace.
+
+    Args:
+        rank: dimensions of the subspace.
+        centred: whether its origin is the mean of the training rows, and not zero.
+
+    Example:
+        >>> import numpy as np
+        >>> from zoo.layers import TruncatedSVD
+        >>> svd = TruncatedSVD(1)
+        >>> svd.adapt(np.array([[3.0, 4.0], [6.0, 8.0]]))
+        >>> abs(float(svd(np.array([[3.0, 4.0]]))[0, 0]))
+        5.0
+
+    Reference:
+        Eckart & Young (1936), The approximation of one matrix by another of lower rank,
+        https://doi.org/10.1007/BF02288367
+    """
+
+    def __init__(self, rank: int, centred: bool = False, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.rank = rank
+        self.centred = centred
+
+    def build(self, input_shape: tuple[int | None, ...]) -> None:
+        """Makes the origin and the directions; all zero before `adapt`."""
+        self._add_subspace(int(input_shape[-1] or 0))
+
+    def _add_subspace(self, features: int) -> None:
+        self.origin = self.add_weight(
+            shape=(features,), initializer="zeros", trainable=False, name="origin"
+        )
+        self.directions = self.add_weight(
+            shape=(features, self.rank), initializer="zeros", trainable=False, name="directions"
+        )
+
+    def adapt(self, rows: np.ndarray) -> None:
+        """Finds the subspace.
+
+        Args:
+            rows: ``(rows, features)``, at least `rank` of them.
+
+        Raises:
+            DatasetError: if the rows are too few.
+        """
+        if not hasattr(self, "directions"):
+            self.build(rows.shape)
+        found = principal_subspace(rows, self.rank, centred=self.centred)
+        self.origin.assign(found.origin)
+        self.directions.assign(found.directions)
+
+    def call(self, inputs: Any) -> Any:
+        """Projects."""
+        return ops.matmul(inputs - self.origin, self.directions)
+
+    def compute_output_shape(self, input_shape: tuple[int | None, ...]) -> tuple[int | None, ...]:
+        """Gives ``(batch, rank)``."""
+        return (*input_shape[:-1], self.rank)
+
+    def get_config(self) -> dict[str, Any]:
+        """Gives what makes the same layer again."""
+        return {**super().get_config(), "rank": self.rank, "centred": self.centred}
+
+
+@keras.saving.register_keras_serializable(package="zoo")
+class InverseTruncatedSVD(TruncatedSVD):
+    """From places in the subspace of a `TruncatedSVD` back to rows.
+
+    Input ``(batch, rank)``; output ``(batch, features)``. Its subspace is a copy, found by its own
+    `adapt`, so that the way there and the way back can be saved and loaded apart.
+
+    Args:
+        rank: dimensions of the subspace.
+        features: of a row.
+        centred: whether its origin is the mean of the training rows, and not zero.
+
+    Example:
+        >>> import numpy as np
+        >>> from zoo.layers import InverseTruncatedSVD, TruncatedSVD
+        >>> rows = np.array([[3.0, 4.0], [6.0, 8.0]])
+        >>> there, back = TruncatedSVD(1), InverseTruncatedSVD(1, 2)
+        >>> there.adapt(rows), back.adapt(rows)
+        (None, None)
+        >>> back(there(rows)).numpy().round(4).tolist()
+        [[3.0, 4.0], [6.0, 8.0]]
+
+    Reference:
+        Eckart & Young (1936), The approximation of one matrix by another of lower rank,
+        https://doi.org/10.1007/BF02288367
+    """
+
+    def __init__(self, rank: int, features: int, centred: bool = False, **kwargs: Any) -> None:
+        super().__init__(rank, centred, **kwargs)
+        self.features = features
+
+    def build(self, input_shape: tuple[int | None, ...]) -> None:
+        """Makes the origin and the directions; all zero before `adapt`."""
+        self._add_subspace(self.features)
+
+    def call(self, inputs: Any) -> Any:
+        """Goes back."""
+        return ops.matmul(inputs, ops.transpose(self.directions)) + self.origin
+
+    def compute_output_shape(self, input_shape: tuple[int | None, ...]) -> tuple[int | None, ...]:
+        """Gives ``(batch, features)``."""
+        return (*input_shape[:-1], self.features)
+
+    def get_config(self) -> dict[str, Any]:
+        """Gives what makes the same layer again."""
+        return {**super().get_config(), "features": self.features}
+
+
+@keras.saving.register_keras_serializable(package="zoo")
+class Sampling(keras.layers.Layer):
+    """Draws codes from diagonal normal distributions, so that gradients reach mean and variance.
+
+    Takes ``[z_mean, z_log_var]``, each ``(batch, latent_dim)``; gives ``(batch, latent_dim)``. It
+    draws anew at each call, in training and out of it, until `restart`.
+
+    Args:
+        seed: of its generator; drawn from Keras' own if None.
+
+    Example:
+        >>> import numpy as np
+        >>> from zoo.layers import Sampling
+        >>> mean, log_var = np.ones((2, 3)), np.full((2, 3), -np.inf)
+        >>> Sampling()([mean, log_var]).numpy().tolist()
+        [[1.0, 1.0, 1.0], [1.0, 1.0, 1.0]]
+
+    Reference:
+        Kingma & Welling (2014), Auto-encoding variational Bayes, section 2.4,
+        https://arxiv.org/abs/1312.6114
+    """
+
+    def __init__(self, seed: int | None = None, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.seed_generator = keras.random.SeedGenerator(seed)
+
+    def restart(self) -> None:
+        """Makes the draws that follow those that a new layer makes whose seed is 0."""
+        self.seed_generator.state.assign([0, 0])
+
+    def call(self, inputs: Any) -> Any:
+        """Draws."""
+        z_mean, z_log_var = inputs
+        noise = keras.random.normal(
+            ops.shape(z_mean), dtype=self.compute_dtype, seed=self.seed_generator
+        )
+        return z_mean + ops.exp(z_log_var / 2) * noise
+
+    def compute_output_shape(self, input_shape: list[tuple[int | None, ...]]) -> Any:
+        """Gives ``(batch, latent_dim)``."""
+        return input_shape[0]
+
+    def get_config(self) -> dict[str, Any]:
+        """Gives what makes the same layer again, and the same draws."""
+        return {**super().get_config(), "seed": self.seed_generator.get_config()["seed"]}
+
+
+@keras.saving.register_keras_serializable(package="zoo")
+class KLDivergenceAddLoss(keras.layers.Layer):
+    """Adds to the loss how far codes are from the standard normal distribution, and passes them on.
+
+    Takes and gives ``[z_mean, z_log_var]``, each ``(batch, latent_dim)``. What it adds is `beta`
+    times the divergence in nats, summed over dimensions, of the mean image; the divergence itself
+    is the metric ``kl_loss``.
+
+    Args:
+        beta: weight of the divergence; with 1 the loss is the negative evidence lower bound.
+        warmup_steps: training steps over which the weight rises from 0 to `beta`; evaluation
+            takes `beta` from the first.
+
+    Example:
+        >>> import numpy as np
+        >>> from zoo.layers import KLDivergenceAddLoss
+        >>> layer = KLDivergenceAddLoss(beta=2.0)
+        >>> _ = layer([np.ones((5, 3)), np.zeros((5, 3))])
+        >>> float(layer.losses[0]), float(layer.kl_loss.result())
+        (3.0, 1.5)
+
+    Reference:
+        Higgins et al. (2017), beta-VAE, https://openreview.net/forum?id=Sy2fzU9gl; the warm-up is
+        of Sønderby et al. (2016), https://arxiv.org/abs/1602.02282
+    """
+
+    def __init__(self, beta: float = 1.0, warmup_steps: int = 0, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.beta = beta
+        self.warmup_steps = warmup_steps
+        self.kl_loss = keras.metrics.Mean(name="kl_loss")
+        if warmup_steps:
+            self.step = self.add_weight(
+                shape=(), initializer="zeros", trainable=False, dtype="float32", name="step"
+            )
+
+    def call(self, inputs: Any, training: bool | None = None) -> Any:
+        """Adds the loss."""
+        nats = ops.sum(kl_divergence(*inputs), axis=-1)
+        self.kl_loss.update_state(nats)
+        self.add_loss(self._weight(training) * ops.mean(nats))
+        return inputs
+
+    def _weight(self, training: bool | None) -> Any:
+        if not (training and self.warmup_steps):
+            return self.beta
+        self.step.assign_add(1)
+        return self.beta * ops.minimum(self.step / self.warmup_steps, 1)
+
+    def compute_output_shape(self, input_shape: list[tuple[int | None, ...]]) -> Any:
+        """Gives the shapes of the input."""
+        return input_shape
+
+    def get_config(self) -> dict[str, Any]:
+        """Gives what makes the same layer again."""
+        return {**super().get_config(), "beta": self.beta, "warmup_steps": self.warmup_steps}

@@ -11,7 +11,7 @@ import os
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -21,8 +21,13 @@ import tensorflow as tf
 
 from zoo import verify_saved_model
 from zoo.data import reader_of
+from zoo.endpoints import Endpoint, endpoints_of, probabilities_of
 from zoo.errors import ArgumentValueError, ExportError
+from zoo.latent import likeliest_labels
+from zoo.reconstruction import alone, at_the_mean, signal_to_noise, squared_errors
+from zoo.registry import get_spec
 from zoo.runs import Run, load_run, write_json
+from zoo.tasks import TASKS
 
 FORMATS = ("saved_model",)
 TOLERANCE = 1e-6
@@ -38,7 +43,10 @@ def predict(run: Run | str | Path, inputs: Sequence[Any] | np.ndarray) -> list[d
 
     Returns:
         For each input its ``label`` (a class name), that label's ``probability``, and the
-        ``probabilities`` of all classes by name.
+        ``probabilities`` of all classes by name. From a model of images, its ``code``, the
+        ``reconstruction``, as nested lists of intensities in [0, 1], and how far that is from the
+        input, ``mse`` and ``psnr``; and the ``label`` under which the image is likeliest, if the
+        model is told labels.
 
     Raises:
         RunError: if the run is unfinished or damaged.
@@ -57,6 +65,8 @@ def predict(run: Run | str | Path, inputs: Sequence[Any] | np.ndarray) -> list[d
         return []
     batches = [np.stack(list(alike)) for _, alike in itertools.groupby(rows, key=np.shape)]
     prepared = np.concatenate([np.asarray(run.preprocessor(batch)) for batch in batches])
+    if TASKS[get_spec(run.config["model"]).task].target != "label":
+        return _reconstruct(run, prepared)
     answers = np.asarray(probabilities_of(run.model.predict(prepared, verbose=0)))
     return [
         {
@@ -66,6 +76,21 @@ def predict(run: Run | str | Path, inputs: Sequence[Any] | np.ndarray) -> list[d
         }
         for answer in answers
     ]
+
+
+def _reconstruct(run: Run, images: np.ndarray) -> list[dict[str, Any]]:
+    mean, names = at_the_mean(run.model), run.dataset.class_names
+    told = [likeliest_labels(run.model, images, len(names))] if len(mean.inputs) > 1 else []
+    codes, given_back = mean.predict(alone([images, *told]), verbose=0)
+    facts = {
+        "mse": squared_errors(images, given_back).tolist(),
+        "psnr": signal_to_noise(images, given_back).tolist(),
+        "code": codes.tolist(),
+        "reconstruction": given_back.tolist(),
+    }
+    if told:
+        facts = {"label": [names[label] for label in told[0]], **facts}
+    return [dict(zip(facts, values, strict=True)) for values in zip(*facts.values(), strict=True)]
 
 
 def export(
@@ -80,10 +105,12 @@ def export(
     A SavedModel has the signature ``serving_default`` (also ``serve``) with one input, ``image``
     of uint8 ``(batch, height, width, channels)``, any height and width, or ``bits`` of uint8
     ``(batch, bits)``, and the outputs ``label``, the class's name as a string ``(batch,)``, and
-    ``probabilities``, ``(batch, classes)``. Beside it, in ``assets.extra/``, are the class names
-    and what else is known of it (``zoo.json``), and rows of real data with the answers expected
-    (``golden.npz``). The artefact has been loaded and compared on those rows in a process without
-    `zoo` before it appears at `path`.
+    ``probabilities``, ``(batch, classes)``. That of a model of images has the signatures
+    ``reconstruct`` (also ``serving_default``), ``encode``, ``decode`` and, if codes are drawn at
+    random, ``sample``; what is drawn is taken at its mean but by ``sample``. Beside it, in
+    ``assets.extra/``, are the class names and what else is known of it (``zoo.json``), and rows of
+    real data with the answers expected (``golden.npz``). The artefact has been loaded and compared
+    on those rows in a process without `zoo` before it appears at `path`.
 
     Args:
         run: the run, or its directory.
@@ -112,10 +139,11 @@ def export(
     path = Path(path)
     _refuse(path, overwrite)
     with _put_in_place(path) as partial:
-        _write_saved_model(run, partial)
+        endpoints = endpoints_of(run)
+        _write_saved_model(run, endpoints, partial)
         extra = partial / "assets.extra"
         extra.mkdir()
-        _write_golden_rows(run, extra / "golden.npz")
+        _write_golden_rows(endpoints, extra / "golden.npz")
         found = _verify(partial, extra / "golden.npz")
         write_json(extra / "zoo.json", _describe(run) | found | {"tolerance": TOLERANCE})
     return path
@@ -143,53 +171,26 @@ def ask(artefact: str | Path, raw: np.ndarray) -> list[dict[str, Any]]:
     ]
 
 
-def probabilities_of(outputs: Any) -> Any:
-    """Gives one column a class: a single sigmoid p becomes ``(1 - p, p)``.
-
-    Args:
-        outputs: ``(batch, 1)`` of sigmoids, or ``(batch, classes)`` of probabilities; an array
-            or a tensor.
-
-    Returns:
-        ``(batch, classes)``; every row sums to 1.
-    """
-    if outputs.shape[1] == 1:
-        return keras.ops.concatenate([1 - outputs, outputs], axis=1)
-    return outputs
-
-
-def _write_saved_model(run: Run, path: Path) -> None:
-    spec, model, preprocessor = run.dataset, run.model, run.preprocessor
-    reader = reader_of(spec)
-    names = tf.constant(spec.class_names)
-
-    def serve(raw: tf.Tensor) -> dict[str, tf.Tensor]:
-        probabilities = probabilities_of(model(preprocessor(raw), training=False))
-        return {
-            "label": tf.gather(names, tf.argmax(probabilities, axis=1)),
-            "probabilities": probabilities,
-        }
-
+def _write_saved_model(run: Run, endpoints: Mapping[str, Endpoint], path: Path) -> None:
     archive = keras.export.ExportArchive()
-    archive.track(preprocessor)
-    archive.track(model)
-    archive.add_endpoint(
-        "serve",
-        serve,
-        [tf.TensorSpec((None, *reader.raw_shape(spec)), reader.INPUT_DTYPE, reader.INPUT_NAME)],
-    )
+    archive.track(run.preprocessor)
+    archive.track(run.model)
+    for name, endpoint in endpoints.items():
+        archive.add_endpoint(name, endpoint.answer, list(endpoint.signature))
     try:
         archive.write_out(str(path), verbose=False)
     except tf.errors.OpError as error:
         raise ExportError(f"the artefact cannot be written: {error.message}") from error
 
 
-def _write_golden_rows(run: Run, path: Path) -> None:
-    raw = run.predictions["raw"]
-    outputs = run.model.predict(run.preprocessor(raw), verbose=0)
-    probabilities = np.asarray(probabilities_of(outputs))
-    label = np.array(run.dataset.class_names)[probabilities.argmax(axis=1)]
-    np.savez_compressed(path, raw=raw, probabilities=probabilities, label=label)
+def _write_golden_rows(endpoints: Mapping[str, Endpoint], path: Path) -> None:
+    arrays = {
+        f"{name}/{kind}/{key}": rows
+        for name, endpoint in endpoints.items()
+        for kind in ("inputs", "outputs")
+        for key, rows in getattr(endpoint, kind).items()
+    }
+    np.savez_compressed(path, **arrays)
 
 
 def _verify(artefact: Path, golden: Path) -> dict[str, Any]:
@@ -208,7 +209,7 @@ def _verify(artefact: Path, golden: Path) -> dict[str, Any]:
         raise ExportError("the artefact does not reproduce the model: it gives other labels.")
     if not found["max_difference"] <= TOLERANCE:
         raise ExportError(
-            f"the artefact does not reproduce the model: its probabilities differ by up to "
+            f"the artefact does not reproduce the model: its answers differ by up to "
             f"{found['max_difference']:.2g}, more than {TOLERANCE:g}."
         )
     return found

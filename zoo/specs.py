@@ -12,6 +12,8 @@ PRECISIONS = ("float32", "mixed_bfloat16")
 SCALINGS = ("fraction", "standardized", "imagenet")
 ENCODINGS = ("sequence", "multi_hot")
 AUGMENTATIONS = ("flip", "crop", "cutout")
+GREYSCALES = ("none", "mean", "luminance")
+TARGETS = ("label", "image", "image given label")
 MOST = 2**31 - 1
 LARGEST_IMAGE = 1024
 MOST_SEED = 2**32 - 1
@@ -48,6 +50,20 @@ def require_choice(name: str, value: Any, choices: tuple[str, ...]) -> None:
         raise ArgumentValueError(f"{name}={value!r}: must be one of {', '.join(choices)}.")
 
 
+def require_number(name: str, value: Any) -> None:
+    """Refuses what is no finite number of at least 0.
+
+    Args:
+        name: of the argument.
+        value: what was received.
+
+    Raises:
+        ArgumentValueError: if the value is of another type or out of range.
+    """
+    if type(value) not in (int, float) or not 0 <= value < float("inf"):
+        raise ArgumentValueError(f"{name}={value!r}: must be a number of at least 0.")
+
+
 def as_tuple(value: Any) -> Any:
     """Turns a list, as JSON gives it for a tuple, back into one; leaves other values alone.
 
@@ -70,6 +86,10 @@ class ImageOptions:
             by up to an eighth of its side) and ``cutout`` (a square of a quarter of its side
             covered with the mean colour), joined by ``+``.
         image_size: side in pixels that images are resized to; 0 leaves them at the data set's.
+        greyscale: what becomes of colours: ``"none"`` of them is lost; or one channel is left, the
+            ``"mean"`` of the three, or their ``"luminance"`` as ITU-R BT.601 weighs them.
+        noise_stddev: standard deviation of the Gaussian noise added to the fractions that a model
+            is to clear of it, which are cut off at 0 and 1 again; 0 for none.
 
     Raises:
         ArgumentValueError: if a value is of the wrong type or out of range.
@@ -78,6 +98,8 @@ class ImageOptions:
     scaling: str = "fraction"
     augmentation: str = "none"
     image_size: int = 0
+    greyscale: str = "none"
+    noise_stddev: float = 0.0
 
     def __post_init__(self) -> None:
         """Checks every value."""
@@ -89,6 +111,8 @@ class ImageOptions:
                 f"{', '.join(AUGMENTATIONS)}, joined by '+', each once."
             )
         require_integer("image_size", self.image_size, 0, LARGEST_IMAGE)
+        require_choice("greyscale", self.greyscale, GREYSCALES)
+        require_number("noise_stddev", self.noise_stddev)
 
     def without(self, augmentation: str) -> str:
         """Gives `augmentation` with one of the words left out.
@@ -111,7 +135,8 @@ class ImageOptions:
         Args:
             raw: ``(height, width, channels)`` as the data set has them.
         """
-        return (self.image_size, self.image_size, raw[2]) if self.image_size else raw
+        height, width = (self.image_size,) * 2 if self.image_size else raw[:2]
+        return (height, width, raw[2] if self.greyscale == "none" else 1)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -229,8 +254,7 @@ class Recipe:
             ("steps_per_execution", 1),
         ):
             require_integer(name, getattr(self, name), least, MOST)
-        if type(self.max_gap) not in (int, float) or not 0 <= self.max_gap < float("inf"):
-            raise ArgumentValueError(f"max_gap={self.max_gap!r}: must be a number of at least 0.")
+        require_number("max_gap", self.max_gap)
         require_choice("schedule", self.schedule, SCHEDULES)
         require_choice("precision", self.precision, PRECISIONS)
         if type(self.jit_compile) is not bool:
@@ -247,6 +271,8 @@ class Task:
         metrics: reported beside the loss, by Keras' names.
         monitor: the quantity of the history by which epochs and trials are compared.
         direction: ``"max"`` or ``"min"``: which way `monitor` improves.
+        target: what the model is to give for an image: its ``"label"``, or the ``"image"``, or the
+            ``"image given label"``, which is then an input, too.
     """
 
     summary: str
@@ -254,6 +280,7 @@ class Task:
     metrics: tuple[str, ...]
     monitor: str
     direction: str
+    target: str = "label"
 
 
 @dataclasses.dataclass(frozen=True)

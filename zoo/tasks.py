@@ -24,9 +24,34 @@ TASKS = {
         monitor="val_accuracy",
         direction="max",
     ),
+    "reconstruction": Task(
+        summary="an image from its code of few numbers, or from a noisy copy of it",
+        losses=("mean_squared_error",),
+        metrics=("mse",),
+        monitor="val_mse",
+        direction="min",
+        target="image",
+    ),
+    "generation": Task(
+        summary="an image from a code that is drawn at random; the loss is a bound, in nats",
+        losses=("BernoulliLoss", "GaussianLoss"),
+        metrics=("reconstruction_loss",),
+        monitor="val_loss",
+        direction="min",
+        target="image",
+    ),
+    "conditional_generation": Task(
+        summary="an image of a class asked for, from a code that is drawn at random",
+        losses=("BernoulliLoss", "GaussianLoss"),
+        metrics=("reconstruction_loss",),
+        monitor="val_loss",
+        direction="min",
+        target="image given label",
+    ),
 }
 
 
+PARTS_OF_LOSS = ("data_loss", "reconstruction_loss")
 UNDECAYED = ("bias", "beta", "gamma")
 
 
@@ -55,18 +80,28 @@ def compile_for(
 
     Returns:
         The same model, compiled. If its weights are penalised, the metric ``data_loss`` is the
-        loss without the penalty.
+        loss without the penalty; that of a model whose layers add losses of their own is
+        ``reconstruction_loss``.
     """
     loss = (
         SmoothedCrossentropy(label_smoothing) if label_smoothing else loss or TASKS[task].losses[0]
     )
-    metrics: list[Any] = list(TASKS[task].metrics)
-    if float(sum(model.losses)):
-        metrics.append(keras.metrics.MeanMetricWrapper(keras.losses.get(loss), name="data_loss"))
+    names = [*TASKS[task].metrics, *(["data_loss"] if _is_penalised(model) else [])]
+    metrics = [_only(loss, name) if name in PARTS_OF_LOSS else name for name in names]
     model.compile(
         optimizer=_optimizer(optimizer, learning_rate, weight_decay), loss=loss, metrics=metrics
     )
     return model
+
+
+def _is_penalised(model: keras.Model) -> bool:
+    penalised = [weight for weight in model.trainable_variables if weight.regularizer]
+    return any(float(weight.regularizer(weight)) for weight in penalised)
+
+
+def _only(loss: str | keras.Loss, name: str) -> keras.Metric:
+    """Makes a metric of the loss alone, with nothing that layers add to it."""
+    return keras.metrics.MeanMetricWrapper(keras.losses.get(loss), name=name)
 
 
 def _optimizer(

@@ -22,6 +22,7 @@ import tensorflow as tf
 from zoo.callbacks import Checkpoint, EpochLines, EpochNumber, RowOutputs
 from zoo.data import DATASETS, get_dataset, load_data
 from zoo.data.pipeline import Data, Rows
+from zoo.endpoints import probabilities_of
 from zoo.errors import (
     ArgumentValueError,
     DatasetError,
@@ -30,6 +31,8 @@ from zoo.errors import (
     UnknownArgumentError,
     unknown,
 )
+from zoo.layers import Sampling
+from zoo.reconstruction import judge, training_images
 from zoo.registry import build, get_spec
 from zoo.runs import (
     FORMAT,
@@ -44,7 +47,6 @@ from zoo.runs import (
     write_csv,
     write_json,
 )
-from zoo.serving import probabilities_of
 from zoo.specs import (
     MOST_SEED,
     OPTIONS,
@@ -165,17 +167,18 @@ def evaluate(
     if split not in ("train", "validation", "test"):
         raise ArgumentValueError(f"split={split!r}: must be train, validation or test.")
     run = run if isinstance(run, Run) else load_run(run)
-    model = run.model
-    recipe = Recipe.from_json(run.config["recipe"])
+    model, recipe = run.model, Recipe.from_json(run.config["recipe"])
+    model.jit_compile = recipe.jit_compile  # what is drawn at random depends on it
     data = load_data(
         run.dataset,
         batch_size=recipe.batch_size,
         data_dir=data_dir or run.config["data_dir"],
         images=recipe.images,
         text=recipe.text,
+        target=_target(run.config["model"]),
     )
     _require_same_data(run, data)
-    return model.evaluate(getattr(data, split), verbose=0, return_dict=True)
+    return _measured(model, getattr(data, split))
 
 
 def split_overrides(spec: ModelSpec, overrides: Mapping[str, Any]) -> tuple[Recipe, dict[str, Any]]:
@@ -273,10 +276,10 @@ def _arguments_of(spec: ModelSpec, dataset: DatasetSpec, recipe: Recipe) -> dict
             f"{len(dataset.class_names)}; of the zoo's data sets these have two: "
             f"{', '.join(fitting)}."
         )
-    taken = inspect.signature(spec.load_builder()).parameters
+    taken, own = inspect.signature(spec.load_builder()).parameters, get_dataset(spec.dataset)
     needed = "vocab_size" if dataset.kind == "text" else "input_shape"
-    if needed not in taken:
-        own = get_dataset(spec.dataset)
+    gives_images = TASKS[spec.task].target != "label"
+    if needed not in taken or (gives_images and dataset.kind != own.kind):
         raise DatasetError(
             f"{spec.name} takes data such as {own.name} ({own.kind}), and {dataset.name} is of "
             f"another kind ({dataset.kind})."
@@ -303,8 +306,13 @@ def _prepare(settings: Mapping[str, Any], data_dir: str | Path | None) -> tuple[
         seed=settings["seed"],
         images=recipe.images,
         text=recipe.text,
+        target=_target(settings["model"]),
     )
     return data, model
+
+
+def _target(name: str) -> str:
+    return TASKS[get_spec(name).task].target
 
 
 @contextlib.contextmanager
@@ -406,6 +414,10 @@ def _fit(run: Run, model: keras.Model, data: Data, tensorboard: bool, progress: 
     rate = float(model.optimizer.learning_rate)
     checkpoint = Checkpoint(run, task.monitor, task.direction, recipe.patience, recipe.max_gap)
     with _said_how_to_go_on(run):
+        if not model.trainable_variables:
+            checkpoint.set_model(model)
+            checkpoint.on_epoch_end(0, _adapted(model, data))
+            return checkpoint
         if is_frozen_below_output(model):
             if not data.augmentation:
                 model, data = head_on_features(model, data)
@@ -438,6 +450,20 @@ def _fit(run: Run, model: keras.Model, data: Data, tensorboard: bool, progress: 
             verbose=0,
         )
     return checkpoint
+
+
+def _adapted(model: keras.Model, data: Data) -> dict[str, float]:
+    """Gives the training images to the layers that learn from them at once; says how it went."""
+    _, rows = training_images(data)
+    for part in ("encoder", "decoder"):
+        for layer in model.get_layer(part).layers:
+            if hasattr(layer, "adapt"):
+                layer.adapt(rows)
+    validation = _measured(model, data.validation)
+    return {
+        **_measured(model, data.train),
+        **{f"val_{key}": value for key, value in validation.items()},
+    }
 
 
 def is_frozen_below_output(model: keras.Model) -> bool:
@@ -548,10 +574,10 @@ def _discard(run: Run) -> None:
 def _finish(run: Run, model: keras.Model, data: Data, checkpoint: Checkpoint) -> None:
     checkpoint.restore_best()
     model = _in_float32(run, model)
-    validation = model.evaluate(data.validation, verbose=0, return_dict=True)
-    test = model.evaluate(data.test, verbose=0, return_dict=True)
+    validation, test = _measured(model, data.validation), _measured(model, data.test)
+    answers, figures = _answers(model, data) if data.target == "label" else judge(model, data)
     with whole(run.directory / "predictions.npz") as partial:
-        np.savez_compressed(partial, **_answers(model, data))
+        np.savez_compressed(partial, **answers)
     for name, layer in (("model.keras", model), ("preprocessor.keras", data.preprocessor)):
         with whole(run.directory / name) as partial:
             layer.save(partial)
@@ -561,6 +587,7 @@ def _finish(run: Run, model: keras.Model, data: Data, checkpoint: Checkpoint) ->
         {
             **{f"val_{key}": value for key, value in validation.items()},
             **{f"test_{key}": value for key, value in test.items()},
+            **figures,
             "epochs": len(checkpoint.rows),
             "best_epoch": checkpoint.best_epoch,
             "seconds": checkpoint.rows[-1]["seconds"],
@@ -568,6 +595,14 @@ def _finish(run: Run, model: keras.Model, data: Data, checkpoint: Checkpoint) ->
         },
     )
     checkpoint.path.unlink(missing_ok=True)
+
+
+def _measured(model: keras.Model, batches: tf.data.Dataset) -> dict[str, float]:
+    """Evaluates a model; one that draws at random draws the same each time."""
+    for layer in model.layers:
+        if isinstance(layer, Sampling):
+            layer.restart()
+    return model.evaluate(batches, verbose=0, return_dict=True)
 
 
 def _in_float32(run: Run, model: keras.Model) -> keras.Model:
@@ -591,14 +626,15 @@ def _without_objects(rows: np.ndarray) -> np.ndarray:
     return rows.astype(np.bytes_) if rows.dtype == object else rows
 
 
-def _answers(model: keras.Model, data: Data) -> dict[str, Any]:
+def _answers(model: keras.Model, data: Data) -> tuple[dict[str, Any], dict[str, float]]:
     rows = data.rows["test"]
     probabilities = np.asarray(probabilities_of(model.predict(data.test, verbose=0)))
     worst = worst_mistakes(rows.labels, probabilities)
     index = np.unique(np.concatenate([np.arange(min(ROWS_SHOWN, len(rows))), worst]))
-    return {
+    answers = {
         "labels": rows.labels,
         "probabilities": probabilities,
         "index": index,
         "raw": _without_objects(rows.inputs[index]),
     }
+    return answers, {}

@@ -9,8 +9,17 @@ import importlib
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from zoo.errors import DatasetError
-from zoo.specs import MOST, MOST_SEED, DatasetSpec, ImageOptions, TextOptions, require_integer
+from zoo.errors import ArgumentValueError, DatasetError
+from zoo.specs import (
+    MOST,
+    MOST_SEED,
+    TARGETS,
+    DatasetSpec,
+    ImageOptions,
+    TextOptions,
+    require_choice,
+    require_integer,
+)
 
 if TYPE_CHECKING:
     from zoo.data.pipeline import Data, Rows
@@ -183,6 +192,7 @@ def load_data(
     seed: int = 0,
     images: ImageOptions = ImageOptions(),
     text: TextOptions = TextOptions(),
+    target: str = "label",
 ) -> "Data":
     """Reads a data set, and makes the pipelines that feed a model.
 
@@ -198,16 +208,20 @@ def load_data(
         seed: of the order of the training rows, and of what augmentation does to them.
         images: how images are prepared, where the data set is one of images.
         text: how texts are, where it is one of texts.
+        target: what the model is to give: the ``"label"`` of a row; or the ``"image"`` itself,
+            without the noise that ``noise_stddev`` may add to the input; or the ``"image given
+            label"``, which is then an input beside it.
 
     Returns:
         The batched splits ``train``, ``validation`` and ``test`` of what the model takes,
-        ``(inputs, label)``, with the ``preprocessor`` from raw rows to those inputs.
+        ``(inputs, target)``, with the ``preprocessor`` from raw rows to those inputs.
 
     Raises:
         UnknownDatasetError: if there is no such data set; names the near miss.
         DatasetError: if it cannot be read: not prepared and out of reach, damaged, empty, or of
             fewer than two classes.
-        ArgumentValueError: if `batch_size` or `seed` is no integer of its range.
+        ArgumentValueError: if `batch_size` or `seed` is no integer of its range, or `target` is
+            not for such data.
 
     Example:
         >>> import zoo
@@ -218,7 +232,9 @@ def load_data(
     """
     require_integer("batch_size", batch_size, 1, MOST)
     require_integer("seed", seed, 0, MOST_SEED)
+    require_choice("target", target, TARGETS)
     spec = name if isinstance(name, DatasetSpec) else get_dataset(name, data_dir)
+    _require_target(spec, images, target)
     reader = reader_of(spec)
     rows, version = reader.read(spec, data_dir)
     _require_every_class(spec, rows["train"])
@@ -231,7 +247,33 @@ def load_data(
         augmentation=reader.augmentation(*known),
         batch_size=batch_size,
         seed=seed,
+        target=target,
+        corruption=_corruption(images),
     )
+
+
+def _require_target(spec: DatasetSpec, images: ImageOptions, target: str) -> None:
+    if target == "label":
+        if images.noise_stddev:
+            raise ArgumentValueError(
+                f"noise_stddev={images.noise_stddev}: only a model that gives images clears noise."
+            )
+        return
+    if spec.kind != "images":
+        raise DatasetError(f"{spec.name} is a data set of {spec.kind}, and images are to be given.")
+    if images.scaling != "fraction":
+        raise ArgumentValueError(
+            f"scaling={images.scaling!r}: images are given as fractions of full intensity, in "
+            "[0, 1], which is scaling='fraction'."
+        )
+
+
+def _corruption(images: ImageOptions) -> Any:
+    if not images.noise_stddev:
+        return None
+    from zoo.data.corruption import GaussianCorruption
+
+    return GaussianCorruption(images.noise_stddev)
 
 
 def _require_every_class(spec: DatasetSpec, train: "Rows") -> None:

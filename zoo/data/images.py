@@ -16,7 +16,7 @@ from zoo.data import tfds_store
 from zoo.data.augmentation import layers_for
 from zoo.data.pipeline import Data, Rows, hold_out
 from zoo.errors import DatasetError, InputError
-from zoo.layers import ResizingIfNeeded
+from zoo.layers import Greyscale, ResizingIfNeeded
 from zoo.specs import DatasetSpec, ImageOptions
 
 DATA = Data
@@ -24,6 +24,7 @@ INPUT_NAME = "image"
 INPUT_DTYPE = "uint8"
 
 LARGEST_SIDE = 64
+GREYED_AT_ONCE = 4096
 LARGEST_SET = 4 * 2**30
 IMAGENET_MEAN = (0.485, 0.456, 0.406)
 IMAGENET_DEVIATION = (0.229, 0.224, 0.225)
@@ -152,7 +153,8 @@ def preprocessor(spec: DatasetSpec, options: ImageOptions, train: np.ndarray) ->
     """Makes the layer from pictures of any size to floats of the model's.
 
     Input ``(batch, height, width, channels)``, uint8; output ``(batch, *input shape)``: fractions
-    of full intensity, or those with the mean subtracted and divided by the standard deviation.
+    of full intensity, or those with the mean subtracted and divided by the standard deviation;
+    of one channel if the options ask for grey.
 
     Args:
         spec: the data set.
@@ -168,12 +170,14 @@ def preprocessor(spec: DatasetSpec, options: ImageOptions, train: np.ndarray) ->
         keras.layers.Rescaling(1 / 255, name="as_fraction"),
         ResizingIfNeeded(height, width, antialias=True, name="resize"),
     ]
+    if channels < spec.input_shape[2]:
+        layers.append(Greyscale(options.greyscale, name="greyscale"))
     if options.scaling == "imagenet":
         if channels != len(IMAGENET_MEAN):
             raise DatasetError(f"{spec.name} has grey images, and scaling='imagenet' needs colour.")
         layers.append(_standardize(np.array(IMAGENET_MEAN), np.square(IMAGENET_DEVIATION)))
     elif options.scaling == "standardized":
-        layers.append(_standardize(*channel_statistics(train)))
+        layers.append(_standardize(*channel_statistics(_in_channels(train, channels, options))))
     return keras.Sequential(layers, name="preprocessor")
 
 
@@ -214,6 +218,14 @@ def channel_statistics(images: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     shares = np.array(counts) / images[..., 0].size
     mean = shares @ intensity
     return mean, shares @ intensity**2 - mean**2
+
+
+def _in_channels(images: np.ndarray, channels: int, options: ImageOptions) -> np.ndarray:
+    if images.shape[-1] == channels:
+        return images
+    grey = Greyscale(options.greyscale)
+    batches = np.array_split(images, -(-len(images) // GREYED_AT_ONCE))
+    return np.concatenate([np.asarray(grey(batch)).round().astype(np.uint8) for batch in batches])
 
 
 def _standardize(mean: np.ndarray, variance: np.ndarray) -> keras.Layer:

@@ -69,6 +69,9 @@ class Data:
         augmentation: layers that alter raw training rows by a seed; they see no other split.
         batch_size: rows a batch.
         seed: of the order of the training rows, and of their alteration.
+        target: what a model is to give: see `zoo.specs.Task`.
+        corruption: the layer that adds noise to what a model is to clear of it, by a seed a row:
+            anew in each epoch of training, and always alike elsewhere; None for no noise.
     """
 
     spec: DatasetSpec
@@ -78,6 +81,8 @@ class Data:
     augmentation: tuple[keras.Layer, ...]
     batch_size: int
     seed: int
+    target: str = "label"
+    corruption: keras.Layer | None = None
 
     @property
     def class_counts(self) -> dict[str, dict[str, int]]:
@@ -110,42 +115,43 @@ class Data:
         """Gives one pass over the training split, in an order that its epoch's number decides.
 
         The order follows from the seed and the number alone, so that a training that starts again
-        at epoch 7 sees what it would have seen without the break. So does the augmentation.
+        at epoch 7 sees what it would have seen without the break. So do augmentation and noise.
 
         Args:
             number: int64 scalar, read each time that an iteration begins.
 
         Returns:
-            Batches of ``(inputs, label)``.
+            Batches of ``(inputs, target)``.
         """
         return self._train_by(tf.data.Dataset.range(1).map(lambda _: number.value()))
 
     def in_order(self, split: str) -> tf.data.Dataset:
-        """Gives one pass over a split in the order of its rows, none of them altered.
+        """Gives one pass over a split in the order of its rows, none of them augmented.
 
         Args:
             split: its name.
 
         Returns:
-            Batches of ``(inputs, label)``.
+            Batches of ``(inputs, target)``.
         """
         return self.through(split, np.arange(len(self.rows[split])))
 
     def through(self, split: str, order: np.ndarray) -> tf.data.Dataset:
-        """Gives rows of a split, none of them altered.
+        """Gives rows of a split, none of them augmented.
 
         Args:
             split: its name.
             order: numbers of the rows.
 
         Returns:
-            Batches of ``(inputs, label)``.
+            Batches of ``(inputs, target)``.
         """
         take = self._taker(split)
+        salt = tf.constant(-1 - list(self.rows).index(split), tf.int64)
 
-        def batch(index: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        def batch(index: tf.Tensor) -> tuple[Any, tf.Tensor]:
             rows, labels = take(index)
-            return self.to_inputs(rows), labels
+            return self._pair(rows, labels, index, salt)
 
         return _ahead(tf.data.Dataset.from_tensor_slices(order).batch(self.batch_size), batch)
 
@@ -188,14 +194,26 @@ class Data:
             order = tf.data.Dataset.from_tensor_slices(self.order(seed)).batch(self.batch_size)
             return tf.data.Dataset.zip(order, tf.data.Dataset.from_tensor_slices(noise))
 
-        def batch(index: tf.Tensor, noise: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        def batch(index: tf.Tensor, noise: tf.Tensor) -> tuple[Any, tf.Tensor]:
             rows, labels = take(index)
             for layer, alter in enumerate(self.augmentation):
                 rows = alter(rows, seed=tf.stack([noise, layer]))
-            return self.to_inputs(rows), labels
+            return self._pair(rows, labels, index, noise)
 
         batches = number.flat_map(batches_of)
         return _ahead(batches.apply(tf.data.experimental.assert_cardinality(steps)), batch)
+
+    def _pair(
+        self, stored: tf.Tensor, labels: tf.Tensor, index: tf.Tensor, noise: tf.Tensor
+    ) -> tuple[Any, tf.Tensor]:
+        """Gives what the model takes of rows, and what it is to give."""
+        inputs = self.to_inputs(stored)
+        if self.target == "label":
+            return inputs, labels
+        given = inputs
+        if self.corruption is not None:
+            given = self.corruption(inputs, tf.stack([tf.fill(tf.shape(index), noise), index], 1))
+        return ((given, labels) if self.target == "image given label" else given), inputs
 
     def _taker(self, split: str) -> Callable[[tf.Tensor], tuple[tf.Tensor, tf.Tensor]]:
         inputs, labels = tf.constant(self.stored(split)), tf.constant(self.rows[split].labels)

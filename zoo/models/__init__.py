@@ -4,6 +4,7 @@ The networks themselves are in the modules named by `builder`, one family a file
 import Keras; this one does not, so that a list of models costs nothing.
 """
 
+import dataclasses
 from typing import Any
 
 from zoo.errors import UnknownModelError
@@ -155,9 +156,9 @@ register(
 )
 for _name, _parameters, _epochs, _summary in (
     ("simple_rnn", 322_146, 6, "Recurrent network with one state and no gates"),
-    ("lstm", 328_386, 4, "Recurrent network whose memory is gated"),
+    ("lstm", 328_386, 5, "Recurrent network whose memory is gated"),
     ("gru", 326_402, 4, "Recurrent network with two gates"),
-    ("bilstm", 336_770, 4, "Two LSTMs, one of which reads from the end"),
+    ("bilstm", 336_770, 5, "Two LSTMs, one of which reads from the end"),
 ):
     register(
         ModelSpec(
@@ -186,6 +187,91 @@ register(
         ),
     )
 )
+
+for _name, _parameters, _recipe, _summary in (
+    (
+        "truncated_svd",
+        2 * (1024 * 128 + 1024),
+        Recipe(epochs=1, batch_size=512),
+        "The nearest subspace, found and not trained: the bound of linear autoencoders",
+    ),
+    (
+        "linear_autoencoder",
+        525_568,
+        Recipe(epochs=30, batch_size=512, schedule="cosine"),
+        "One linear layer to a code and one back",
+    ),
+    (
+        "nonlinear_autoencoder",
+        525_568,
+        Recipe(epochs=30, batch_size=512, schedule="cosine"),
+        "One layer to a code and one back, with sigmoids",
+    ),
+    (
+        "deep_autoencoder",
+        1_395_520,
+        Recipe(epochs=30, batch_size=512, schedule="cosine"),
+        "An hourglass: layers that narrow to a code and widen again",
+    ),
+    (
+        "denoising_autoencoder",
+        2_626_816,
+        Recipe(epochs=30, batch_size=512, schedule="cosine"),
+        "An hourglass that clears images of noise",
+    ),
+    (
+        "conv_autoencoder",
+        0,
+        Recipe(epochs=20, batch_size=128, schedule="cosine", jit_compile=False),
+        "Convolutions to a code of maps and back",
+    ),
+):
+    _images = ImageOptions(
+        greyscale="mean", noise_stddev=0.3 if _name == "denoising_autoencoder" else 0.0
+    )
+    register(
+        ModelSpec(
+            builder=f"zoo.models.autoencoders:{_name}",
+            task="reconstruction",
+            dataset="cifar10",
+            parameters=_parameters,
+            summary=_summary,
+            recipe=dataclasses.replace(_recipe, images=_images),
+        )
+    )
+for _name, _task, _parameters, _recipe, _summary in (
+    (
+        "vae",
+        "generation",
+        0,
+        Recipe(epochs=40, batch_size=128, schedule="cosine", steps_per_execution=16),
+        "Variational autoencoder of dense layers",
+    ),
+    (
+        "conv_vae",
+        "generation",
+        0,
+        Recipe(epochs=20, batch_size=128, schedule="cosine", jit_compile=False),
+        "Variational autoencoder of convolutions",
+    ),
+    (
+        "cvae",
+        "conditional_generation",
+        0,
+        Recipe(epochs=40, batch_size=128, schedule="cosine", steps_per_execution=16),
+        "Variational autoencoder that is told the class",
+    ),
+):
+    register(
+        ModelSpec(
+            builder=f"zoo.models.variational:{_name}",
+            task=_task,
+            dataset="mnist",
+            parameters=_parameters,
+            summary=_summary,
+            recipe=_recipe,
+        )
+    )
 
 
 def __getattr__(name: str) -> Any:

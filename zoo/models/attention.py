@@ -29,6 +29,7 @@ def transformer(
     num_heads: PositiveInt = 2,
     intermediate_dim: PositiveInt = 128,
     dropout: Fraction = 0.5,
+    word_dropout: Fraction = 0.2,
     optimizer: Optimizer = "adam",
     learning_rate: Positive = 1e-3,
 ) -> keras.Model:
@@ -50,6 +51,7 @@ def transformer(
         intermediate_dim: units between the two layers of a block's network.
         dropout: fraction dropped of the channels of the word vectors, of what each block adds, and
             of the mean, while training, in [0, 1).
+        word_dropout: fraction of the words dropped while training, in [0, 1).
         optimizer: name of the optimiser.
         learning_rate: its learning rate.
 
@@ -77,7 +79,8 @@ def transformer(
     x = TokenAndPositionEmbedding(vocab_size, sequence_length, embedding_dim, name="embedding")(
         inputs
     )
-    x = layers.SpatialDropout1D(dropout, name="dropout_words")(x)
+    x = layers.Dropout(word_dropout, noise_shape=(None, None, 1), name="dropout_words")(x)
+    x = layers.SpatialDropout1D(dropout, name="dropout_channels")(x)
     for i in range(1, num_layers + 1):
         x = TransformerEncoderBlock(num_heads, intermediate_dim, dropout, name=f"block_{i}")(x)
     x = layers.LayerNormalization(epsilon=1e-5, name="normalization")(x)

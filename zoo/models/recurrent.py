@@ -31,6 +31,7 @@ def simple_rnn(
     units: PositiveInt = 32,
     pooling: Pooling = "max",
     dropout: Fraction = 0.4,
+    word_dropout: Fraction = 0.0,
     optimizer: Optimizer = "adam",
     learning_rate: Positive = 2e-3,
 ) -> keras.Model:
@@ -49,6 +50,7 @@ def simple_rnn(
             ``"average"`` over time.
         dropout: fraction of the channels of the word vectors, and of the pooled states, dropped
             while training, in [0, 1).
+        word_dropout: fraction of the words dropped while training, in [0, 1).
         optimizer: name of the optimiser.
         learning_rate: its learning rate.
 
@@ -80,6 +82,7 @@ def lstm(
     units: PositiveInt = 32,
     pooling: Pooling = "average",
     dropout: Fraction = 0.5,
+    word_dropout: Fraction = 0.2,
     optimizer: Optimizer = "adam",
     learning_rate: Positive = 3e-3,
 ) -> keras.Model:
@@ -98,6 +101,7 @@ def lstm(
             ``"average"`` over time.
         dropout: fraction of the channels of the word vectors, and of the pooled states, dropped
             while training, in [0, 1).
+        word_dropout: fraction of the words dropped while training, in [0, 1).
         optimizer: name of the optimiser.
         learning_rate: its learning rate.
 
@@ -130,6 +134,7 @@ def gru(
     units: PositiveInt = 32,
     pooling: Pooling = "average",
     dropout: Fraction = 0.5,
+    word_dropout: Fraction = 0.0,
     optimizer: Optimizer = "adam",
     learning_rate: Positive = 3e-3,
 ) -> keras.Model:
@@ -148,6 +153,7 @@ def gru(
             ``"average"`` over time.
         dropout: fraction of the channels of the word vectors, and of the pooled states, dropped
             while training, in [0, 1).
+        word_dropout: fraction of the words dropped while training, in [0, 1).
         optimizer: name of the optimiser.
         learning_rate: its learning rate.
 
@@ -180,6 +186,7 @@ def bilstm(
     units: PositiveInt = 32,
     pooling: Pooling = "average",
     dropout: Fraction = 0.5,
+    word_dropout: Fraction = 0.2,
     optimizer: Optimizer = "adam",
     learning_rate: Positive = 3e-3,
 ) -> keras.Model:
@@ -199,6 +206,7 @@ def bilstm(
             over time.
         dropout: fraction of the channels of the word vectors, and of the pooled states, dropped
             while training, in [0, 1).
+        word_dropout: fraction of the words dropped while training, in [0, 1).
         optimizer: name of the optimiser.
         learning_rate: its learning rate.
 
@@ -236,12 +244,14 @@ def _recurrent_classifier(
     units: int,
     pooling: Pooling,
     dropout: float,
+    word_dropout: float,
     optimizer: str,
     learning_rate: float,
 ) -> keras.Model:
     inputs = keras.Input((None,), dtype="int64", name="inputs")
     x = layers.Embedding(vocab_size, embedding_dim, mask_zero=True, name="embedding")(inputs)
-    x = layers.SpatialDropout1D(dropout, name="dropout_words")(x)
+    x = layers.Dropout(word_dropout, noise_shape=(None, None, 1), name="dropout_words")(x)
+    x = layers.SpatialDropout1D(dropout, name="dropout_channels")(x)
     for i in range(1, num_layers + 1):
         all_states = i < num_layers or pooling != "last"
         x = layer(units, return_sequences=all_states, name=f"recurrent_{i}")(x)

@@ -1,0 +1,147 @@
+"""What an artefact answers: a function for each question, from raw rows on.
+
+A model of labels has one, ``serve``. A model of images has ``serve``, which is ``reconstruct``, and
+``encode`` and ``decode``; one whose codes are drawn at random has ``sample``, too, and is otherwise
+taken at the mean of its codes, so that the same image gets the same answer.
+"""
+
+import dataclasses
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from zoo.data import reader_of
+from zoo.reconstruction import alone, at_the_mean
+from zoo.registry import get_spec
+from zoo.runs import Run
+from zoo.tasks import TASKS
+
+Answer = dict[str, tf.Tensor]
+
+
+@dataclasses.dataclass(frozen=True)
+class Endpoint:
+    """A question that an artefact answers.
+
+    Attributes:
+        answer: takes tensors, and gives tensors by name.
+        signature: of what it takes.
+        inputs: rows to try it on, by the names of the signature; none where chance decides.
+        outputs: the answers to them, computed without `answer`.
+    """
+
+    answer: Callable[..., Answer]
+    signature: tuple[tf.TensorSpec, ...]
+    inputs: Mapping[str, np.ndarray] = dataclasses.field(default_factory=dict)
+    outputs: Mapping[str, np.ndarray] = dataclasses.field(default_factory=dict)
+
+
+def endpoints_of(run: Run) -> dict[str, Endpoint]:
+    """Gives what an artefact of a run answers, ``serve`` first.
+
+    Args:
+        run: finished.
+    """
+    if TASKS[get_spec(run.config["model"]).task].target == "label":
+        return {"serve": _classify(run)}
+    return _of_images(run)
+
+
+def probabilities_of(outputs: Any) -> Any:
+    """Gives one column a class: a single sigmoid p becomes ``(1 - p, p)``.
+
+    Args:
+        outputs: ``(batch, 1)`` of sigmoids, or ``(batch, classes)`` of probabilities; an array
+            or a tensor.
+
+    Returns:
+        ``(batch, classes)``; every row sums to 1.
+    """
+    if outputs.shape[1] == 1:
+        return keras.ops.concatenate([1 - outputs, outputs], axis=1)
+    return outputs
+
+
+def _classify(run: Run) -> Endpoint:
+    model, preprocessor, names = run.model, run.preprocessor, run.dataset.class_names
+    raw = run.predictions["raw"]
+    expected = np.asarray(probabilities_of(model.predict(preprocessor(raw), verbose=0)))
+    of_labels = tf.constant(names)
+
+    def serve(raw: tf.Tensor) -> Answer:
+        probabilities = probabilities_of(model(preprocessor(raw), training=False))
+        return {
+            "label": tf.gather(of_labels, tf.argmax(probabilities, axis=1)),
+            "probabilities": probabilities,
+        }
+
+    spec = _raw_spec(run)
+    return Endpoint(
+        serve,
+        (spec,),
+        {spec.name: raw},
+        {"label": np.array(names)[expected.argmax(axis=1)], "probabilities": expected},
+    )
+
+
+def _of_images(run: Run) -> dict[str, Endpoint]:
+    preprocessor, mean = run.preprocessor, at_the_mean(run.model)
+    decoder = run.model.get_layer("decoder")
+    kept = run.predictions
+    told = {"label": kept["labels"][kept["index"]]} if len(mean.inputs) > 1 else {}
+    raw, labels = {"image": kept["raw"]}, list(told.values())
+    codes, images = mean.predict(alone([preprocessor(kept["raw"]), *labels]), verbose=0)
+
+    def reconstruct(image: tf.Tensor, *label: tf.Tensor) -> Answer:
+        return {"reconstruction": mean(alone([preprocessor(image), *label]), training=False)[1]}
+
+    def encode(image: tf.Tensor, *label: tf.Tensor) -> Answer:
+        return {"code": mean(alone([preprocessor(image), *label]), training=False)[0]}
+
+    def decode(code: tf.Tensor, *label: tf.Tensor) -> Answer:
+        return {"image": decoder(alone([code, *label]), training=False)}
+
+    of_label = [tf.TensorSpec((None,), "int64", "label")] if told else []
+    of_image = (_raw_spec(run), *of_label)
+    of_code = (tf.TensorSpec((None, *codes.shape[1:]), "float32", "code"), *of_label)
+    reconstruction = Endpoint(reconstruct, of_image, raw | told, {"reconstruction": images})
+    found = {
+        "serve": reconstruction,
+        "reconstruct": reconstruction,
+        "encode": Endpoint(encode, of_image, raw | told, {"code": codes}),
+        "decode": Endpoint(decode, of_code, {"code": codes} | told, {"image": images}),
+    }
+    return found | ({"sample": _sample(decoder)} if is_drawn(run.model) else {})
+
+
+def is_drawn(model: keras.Model) -> bool:
+    """Tells whether a model's codes are drawn at random.
+
+    Args:
+        model: with an ``encoder``.
+    """
+    return isinstance(model.get_layer("encoder").output, list)
+
+
+def _sample(decoder: keras.Model) -> Endpoint:
+    code, *label = decoder.inputs
+
+    def sample(count: tf.Tensor) -> Answer:
+        return {"image": decoder(tf.random.normal((count, code.shape[1])), training=False)}
+
+    def sample_of(label: tf.Tensor) -> Answer:
+        codes = tf.random.normal((tf.shape(label)[0], code.shape[1]))
+        return {"image": decoder([codes, label], training=False)}
+
+    if label:
+        return Endpoint(sample_of, (tf.TensorSpec((None,), "int64", "label"),))
+    return Endpoint(sample, (tf.TensorSpec((), "int32", "count"),))
+
+
+def _raw_spec(run: Run) -> tf.TensorSpec:
+    reader = reader_of(run.dataset)
+    shape = (None, *reader.raw_shape(run.dataset))
+    return tf.TensorSpec(shape, reader.INPUT_DTYPE, reader.INPUT_NAME)
