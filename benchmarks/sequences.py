@@ -1,6 +1,6 @@
 """The sequence models side by side on IMDB: accuracy, size, time, memory, padding.
 
-    python -m benchmarks.sequences [SETTINGS...] [--seeds 1]
+    python -m benchmarks.sequences [SETTINGS...] [--model NAME] [--seeds 1]
 
 Three settings: ``recipe``, each model by its own; ``matched``, the same vectors of words and about
 8,300 weights between them and the classifier; ``course``, as the fourth homework had them. Each
@@ -106,12 +106,15 @@ def draw() -> None:
 @click.argument("settings", nargs=-1, type=click.Choice(list(SETTINGS)))
 @data_dir_option
 @click.option("--seeds", default=1, show_default=True)
-def main(settings: tuple[str, ...], data_dir: str | None, seeds: int) -> None:
+@click.option("--model", "models", multiple=True, help="Only this one; may be repeated.")
+def main(
+    settings: tuple[str, ...], data_dir: str | None, seeds: int, models: tuple[str, ...]
+) -> None:
     """Measures the models."""
     spawn = multiprocessing.get_context("spawn")
     trainings = itertools.product(range(seeds), settings or SETTINGS)
     for seed, chosen in trainings:
-        for model in SETTINGS[chosen]:
+        for model in models or SETTINGS[chosen]:
             with spawn.Pool(1) as process:
                 row = process.apply(measure, (chosen, model, seed, data_dir))
             tables.keep("sequences", row, KEYS)

@@ -119,6 +119,34 @@ def text_run(tmp_path_factory):
     return zoo.train("gru", run_dir=tmp_path_factory.mktemp("runs") / "text", **OF_TEXT_RUN)
 
 
+OF_DIGITS = {"dataset": "digits", "batch_size": 64, "jit_compile": False, "progress": False}
+
+
+@pytest.fixture(scope="session")
+def vae_run(tmp_path_factory, data_dir):
+    return zoo.train(
+        "vae", data_dir=data_dir, units="64-32", epochs=20, learning_rate=3e-3,
+        run_dir=tmp_path_factory.mktemp("runs") / "vae", **OF_DIGITS,
+    )  # fmt: skip
+
+
+@pytest.fixture(scope="session")
+def denoiser_run(tmp_path_factory, data_dir):
+    return zoo.train(
+        "denoising_autoencoder", data_dir=data_dir, units=128, latent_dim=24, epochs=20,
+        greyscale="none", noise_stddev=0.3, run_dir=tmp_path_factory.mktemp("runs") / "denoiser",
+        **OF_DIGITS,
+    )  # fmt: skip
+
+
+@pytest.fixture(scope="session")
+def svd_run(tmp_path_factory, data_dir):
+    return zoo.train(
+        "truncated_svd", data_dir=data_dir, rank=8, greyscale="none",
+        run_dir=tmp_path_factory.mktemp("runs") / "svd", **OF_DIGITS,
+    )  # fmt: skip
+
+
 @pytest.fixture
 def image_folder(tmp_path):
     """Three classes of twelve colour pictures, each class of one hue."""

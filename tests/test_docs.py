@@ -14,10 +14,15 @@ from zoo import (
     callbacks,
     course,
     data,
+    endpoints,
     figures,
+    figures_of_images,
     inspection,
+    latent,
     layers,
+    linear,
     losses,
+    reconstruction,
     registry,
     runs,
     serving,
@@ -26,11 +31,12 @@ from zoo import (
     training,
     weights,
 )
-from zoo.data import augmentation, images, pipeline, tfds_store, truth_tables
+from zoo.data import augmentation, corruption, images, pipeline, tfds_store, truth_tables
 
 MODULES = (
-    arguments, augmentation, callbacks, course, data, figures, images, inspection, layers, losses,
-    pipeline, registry, runs, serving, specs, tasks, tfds_store, training, truth_tables, weights,
+    arguments, augmentation, callbacks, corruption, course, data, endpoints, figures,
+    figures_of_images, images, inspection, latent, layers, linear, losses, pipeline, reconstruction,
+    registry, runs, serving, specs, tasks, tfds_store, training, truth_tables, weights,
 )  # fmt: skip
 FAMILIES = sorted({zoo.get_spec(n).builder.partition(":")[0] for n in zoo.list_models()})
 FUNCTIONS = {
@@ -45,7 +51,7 @@ FUNCTIONS = {
 def test_a_public_function_says_what_each_argument_is(name):
     text = inspect.getdoc(FUNCTIONS[name])
     assert text.splitlines()[0].endswith((".", ":"))
-    if inspect.getmodule(FUNCTIONS[name]) is figures and "Args:" not in text:
+    if inspect.getmodule(FUNCTIONS[name]) in (figures, figures_of_images) and "Args:" not in text:
         assert list(inspect.signature(FUNCTIONS[name]).parameters)[:2] == ["figure", "run"]
         return  # the module's docstring says what all panels take
     told = set(re.findall(r"^    \**(\w+):", text.partition("Args:")[2], re.MULTILINE))

@@ -7,7 +7,7 @@ from matplotlib.figure import Figure
 from PIL import Image
 
 import zoo
-from zoo import figures
+from zoo import figures, figures_of_images
 
 
 def texts(figure):
@@ -162,3 +162,40 @@ def test_the_surface_of_two_inputs_is_one_panel(tmp_path):
     figure = drawn(figures.decision_surface, run)
     assert [axes.get_xlabel() for axes in figure.axes][:1] == ["x0"]
     assert len(figure.axes) == 2
+
+
+def test_every_figure_of_a_variational_autoencoder(vae_run, tmp_path):
+    paths = figures.draw(copied(vae_run, tmp_path))
+    assert names(paths) == [
+        "loss_curves", "reconstructions", "latent_scatter", "manifold", "prior_samples",
+        "interpolation", "traversal", "code_use", "rank_curve", "sheet",
+    ]  # fmt: skip
+    for path in paths:
+        with Image.open(path) as picture:
+            assert np.asarray(picture).std() > 5
+
+
+def test_every_figure_of_a_denoiser(denoiser_run, tmp_path):
+    run = copied(denoiser_run, tmp_path)
+    assert names(figures.draw(run)) == ["loss_curves", "reconstructions", "sheet"]
+    said = texts(drawn(figures_of_images.reconstructions, run))
+    for key in ("test_mse", "test_wiener_mse", "test_noisy_mse"):
+        assert f"{run.metrics[key]:.5f}" in said
+    for name in ("original", "noisy", "linear denoiser", "model", "size of the error"):
+        assert name in said
+
+
+def test_a_subspace_lies_on_the_curve_of_ranks(svd_run, tmp_path):
+    run = copied(svd_run, tmp_path)
+    assert names(figures.draw(run)) == ["reconstructions", "rank_curve", "sheet"]
+    axes = drawn(figures_of_images.rank_curve, run).axes[0]
+    curve, point = (line.get_xydata() for line in axes.lines)
+    assert point[0].tolist() == [8, run.metrics["test_mse"]]
+    assert curve[7][1] == run.metrics["test_pca_mse"]
+
+
+def test_each_class_has_a_colour_of_its_own_in_the_scatter(vae_run):
+    axes = drawn(figures_of_images.latent_scatter, vae_run).axes[0]
+    assert [line.get_label() for line in axes.lines] == [str(digit) for digit in range(10)]
+    assert len({tuple(line.get_color()) for line in axes.lines}) == 10
+    assert sum(len(line.get_xdata()) for line in axes.lines) == 360

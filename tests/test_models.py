@@ -41,7 +41,7 @@ PARAMETERS = {
     + (192 * 10 + 10),
     # the 11,689,512 of torchvision, with a stem of 3x3 and ten classes, and running statistics
     "text_mlp": (1000 * 64 + 64) + (64 * 64 + 64) + (64 * 4 + 4),
-    "fasttext": 100_000 * 32 + (32 * 2 + 2),
+    "fasttext": 100_000 * (32 + 1) + (32 * 2 + 2),
     "text_cnn": 20_000 * 64 + (3 + 4 + 5) * 64 * 64 + 3 * 64 + (3 * 64 * 2 + 2),
     "simple_rnn": 10_000 * 32 + (32 + 32 + 1) * 32 + (32 * 2 + 2),
     "lstm": 10_000 * 32 + 4 * (32 + 32 + 1) * 32 + (32 * 2 + 2),

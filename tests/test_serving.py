@@ -11,6 +11,7 @@ from PIL import Image
 import zoo
 from zoo import serving
 from zoo.errors import ArgumentValueError, ExportError, InputError, RunError
+from zoo.reconstruction import at_the_mean
 
 
 @pytest.fixture(scope="module")
@@ -111,8 +112,9 @@ def test_what_stands_beside_an_artefact(artefact, digits_run):
     assert known["max_difference"] <= known["tolerance"] == 1e-6
     assert known["metrics"] == digits_run.metrics
     with np.load(artefact / "assets.extra" / "golden.npz") as golden:
-        assert known["rows"] == len(golden["raw"]) >= 20
-        assert golden["raw"].dtype == np.uint8
+        raw = golden["serve/inputs/image"]
+        assert known["rows"] == len(raw) >= 20
+        assert raw.dtype == np.uint8
 
 
 def test_asking_an_artefact(artefact, digits_run):
@@ -142,23 +144,24 @@ def test_nothing_but_an_artefact_is_ever_overwritten(digits_run, tmp_path):
     assert (tmp_path / "home" / "thesis.tex").exists()
 
 
-@pytest.mark.parametrize("old", [True, False])
+@pytest.mark.parametrize(("old", "difference"), [(True, 1e-5), (False, 1e-5), (False, np.nan)])
 def test_an_artefact_that_does_not_reproduce_its_model_is_never_written(
-    old, digits_run, artefact, tmp_path, monkeypatch
+    old, difference, digits_run, artefact, tmp_path, monkeypatch
 ):
     target = tmp_path / "out" / "saved"
     if old:
         shutil.copytree(artefact, target)
     honest = serving._write_golden_rows
 
-    def other_answers(run, path):
-        honest(run, path)
+    def other_answers(endpoints, path):
+        honest(endpoints, path)
         with np.load(path) as golden:
             rows = dict(golden)
-        np.savez(path, **rows | {"probabilities": rows["probabilities"] + 1e-5})
+        key = "serve/outputs/probabilities"
+        np.savez(path, **rows | {key: rows[key] + difference})
 
     monkeypatch.setattr(serving, "_write_golden_rows", other_answers)
-    with pytest.raises(ExportError, match="does not reproduce the model: .* 1e-05"):
+    with pytest.raises(ExportError, match="does not reproduce the model: .* (1e-05|nan)"):
         zoo.export(digits_run, target, overwrite=old)
     assert target.exists() is old
     assert [path.name for path in target.parent.iterdir()] == ["saved"] * old
@@ -167,8 +170,8 @@ def test_an_artefact_that_does_not_reproduce_its_model_is_never_written(
 def test_an_artefact_that_does_not_load_is_never_written(digits_run, tmp_path, monkeypatch):
     honest = serving._write_saved_model
 
-    def cut(run, path):
-        honest(run, path)
+    def cut(run, endpoints, path):
+        honest(run, endpoints, path)
         (path / "saved_model.pb").write_bytes(b"nonsense")
 
     monkeypatch.setattr(serving, "_write_saved_model", cut)
@@ -235,3 +238,75 @@ def test_predicting_what_is_no_input_is_refused(digits_run, table_run):
         zoo.predict(digits_run, ["none.png"])
     with pytest.raises(InputError, match="give 3 bits"):
         zoo.predict(table_run, ["01"])
+
+
+def asked(artefact, endpoint, python, tmp_path, **inputs):
+    """What an endpoint of a SavedModel answers in a fresh process, asked twice."""
+    np.savez(tmp_path / "inputs.npz", **inputs)
+    python(
+        "import sys, numpy as np, tensorflow as tf\n"
+        f"loaded = tf.saved_model.load({str(artefact)!r})\n"
+        "inputs = {key: tf.constant(rows) for key, rows in np.load('inputs.npz').items()}\n"
+        f"one, two = (loaded.signatures[{endpoint!r}](**inputs) for _ in range(2))\n"
+        "assert 'zoo' not in sys.modules and 'keras' not in sys.modules\n"
+        "np.savez('outputs.npz', *one.values(), *two.values())\n"
+    )
+    with np.load(tmp_path / "outputs.npz") as outputs:
+        return outputs["arr_0"], outputs["arr_1"]
+
+
+@pytest.mark.parametrize("run_name", ["denoiser_run", "vae_run"])
+def test_a_model_of_images_is_served_alike_twice(run_name, request, python, tmp_path):
+    run = request.getfixturevalue(run_name)
+    artefact = zoo.export(run, tmp_path / "saved")
+    known = json.loads((artefact / "assets.extra" / "zoo.json").read_text())
+    assert known["endpoints"] == ["decode", "encode", "reconstruct", "serve"]
+    for shape in ((8, 8), (20, 13)):
+        raw = np.random.default_rng(0).integers(0, 256, (5, *shape, 1), np.uint8)
+        codes, images = at_the_mean(run.model).predict(run.preprocessor(raw), verbose=0)
+        for endpoint, key, rows, expected in (
+            ("reconstruct", "image", raw, images),
+            ("serving_default", "image", raw, images),
+            ("encode", "image", raw, codes),
+            ("decode", "code", codes, images),
+        ):
+            one, two = asked(artefact, endpoint, python, tmp_path, **{key: rows})
+            np.testing.assert_array_equal(one, two)
+            assert np.abs(one - expected).max() <= 1e-5
+
+
+def test_what_is_sampled_is_of_the_decoder_and_new_each_time(vae_run, python, tmp_path):
+    artefact = zoo.export(vae_run, tmp_path / "saved")
+    one, two = asked(artefact, "sample", python, tmp_path, count=np.int32(7))
+    assert one.shape == (7, 8, 8, 1)
+    assert ((one >= 0) & (one <= 1)).all()
+    assert (one != two).any()
+
+
+def test_a_model_that_is_told_labels_is_served_with_them(data_dir, python, tmp_path):
+    run = zoo.train(
+        "cvae", dataset="digits", data_dir=data_dir, units=32, epochs=2, run_dir=tmp_path / "run",
+        jit_compile=False, progress=False,
+    )  # fmt: skip
+    artefact = zoo.export(run, tmp_path / "saved")
+    labels = np.arange(5)
+    one, two = asked(artefact, "sample", python, tmp_path, label=labels)
+    assert one.shape == (5, 8, 8, 1)
+    assert (one != two).any()
+    raw = run.predictions["raw"][:5]
+    _, expected = at_the_mean(run.model).predict((run.preprocessor(raw), labels), verbose=0)
+    one, two = asked(artefact, "reconstruct", python, tmp_path, image=raw, label=labels)
+    np.testing.assert_array_equal(one, two)
+    assert np.abs(one - expected).max() <= 1e-5
+    assert {answer["label"] for answer in zoo.predict(run, raw)} <= set(run.dataset.class_names)
+
+
+def test_an_image_is_answered_with_its_code_and_its_reconstruction(vae_run):
+    raw = vae_run.predictions["raw"][:3]
+    answers = zoo.predict(vae_run, raw)
+    clean = np.asarray(vae_run.preprocessor(raw))
+    for answer, image in zip(answers, clean, strict=True):
+        given_back = np.array(answer["reconstruction"])
+        assert answer["mse"] == pytest.approx(np.square(given_back - image).mean(), rel=1e-4)
+        assert len(answer["code"]) == 2
+    json.dumps(answers)

@@ -221,8 +221,6 @@ def _settle(
     spec = get_spec(name)
     recipe, arguments = split_overrides(spec, overrides)
     require_integer("seed", seed, 0, MOST_SEED)
-    no_files = {key: value for key, value in arguments.items() if key not in FROM_FILES}
-    _build(name, no_files)  # refuses bad values before any data are fetched
     chosen = get_dataset(spec.dataset if dataset is None else dataset, data_dir)
     for key in arguments.keys() & chosen.model_arguments(recipe).keys():
         raise ArgumentValueError(f"{key} follows from the data set {chosen.name}: do not set it.")
@@ -233,6 +231,8 @@ def _settle(
     if _file_of_weights(arguments):
         arguments["weights"] = str(Path(arguments["weights"]).resolve())
     from_data = _arguments_of(spec, chosen, recipe)
+    no_files = {key: value for key, value in arguments.items() if key not in FROM_FILES}
+    _build(name, from_data | no_files)  # refuses bad values before any data are read
     bound = inspect.signature(builder).bind(**from_data | arguments)
     bound.apply_defaults()
     return {

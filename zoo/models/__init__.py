@@ -126,14 +126,14 @@ register(
         builder="zoo.models.text:fasttext",
         task="multiclass_classification",
         dataset="imdb_reviews",
-        parameters=3_200_066,
-        summary="Mean of the vectors of words and pairs of words",
+        parameters=3_300_066,
+        summary="Weighted mean of the vectors of words and pairs of words",
         recipe=Recipe(
-            epochs=10,
+            epochs=6,
             batch_size=64,
-            patience=10,
+            patience=6,
             jit_compile=False,
-            text=TextOptions(vocab_size=100_000, sequence_length=800, ngrams=2),
+            text=TextOptions(vocab_size=100_000, sequence_length=1_600, ngrams=2),
         ),
     )
 )

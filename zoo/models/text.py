@@ -104,7 +104,7 @@ def fasttext(
     vocab_size: VocabSize = 100_000,
     num_classes: NumClasses = 2,
     embedding_dim: PositiveInt = 32,
-    pooling: Literal["average", "weighted"] = "average",
+    pooling: Literal["average", "weighted"] = "weighted",
     word_dropout: Fraction = 0.0,
     dropout: Fraction = 0.3,
     optimizer: Optimizer = "adam",
@@ -142,7 +142,7 @@ def fasttext(
     Example:
         >>> import zoo
         >>> zoo.build("fasttext", vocab_size=1000, embedding_dim=10).count_params()
-        10022
+        11022
 
     Reference:
         Joulin, Grave, Bojanowski & Mikolov (2017), Bag of tricks for efficient text
