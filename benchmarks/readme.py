@@ -243,6 +243,68 @@ def analogies() -> str:
     )
 
 
+def reconstruction() -> str:
+    """Gives the table of the autoencoders beside their linear bounds."""
+    groups = defaultdict(list)
+    for row in tables.read("reconstruction"):
+        groups[row["system"], row["copy"]].append(row)
+    return _table(
+        "model | data | parameters | the course, squared error | here | principal components, same "
+        "code | noisy image | linear denoiser | PSNR [dB] | SSIM | the course [s] | here, to the "
+        "course's error [s] | here, in all [s] | seeds",
+        "--::::::::::::",
+        (
+            (
+                f"`{system}`",
+                f"{rows[0]['dataset']}{f' ({copy} copy)' if copy else ''}",
+                f"{int(rows[0]['parameters']):,}",
+                rows[0]["course_mse"],
+                _mean(rows, "test_mse", 5),
+                *(
+                    _mean(rows, key, 5) if rows[0][key] else ""
+                    for key in ("test_pca_mse", "test_noisy_mse", "test_wiener_mse")
+                ),
+                _mean(rows, "test_psnr", 2),
+                _mean(rows, "test_ssim"),
+                rows[0]["course_seconds"],
+                _mean(rows, "seconds_to_course", 0) if rows[0]["seconds_to_course"] else "",
+                _seconds(rows),
+                len(rows),
+            )
+            for (system, copy), rows in groups.items()
+        ),
+    )
+
+
+def generation() -> str:
+    """Gives the table of the variational autoencoders."""
+    groups = defaultdict(list)
+    for row in tables.read("generation"):
+        groups[row["system"]].append(row)
+    return _table(
+        "model | code | weight of the divergence | parameters | minus the bound | reconstruction | "
+        "divergence | minus the bound of 100 codes | active dimensions | epochs | seconds | seeds",
+        "-:::::::::::",
+        (
+            (
+                f"`{rows[0]['model']}`",
+                rows[0]["latent_dim"],
+                f"{float(rows[0]['beta']):g}",
+                f"{int(rows[0]['parameters']):,}",
+                _mean(rows, "test_loss", 2),
+                _mean(rows, "test_reconstruction_loss", 2),
+                _mean(rows, "test_kl_loss", 2),
+                _mean(rows, "weighed_nll", 2),
+                _mean(rows, "test_active_units", 0),
+                rows[0]["epochs"],
+                _seconds(rows),
+                len(rows),
+            )
+            for rows in groups.values()
+        ),
+    )
+
+
 def _table(header: str, alignment: str, rows: Iterable[Iterable[Any]]) -> str:
     marks = "|".join({"-": "---", ":": "---:"}[mark] for mark in alignment)
     lines = ("| " + " | ".join(map(str, row)) + " |" for row in rows)
@@ -280,7 +342,7 @@ def _line(model: str, dataset: str, copy: str, overrides: str, rows: list[dict[s
 
 TABLES = (
     models, results, course, ablation, transfer, sequences, news, regularization, analogies,
-    execution,
+    reconstruction, generation, execution,
 )  # fmt: skip
 
 

@@ -12,6 +12,7 @@ noise to ``noise.csv``, and ``noise.png`` beside it.
 import dataclasses
 import tempfile
 from collections import defaultdict
+from collections.abc import Mapping
 from typing import Any
 
 import click
@@ -57,6 +58,14 @@ SYSTEMS = {
     "denoising_autoencoder": System("denoising_autoencoder", {}, 0.01246, 1130),
     "conv_autoencoder": System("conv_autoencoder", {}, None, None),
 }
+
+
+def seconds_to(history: Mapping[str, list[float]], error: float | None) -> float | str:
+    """Gives when training first came to an error, on validation; nothing if it never did."""
+    for seconds, reached in zip(history["seconds"], history["val_mse"], strict=True):
+        if error is not None and reached <= error:
+            return seconds
+    return ""
 
 
 def at_other_strengths(run: Run, data_dir: str | None) -> list[dict[str, Any]]:
@@ -120,7 +129,7 @@ def main(systems: tuple[str, ...], data_dir: str | None, copy: str, seeds: int) 
                     progress=False,
                     **system.settings,
                 )
-                metrics, config = run.metrics, run.config
+                metrics, config, history = run.metrics, run.config, run.history
                 strengths = (
                     at_other_strengths(run, data_dir)
                     if seed == 0 and "test_wiener_mse" in metrics
@@ -132,6 +141,7 @@ def main(systems: tuple[str, ...], data_dir: str | None, copy: str, seeds: int) 
             row = known | {"seed": seed, "parameters": config["parameters"]}
             row |= {f"test_{key}": metrics.get(f"test_{key}", "") for key in FIGURES}
             row |= {"epochs": metrics["epochs"], "seconds": metrics["seconds"]}
+            row |= {"seconds_to_course": seconds_to(history, system.error)}
             row |= {"course_mse": system.error or "", "course_seconds": system.seconds or ""}
             tables.keep("reconstruction", row | tables.machine(), KEYS)
             click.echo(f"{name} seed {seed}: {row['test_mse']:.5f} in {row['seconds']:.0f} s")
