@@ -126,6 +126,14 @@ def test_standard_output_is_one_document_even_when_data_are_prepared(answer, tmp
     assert answer("train", "softmax_regression", *options)["epochs"] == 1
 
 
+def test_images_are_given_back(answer, vae_run, tmp_path):
+    Image.fromarray(vae_run.predictions["raw"][0, ..., 0]).save(tmp_path / "digit.png")
+    (found,) = answer("predict", vae_run.directory, tmp_path / "digit.png")["predictions"]
+    assert np.shape(found["reconstruction"]) == (8, 8, 1)
+    assert len(found["code"]) == 2
+    assert found["psnr"] == pytest.approx(-10 * np.log10(found["mse"]))
+
+
 def test_rows_of_bits_are_predicted(answer, table_run):
     rows = answer("predict", table_run.directory, "110", "000")["predictions"]
     assert [row["input"] for row in rows] == ["110", "000"]

@@ -188,7 +188,8 @@ def predict(run: Path, inputs: tuple[str, ...], as_json: bool) -> None:
         from zoo import serving
     answers = serving.predict(opened, inputs)
     rows = [{"input": raw, **answer} for raw, answer in zip(inputs, answers, strict=True)]
-    shown = [{key: row[key] for key in ("input", "label", "probability")} for row in rows]
+    brief = ("input", "label", "probability", "mse", "psnr")
+    shown = [{key: row[key] for key in brief if key in row} for row in rows]
     _print({"predictions": rows}, as_json, lambda: _table(shown))
 
 

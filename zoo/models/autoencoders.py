@@ -186,7 +186,7 @@ def deep_autoencoder(
     activation: Activation = "gelu",
     output_activation: Activation = "linear",
     optimizer: Optimizer = "muon",
-    learning_rate: Positive = 0.02,
+    learning_rate: Positive = 0.004,
 ) -> keras.Model:
     """An hourglass: layers that narrow to the code, and the same layers back.
 
@@ -230,12 +230,12 @@ def denoising_autoencoder(
     *,
     input_shape: Shape = (32, 32, 1),
     num_layers: NumLayers = 1,
-    units: PerLayer = 1024,
+    units: PerLayer = 512,
     latent_dim: PositiveInt = 256,
     activation: Activation = "gelu",
-    output_activation: Activation = "sigmoid",
+    output_activation: Activation = "linear",
     optimizer: Optimizer = "muon",
-    learning_rate: Positive = 0.02,
+    learning_rate: Positive = 0.005,
 ) -> keras.Model:
     """An hourglass that is given noisy images, and learns to give them back without the noise.
 

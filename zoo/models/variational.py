@@ -108,7 +108,7 @@ def conv_vae(
     *,
     input_shape: Shape = (28, 28, 1),
     num_layers: NumLayers = 2,
-    filters: PerLayer = "32-64",
+    filters: PerLayer = "16-32",
     kernel_size: PositiveInt = 3,
     units: PositiveInt = 256,
     latent_dim: PositiveInt = 2,
@@ -128,7 +128,7 @@ def conv_vae(
     Args:
         input_shape: of one image, ``(height, width, channels)``.
         num_layers: halvings.
-        filters: of the encoder's convolutions: a number, or one a layer, as in ``"32-64"``; the
+        filters: of the encoder's convolutions: a number, or one a layer, as in ``"16-32"``; the
             decoder has them in reverse.
         kernel_size: side of every kernel in pixels.
         units: of the dense layer between the maps and the code, on either side.
