@@ -23,7 +23,7 @@ from zoo.figures import save
 from zoo.latent import log_likelihood
 
 KEYS = ("system", "seed")
-FIGURES = ("loss", "reconstruction_loss", "kl_loss", "active_units", "mse")
+FIGURES = ("loss", "reconstruction_loss", "kl_loss", "active_units")
 WEIGHED, SAMPLES, AT_ONCE = 1_000, 100, 250
 SHORT = {"epochs": 10, "latent_dim": 10}
 BETAS, LENGTHS = (0.1, 0.5, 1.0, 2.0, 4.0), (2, 5, 10, 20, 40)

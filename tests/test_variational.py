@@ -143,6 +143,7 @@ def test_a_run_has_the_same_figures_each_time_it_is_measured(vae_run):
     assert one == two
     for key, value in one.items():
         assert vae_run.metrics[f"test_{key}"] == pytest.approx(value, rel=1e-6)
+    assert one["loss"] == one["reconstruction_loss"] + one["kl_loss"]
     assert {"reconstruction_loss", "kl_loss", "val_kl_loss"} <= set(vae_run.history)
 
 

@@ -52,8 +52,9 @@ def draw(run: Run) -> list[Path]:
         figure = Figure(figsize=INCHES, dpi=DOTS_PER_INCH, layout="constrained")
         panel(figure, run)
         written.append(save(figure, folder / f"{name}.png"))
-    columns = 2 if len(figures) > 3 else 3
-    rows = min(len(figures), 4) // columns
+    shown = min(len(figures), 4)
+    columns = 3 if shown == 3 else 2
+    rows = shown // columns
     sheet = Figure(
         figsize=(columns * INCHES[0], rows * INCHES[1]),
         dpi=DOTS_PER_INCH,

@@ -62,7 +62,7 @@ def reconstructions(figure: Any, run: Run) -> None:
     if "test_wiener_mse" in metrics:
         facts.append(f"the linear denoiser {metrics['test_wiener_mse']:.5f}")
         facts.append(f"the noisy image itself {metrics['test_noisy_mse']:.5f}")
-    figure.suptitle("First test images; means over all: " + ", ".join(facts))
+    figure.suptitle("First test images; means over all:\n" + ", ".join(facts))
 
 
 def rank_curve(figure: Any, run: Run) -> None:

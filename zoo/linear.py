@@ -60,7 +60,7 @@ def principal_subspace(rows: np.ndarray, rank: int, *, centred: bool = True) -> 
         >>> from zoo.linear import principal_subspace
         >>> rows = np.array([[1.0, 0.0], [-1.0, 0.1], [0.0, 0.0]])
         >>> principal_subspace(rows, 1).errors(rows).round(4).tolist()
-        [0.3344, 0.0008]
+        [0.3344, 0.0003]
 
     Reference:
         Eckart & Young (1936), The approximation of one matrix by another of lower rank,

@@ -31,7 +31,7 @@ from zoo.errors import (
     UnknownArgumentError,
     unknown,
 )
-from zoo.layers import Sampling
+from zoo.layers import KLDivergenceAddLoss, Sampling
 from zoo.reconstruction import judge, training_images
 from zoo.registry import build, get_spec
 from zoo.runs import (
@@ -598,11 +598,19 @@ def _finish(run: Run, model: keras.Model, data: Data, checkpoint: Checkpoint) ->
 
 
 def _measured(model: keras.Model, batches: tf.data.Dataset) -> dict[str, float]:
-    """Evaluates a model; one that draws at random draws the same each time."""
+    """Evaluates a model; one that draws at random draws the same each time.
+
+    Keras' own loss is the mean over batches, the last of which may be short. Where the loss is the
+    sum of two means over rows it is added up from those.
+    """
     for layer in model.layers:
         if isinstance(layer, Sampling):
             layer.restart()
-    return model.evaluate(batches, verbose=0, return_dict=True)
+    found = model.evaluate(batches, verbose=0, return_dict=True)
+    for layer in model.layers:
+        if isinstance(layer, KLDivergenceAddLoss):
+            found["loss"] = found["reconstruction_loss"] + layer.beta * found["kl_loss"]
+    return found
 
 
 def _in_float32(run: Run, model: keras.Model) -> keras.Model:

@@ -78,7 +78,7 @@ def vae(
 
     Example:
         >>> import zoo
-        >>> zoo.build("vae", units="256-128").count_params() - 2  # the generator's state
+        >>> zoo.build("vae", units="256-128").count_params()
         469268
 
     Reference:
