@@ -240,19 +240,29 @@ def test_predicting_what_is_no_input_is_refused(digits_run, table_run):
         zoo.predict(table_run, ["01"])
 
 
-def asked(artefact, endpoint, python, tmp_path, **inputs):
-    """What an endpoint of a SavedModel answers in a fresh process, asked twice."""
-    np.savez(tmp_path / "inputs.npz", **inputs)
+def asked(artefact, questions, python, tmp_path):
+    """What endpoints of a SavedModel answer in a fresh process, each asked twice."""
+    arrays = {
+        f"{number}/{key}": rows
+        for number, (_, inputs) in enumerate(questions)
+        for key, rows in inputs.items()
+    }
+    np.savez(tmp_path / "inputs.npz", **arrays)
     python(
         "import sys, numpy as np, tensorflow as tf\n"
         f"loaded = tf.saved_model.load({str(artefact)!r})\n"
-        "inputs = {key: tf.constant(rows) for key, rows in np.load('inputs.npz').items()}\n"
-        f"one, two = (loaded.signatures[{endpoint!r}](**inputs) for _ in range(2))\n"
-        "assert 'zoo' not in sys.modules and 'keras' not in sys.modules\n"
-        "np.savez('outputs.npz', *one.values(), *two.values())\n"
+        "arrays, answers = np.load('inputs.npz'), []\n"
+        f"for number, name in enumerate({[name for name, _ in questions]!r}):\n"
+        "    inputs = {key.partition('/')[2]: tf.constant(arrays[key]) for key in arrays\n"
+        "              if key.startswith(f'{number}/')}\n"
+        "    for _ in range(2):\n"
+        "        answers += loaded.signatures[name](**inputs).values()\n"
+        "assert 'zoo' not in sys.modules\n"
+        "np.savez('outputs.npz', *answers)\n"
     )
     with np.load(tmp_path / "outputs.npz") as outputs:
-        return outputs["arr_0"], outputs["arr_1"]
+        answers = list(outputs.values())
+    return list(zip(answers[::2], answers[1::2], strict=True))
 
 
 @pytest.mark.parametrize("run_name", ["denoiser_run", "vae_run"])
@@ -261,23 +271,22 @@ def test_a_model_of_images_is_served_alike_twice(run_name, request, python, tmp_
     artefact = zoo.export(run, tmp_path / "saved")
     known = json.loads((artefact / "assets.extra" / "zoo.json").read_text())
     assert known["endpoints"] == ["decode", "encode", "reconstruct", "serve"]
+    questions, expected = [], []
     for shape in ((8, 8), (20, 13)):
         raw = np.random.default_rng(0).integers(0, 256, (5, *shape, 1), np.uint8)
         codes, images = at_the_mean(run.model).predict(run.preprocessor(raw), verbose=0)
-        for endpoint, key, rows, expected in (
-            ("reconstruct", "image", raw, images),
-            ("serving_default", "image", raw, images),
-            ("encode", "image", raw, codes),
-            ("decode", "code", codes, images),
-        ):
-            one, two = asked(artefact, endpoint, python, tmp_path, **{key: rows})
-            np.testing.assert_array_equal(one, two)
-            assert np.abs(one - expected).max() <= 1e-5
+        questions += [(name, {"image": raw}) for name in ("reconstruct", "serving_default")]
+        questions += [("encode", {"image": raw}), ("decode", {"code": codes})]
+        expected += [images, images, codes, images]
+    for answers, right in zip(asked(artefact, questions, python, tmp_path), expected, strict=True):
+        np.testing.assert_array_equal(*answers)
+        assert np.abs(answers[0] - right).max() <= 1e-5
 
 
 def test_what_is_sampled_is_of_the_decoder_and_new_each_time(vae_run, python, tmp_path):
     artefact = zoo.export(vae_run, tmp_path / "saved")
-    one, two = asked(artefact, "sample", python, tmp_path, count=np.int32(7))
+    questions = [("sample", {"count": np.int32(7)})]
+    ((one, two),) = asked(artefact, questions, python, tmp_path)
     assert one.shape == (7, 8, 8, 1)
     assert ((one >= 0) & (one <= 1)).all()
     assert (one != two).any()
@@ -289,15 +298,14 @@ def test_a_model_that_is_told_labels_is_served_with_them(data_dir, python, tmp_p
         jit_compile=False, progress=False,
     )  # fmt: skip
     artefact = zoo.export(run, tmp_path / "saved")
-    labels = np.arange(5)
-    one, two = asked(artefact, "sample", python, tmp_path, label=labels)
-    assert one.shape == (5, 8, 8, 1)
-    assert (one != two).any()
-    raw = run.predictions["raw"][:5]
+    raw, labels = run.predictions["raw"][:5], np.arange(5)
+    questions = [("sample", {"label": labels}), ("reconstruct", {"image": raw, "label": labels})]
+    drawn, given_back = asked(artefact, questions, python, tmp_path)
+    assert drawn[0].shape == (5, 8, 8, 1)
+    assert (drawn[0] != drawn[1]).any()
     _, expected = at_the_mean(run.model).predict((run.preprocessor(raw), labels), verbose=0)
-    one, two = asked(artefact, "reconstruct", python, tmp_path, image=raw, label=labels)
-    np.testing.assert_array_equal(one, two)
-    assert np.abs(one - expected).max() <= 1e-5
+    np.testing.assert_array_equal(*given_back)
+    assert np.abs(given_back[0] - expected).max() <= 1e-5
     assert {answer["label"] for answer in zoo.predict(run, raw)} <= set(run.dataset.class_names)
 
 
