@@ -166,7 +166,7 @@ def test_answers_are_in_float32_under_mixed_precision(name):
     finally:
         keras.config.set_dtype_policy("float32")
     assert model.output.dtype == "float32"
-    assert {variable.dtype for variable in model.trainable_variables} == {"float32"}
+    assert {variable.dtype for variable in model.trainable_variables} <= {"float32"}
 
 
 @every_trained_model
