@@ -15,6 +15,7 @@ from typing import Any
 import zoo
 from benchmarks import tables
 from benchmarks.news import COURSE_ACCURACY
+from benchmarks.reconstruction import SYSTEMS as AUTOENCODERS
 from zoo.course import SYSTEMS
 
 README = Path(__file__).parents[1] / "README.md"
@@ -271,7 +272,9 @@ def reconstruction() -> str:
                 _seconds(rows),
                 len(rows),
             )
-            for (system, copy), rows in groups.items()
+            for (system, copy), rows in sorted(
+                groups.items(), key=lambda item: list(AUTOENCODERS).index(item[0][0])
+            )
         ),
     )
 
