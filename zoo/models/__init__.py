@@ -251,7 +251,7 @@ for _name, _task, _parameters, _recipe, _summary in (
         "conv_vae",
         "generation",
         825_253,
-        Recipe(epochs=20, batch_size=128, schedule="cosine", jit_compile=False),
+        Recipe(epochs=12, batch_size=128, schedule="cosine", jit_compile=False),
         "Variational autoencoder of convolutions",
     ),
     (
