@@ -15,7 +15,8 @@ import keras
 
 import zoo
 from zoo.data import DATASETS
-from zoo.reconstruction import alone, at_the_mean
+from zoo.latent import alone
+from zoo.reconstruction import at_the_mean
 from zoo.tasks import TASKS
 
 # The smallest overrides under which each model still has all its parts.

@@ -13,7 +13,7 @@ import zoo
 import zoo.models
 from zoo.data import DATASETS
 from zoo.errors import ArgumentValueError, UnknownArgumentError
-from zoo.reconstruction import alone
+from zoo.latent import alone
 from zoo.tasks import TASKS
 
 MODELS = zoo.list_models()
@@ -226,7 +226,8 @@ def test_survives_a_file_and_a_fresh_process(name, tmp_path, python):
     drawn = name in OF_IMAGES
     python(
         "import numpy as np, keras, zoo\n"
-        "from zoo.reconstruction import alone, at_the_mean\n"
+        "from zoo.latent import alone\n"
+        "from zoo.reconstruction import at_the_mean\n"
         "model = keras.saving.load_model('model.keras')\n"
         "assert model.compiled and model.optimizer.iterations == 1\n"
         "batch = alone(list(np.load('batch.npz').values()))\n"

@@ -14,7 +14,8 @@ import numpy as np
 import tensorflow as tf
 
 from zoo.data import reader_of
-from zoo.reconstruction import alone, at_the_mean
+from zoo.latent import alone, is_drawn
+from zoo.reconstruction import at_the_mean
 from zoo.registry import get_spec
 from zoo.runs import Run
 from zoo.tasks import TASKS
@@ -115,15 +116,6 @@ def _of_images(run: Run) -> dict[str, Endpoint]:
         "decode": Endpoint(decode, of_code, {"code": codes} | told, {"image": images}),
     }
     return found | ({"sample": _sample(decoder)} if is_drawn(run.model) else {})
-
-
-def is_drawn(model: keras.Model) -> bool:
-    """Tells whether a model's codes are drawn at random.
-
-    Args:
-        model: with an ``encoder``.
-    """
-    return isinstance(model.get_layer("encoder").output, list)
 
 
 def _sample(decoder: keras.Model) -> Endpoint:

@@ -1,6 +1,6 @@
 """What the codes of a variational autoencoder are worth: which are used, and how likely images are.
 
-All of it takes a trained model with an ``encoder`` to ``[z_mean, z_log_var]`` and a ``decoder``.
+A variational autoencoder has an ``encoder`` to ``[z_mean, z_log_var]`` and a ``decoder``.
 """
 
 import math
@@ -13,6 +13,24 @@ from keras import ops
 from zoo.losses import kl_divergence
 
 ACTIVE = 0.01
+
+
+def is_drawn(model: keras.Model) -> bool:
+    """Tells whether a model's codes are drawn at random.
+
+    Args:
+        model: with an ``encoder``.
+    """
+    return isinstance(model.get_layer("encoder").output, list)
+
+
+def alone(parts: list[Any]) -> Any:
+    """Gives the only part itself, as Keras has models of one input; or all of them.
+
+    Args:
+        parts: one or more.
+    """
+    return parts[0] if len(parts) == 1 else parts
 
 
 def divergences(model: keras.Model, batches: Any) -> np.ndarray:
@@ -88,7 +106,7 @@ def log_likelihood(
     for _ in range(samples):
         noise = keras.random.normal(ops.shape(z_mean), seed=generator)
         code = z_mean + ops.exp(z_log_var / 2) * noise
-        means = model.get_layer("decoder")([code, *labels] if labels else code)
+        means = model.get_layer("decoder")(alone([code, *labels]))
         of_code = ops.sum(_log_normal(code) + (ops.square(noise) + z_log_var) / 2, axis=-1)
         of_code += z_mean.shape[-1] * math.log(2 * math.pi) / 2
         weights.append(of_code - model.loss.call(images, means))

@@ -12,7 +12,7 @@ import numpy as np
 import tensorflow as tf
 
 from zoo.data.pipeline import Data
-from zoo.latent import active_units, divergences
+from zoo.latent import active_units, alone, divergences, is_drawn
 from zoo.linear import linear_denoiser, principal_subspace
 from zoo.runs import ROWS_SHOWN
 
@@ -40,18 +40,9 @@ def at_the_mean(model: keras.Model) -> keras.Model:
         keras.Input(part.shape[1:], dtype=part.dtype, name=part.name) for part in model.inputs
     ]
     code = encoder(alone(inputs))
-    code = code[0] if isinstance(code, list) else code
+    code = code[0] if is_drawn(model) else code
     image = decoder(alone([code, *inputs[1:]]))
     return keras.Model(alone(inputs), [code, image], name=f"{model.name}_at_the_mean")
-
-
-def alone(parts: list[Any]) -> Any:
-    """Gives the only part itself, as Keras has models of one input; or all of them.
-
-    Args:
-        parts: one or more.
-    """
-    return parts[0] if len(parts) == 1 else parts
 
 
 @dataclasses.dataclass(frozen=True)
@@ -232,7 +223,7 @@ def structural_similarity(clean: np.ndarray, images: np.ndarray) -> np.ndarray:
 def _of_codes(
     model: keras.Model, data: Data, found: Reconstructions
 ) -> tuple[dict[str, Any], dict[str, float]]:
-    if not isinstance(model.get_layer("encoder").output, list):
+    if not is_drawn(model):
         return {}, {}
     return (
         {"codes": found.codes, "divergences": divergences(model, data.test).mean(axis=0)},

@@ -23,8 +23,8 @@ from zoo import verify_saved_model
 from zoo.data import reader_of
 from zoo.endpoints import Endpoint, endpoints_of, probabilities_of
 from zoo.errors import ArgumentValueError, ExportError
-from zoo.latent import likeliest_labels
-from zoo.reconstruction import alone, at_the_mean, signal_to_noise, squared_errors
+from zoo.latent import alone, likeliest_labels
+from zoo.reconstruction import at_the_mean, signal_to_noise, squared_errors
 from zoo.registry import get_spec
 from zoo.runs import Run, load_run, write_json
 from zoo.tasks import TASKS

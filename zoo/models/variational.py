@@ -26,6 +26,7 @@ from zoo.arguments import (
     by_layer,
     checked,
 )
+from zoo.latent import alone
 from zoo.layers import KLDivergenceAddLoss, Sampling
 from zoo.losses import BernoulliLoss, GaussianLoss
 from zoo.models.autoencoders import halved, hidden_layers
@@ -277,7 +278,7 @@ def _encoder(
     inputs: list[keras.KerasTensor], encoded: keras.KerasTensor, latent_dim: int
 ) -> keras.Model:
     moments = [layers.Dense(latent_dim, name=name)(encoded) for name in ("z_mean", "z_log_var")]
-    return keras.Model(_alone(inputs), moments, name="encoder")
+    return keras.Model(alone(inputs), moments, name="encoder")
 
 
 def _decoder(
@@ -285,7 +286,7 @@ def _decoder(
 ) -> keras.Model:
     activation = "sigmoid" if likelihood == "bernoulli" else "linear"
     outputs = layers.Activation(activation, dtype="float32", name="pixels")(pixels)
-    return keras.Model(_alone(inputs), outputs, name="decoder")
+    return keras.Model(alone(inputs), outputs, name="decoder")
 
 
 def _variational(
@@ -303,18 +304,13 @@ def _variational(
     image, *label = (
         keras.Input(part.shape[1:], dtype=part.dtype, name=part.name) for part in encoder.inputs
     )
-    moments = encoder(_alone([image, *label]))
+    moments = encoder(alone([image, *label]))
     moments = KLDivergenceAddLoss(beta, warmup_steps, dtype="float32", name="kl")(moments)
     code = Sampling(dtype="float32", name="z")(moments)
     return compile_for(
         task,
-        keras.Model(_alone([image, *label]), decoder(_alone([code, *label])), name=name),
+        keras.Model(alone([image, *label]), decoder(alone([code, *label])), name=name),
         optimizer=optimizer,
         learning_rate=learning_rate,
         loss=loss,
     )
-
-
-def _alone(parts: list[keras.KerasTensor]) -> keras.KerasTensor | list[keras.KerasTensor]:
-    """Gives the only part itself, as Keras has models of one input."""
-    return parts[0] if len(parts) == 1 else parts
