@@ -134,6 +134,24 @@ def test_an_interrupted_run_ends_as_the_uninterrupted_one(
     assert sorted(os.listdir(whole.directory)) == sorted(os.listdir(resumed.directory))
 
 
+@pytest.mark.parametrize(
+    ("name", "settings"),
+    [("vae", {"warmup_steps": 30}), ("denoising_autoencoder", {"noise_stddev": 0.3})],
+)
+def test_what_is_drawn_at_random_goes_on_after_an_interrupt(
+    name, settings, data_dir, tmp_path, monkeypatch
+):
+    options = {"dataset": "digits", "greyscale": "none", "units": 8, "batch_size": 128, "epochs": 4}
+    options |= {"data_dir": data_dir, "jit_compile": False, "progress": False} | settings
+    whole = zoo.train(name, run_dir=tmp_path / "whole", **options)
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        stop_after(2, patch)
+        zoo.train(name, run_dir=tmp_path / "parts", **options)
+    resumed = zoo.train(name, run_dir=tmp_path / "parts", resume=True, progress=False)
+    np.testing.assert_array_equal(bits(whole), bits(resumed))
+    assert without_times(whole) == without_times(resumed)
+
+
 def test_a_killed_run_resumes_bit_for_bit(data_dir, tmp_path):
     options = ["--dataset", "digits", "--data-dir", str(data_dir), "--set", "units=16"]
     command = [sys.executable, "-m", "zoo", "train", "mlp", *options, "--epochs", "40"]
