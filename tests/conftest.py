@@ -164,16 +164,17 @@ def image_folder(tmp_path):
 
 @pytest.fixture
 def python(tmp_path):
-    """Runs Python code in a fresh process and gives what it printed."""
+    """Runs Python code in a fresh process in a folder of its own and gives what it printed."""
+    return lambda code: run_python(code, tmp_path)
 
-    def run(code):
-        answer = subprocess.run(
-            [sys.executable, "-c", code], capture_output=True, text=True, cwd=tmp_path, check=False
-        )
-        assert answer.returncode == 0, answer.stderr
-        return answer.stdout
 
-    return run
+def run_python(code, folder):
+    """Runs Python code in a fresh process in a folder and gives what it printed."""
+    answer = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, cwd=folder, check=False
+    )
+    assert answer.returncode == 0, answer.stderr
+    return answer.stdout
 
 
 def input_batch(name, rows=6):

@@ -7,7 +7,7 @@ import re
 import keras
 import numpy as np
 import pytest
-from conftest import TINY, answers, classes, input_batch, targets, tiny
+from conftest import TINY, answers, classes, input_batch, run_python, targets, tiny
 
 import zoo
 import zoo.models
@@ -217,25 +217,38 @@ def test_learns_six_rows_by_heart(name):
     assert model.evaluate(inputs, target, verbose=0, return_dict=True)["accuracy"] == 1
 
 
-@every_trained_model
-def test_survives_a_file_and_a_fresh_process(name, tmp_path, python):
-    model, batch = tiny(name), input_batch(name)
-    model.fit(batch, targets(name), verbose=0)
-    model.save(tmp_path / "model.keras")
-    np.savez(tmp_path / "batch.npz", *as_parts(batch))
-    drawn = name in OF_IMAGES
-    python(
+@pytest.fixture(scope="module")
+def reloaded(tmp_path_factory):
+    """What each trained model answers here, and what it does in a process that loads its file."""
+    folder, here = tmp_path_factory.mktemp("models"), {}
+    for name in TRAINED:
+        model, batch = tiny(name), input_batch(name)
+        model.fit(batch, targets(name), verbose=0)
+        model.save(folder / f"{name}.keras")
+        np.savez(folder / f"{name}.npz", *as_parts(batch))
+        here[name] = answers(name, model, batch)
+    run_python(
         "import numpy as np, keras, zoo\n"
         "from zoo.latent import alone\n"
         "from zoo.reconstruction import at_the_mean\n"
-        "model = keras.saving.load_model('model.keras')\n"
-        "assert model.compiled and model.optimizer.iterations == 1\n"
-        "batch = alone(list(np.load('batch.npz').values()))\n"
-        f"answer = at_the_mean(model).predict(batch, verbose=0)[1] if {drawn} else "
-        "model.predict(batch, verbose=0)\n"
-        "np.save('answer.npy', answer)\n"
+        f"for name in {TRAINED}:\n"
+        "    model = keras.saving.load_model(f'{name}.keras')\n"
+        "    assert model.compiled and model.optimizer.iterations == 1\n"
+        "    batch = alone(list(np.load(f'{name}.npz').values()))\n"
+        f"    if name in {OF_IMAGES}:\n"
+        "        answer = at_the_mean(model).predict(batch, verbose=0)[1]\n"
+        "    else:\n"
+        "        answer = model.predict(batch, verbose=0)\n"
+        "    np.save(f'{name}.npy', answer)\n",
+        folder,
     )
-    np.testing.assert_array_equal(np.load(tmp_path / "answer.npy"), answers(name, model, batch))
+    return {name: (here[name], np.load(folder / f"{name}.npy")) for name in TRAINED}
+
+
+@every_trained_model
+def test_survives_a_file_and_a_fresh_process(name, reloaded):
+    here, there = reloaded[name]
+    np.testing.assert_array_equal(here, there)
 
 
 @pytest.mark.parametrize("name", SEQUENCES)
