@@ -16,6 +16,7 @@ from zoo.arguments import (
     checked,
 )
 from zoo.layers import MaskedMaxPooling1D
+from zoo.recurrence import LSTM
 from zoo.tasks import compile_for
 
 Pooling = Literal["last", "max", "average"]
@@ -121,7 +122,7 @@ def lstm(
         Hochreiter & Schmidhuber (1997), Long short-term memory,
         https://doi.org/10.1162/neco.1997.9.8.1735
     """
-    return _recurrent_classifier(layers.LSTM, **locals(), name="lstm")
+    return _recurrent_classifier(LSTM, **locals(), name="lstm")
 
 
 @checked
@@ -230,7 +231,7 @@ def bilstm(
 
 
 def _bidirectional_lstm(units: int, *, return_sequences: bool, name: str) -> keras.Layer:
-    return layers.Bidirectional(layers.LSTM(units, return_sequences=return_sequences), name=name)
+    return layers.Bidirectional(LSTM(units, return_sequences=return_sequences), name=name)
 
 
 def _recurrent_classifier(

@@ -1,0 +1,113 @@
+"""The zoo's LSTM against Keras', and its gradient against differences."""
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from zoo.recurrence import LSTM, lstm_states
+
+UNITS, FEATURES = 4, 5
+
+
+def words(time=7):
+    """Random vectors of words, and which of them are known: holes and padding at both ends."""
+    generator = np.random.default_rng(0)
+    known = generator.random((6, time)) < 0.7
+    known[0, :3], known[1, -3:], known[2] = False, False, False
+    return generator.normal(size=(6, time, FEATURES)).astype("float32"), known
+
+
+def both(**arguments):
+    """Keras' layer and the zoo's with the same random weights."""
+    layers = keras.layers.LSTM(UNITS, **arguments), LSTM(UNITS, **arguments)
+    generator = np.random.default_rng(1)
+    for layer in layers:
+        layer.build((None, None, FEATURES))
+    drawn = [generator.normal(size=weight.shape) for weight in layers[0].get_weights()]
+    for layer in layers:
+        layer.set_weights(drawn)
+    return layers
+
+
+def answer_and_gradients(layer, jit_compile, mask):
+    """Outputs and last states, and the gradients of their weighted sum."""
+    inputs, known = words()
+    states = [np.full((6, UNITS), value, "float32") for value in (0.3, -0.7)]
+
+    @tf.function(jit_compile=jit_compile)
+    def compute(inputs, *states):
+        with tf.GradientTape() as tape:
+            tape.watch([inputs, states])
+            outputs = layer(inputs, mask=known if mask else None, initial_state=list(states))
+            total = tf.add_n(
+                [tf.reduce_sum(i * part * np.arange(1, UNITS + 1, dtype="float32"))
+                 for i, part in enumerate(outputs, 1)]
+            )  # fmt: skip
+        weights = [weight.value for weight in layer.trainable_variables]
+        return [*outputs, *tape.gradient(total, [inputs, *states, *weights])]
+
+    return [part.numpy() for part in compute(*map(tf.constant, (inputs, *states)))]
+
+
+@pytest.mark.parametrize("jit_compile", [False, True])
+@pytest.mark.parametrize("mask", [False, True])
+@pytest.mark.parametrize("go_backwards", [False, True])
+@pytest.mark.parametrize("return_sequences", [False, True])
+def test_answers_and_gradients_are_those_of_keras(
+    return_sequences, go_backwards, mask, jit_compile
+):
+    theirs, ours = both(
+        return_sequences=return_sequences,
+        go_backwards=go_backwards,
+        return_state=True,
+        zero_output_for_mask=return_sequences,
+    )
+    expected = answer_and_gradients(theirs, jit_compile, mask)
+    for ours_part, expected_part in zip(
+        answer_and_gradients(ours, jit_compile, mask), expected, strict=True
+    ):
+        np.testing.assert_allclose(ours_part, expected_part, rtol=1e-4, atol=2e-5)
+
+
+def test_the_gradient_is_that_of_differences():
+    generator = np.random.default_rng(0)
+    time, batch, units = 5, 3, 2
+    known = tf.constant(generator.random((time, batch, 1)) < 0.7, tf.float64)
+    shapes = (time, batch, 4 * units), (units, 4 * units), (batch, units), (batch, units)
+    values = [tf.constant(generator.normal(size=shape)) for shape in shapes]
+
+    def states(projected, kernel, state, cell):
+        return tf.concat(lstm_states(projected, known, kernel, state, cell), axis=-1)
+
+    theory, numeric = tf.test.compute_gradient(states, values, delta=1e-5)
+    for exact, differences in zip(theory, numeric, strict=True):
+        np.testing.assert_allclose(exact, differences, atol=1e-8)
+
+
+def test_both_directions_are_those_of_keras():
+    inputs, known = words()
+    layers = [keras.layers.Bidirectional(layer(UNITS)) for layer in (keras.layers.LSTM, LSTM)]
+    for layer in layers:
+        layer.build(inputs.shape)
+    layers[1].set_weights(layers[0].get_weights())
+    theirs, ours = (layer(inputs, mask=known) for layer in layers)
+    np.testing.assert_allclose(ours, theirs, atol=1e-6)
+    assert type(layers[1].backward_layer) is LSTM
+
+
+@pytest.mark.parametrize(
+    "arguments", [{"activation": "relu"}, {"recurrent_dropout": 0.5}, {"unroll": True}]
+)
+def test_what_it_does_not_know_is_left_to_keras(arguments):
+    theirs, ours = both(**arguments)
+    inputs, known = words()
+    np.testing.assert_array_equal(ours(inputs, mask=known), theirs(inputs, mask=known))
+
+
+def test_is_the_same_again_from_its_file(tmp_path):
+    model = keras.Sequential([keras.Input((None, FEATURES)), LSTM(UNITS)])
+    model.save(tmp_path / "model.keras")
+    loaded = keras.saving.load_model(tmp_path / "model.keras")
+    assert type(loaded.layers[0]) is LSTM
+    np.testing.assert_array_equal(loaded(words()[0]), model(words()[0]))
