@@ -178,10 +178,10 @@ register(
         parameters=668_834,
         summary="The Transformer's encoder, with positions and a mask",
         recipe=Recipe(
-            epochs=4,
+            epochs=6,
             batch_size=64,
             schedule="cosine",
-            patience=4,
+            patience=6,
             jit_compile=False,
             text=TextOptions(vocab_size=20_000),
         ),

@@ -187,7 +187,7 @@ def bilstm(
     units: PositiveInt = 32,
     pooling: Pooling = "average",
     dropout: Fraction = 0.5,
-    word_dropout: Fraction = 0.2,
+    word_dropout: Fraction = 0.4,
     optimizer: Optimizer = "adam",
     learning_rate: Positive = 3e-3,
 ) -> keras.Model:
