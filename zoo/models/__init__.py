@@ -204,7 +204,7 @@ for _name, _parameters, _recipe, _summary in (
     (
         "nonlinear_autoencoder",
         525_568,
-        Recipe(epochs=90, batch_size=512, schedule="cosine"),
+        Recipe(epochs=150, batch_size=512, schedule="cosine"),
         "One layer to a code and one back, with sigmoids",
     ),
     (
