@@ -149,6 +149,23 @@ def execution() -> str:
     )
 
 
+def recurrence() -> str:
+    """Gives the table of the zoo's LSTM against Keras'."""
+    return _table(
+        "model | LSTM of | rows a second | compiling [s]",
+        "--::",
+        (
+            (
+                f"`{row['model']}`",
+                row["layer"],
+                f"{int(row['rows_a_second']):,}",
+                row["seconds_to_compile"],
+            )
+            for row in tables.read("recurrence")
+        ),
+    )
+
+
 def news() -> str:
     """Gives the table of the course's network of news."""
     rows = tables.read("news")
@@ -344,8 +361,8 @@ def _line(model: str, dataset: str, copy: str, overrides: str, rows: list[dict[s
 
 
 TABLES = (
-    models, results, course, ablation, transfer, sequences, news, regularization, analogies,
-    reconstruction, generation, execution,
+    models, results, course, ablation, transfer, sequences, recurrence, news, regularization,
+    analogies, reconstruction, generation, execution,
 )  # fmt: skip
 
 

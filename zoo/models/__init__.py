@@ -178,57 +178,65 @@ register(
         parameters=668_834,
         summary="The Transformer's encoder, with positions and a mask",
         recipe=Recipe(
-            epochs=6,
+            epochs=4,
             batch_size=64,
             schedule="cosine",
-            patience=6,
+            patience=4,
             jit_compile=False,
             text=TextOptions(vocab_size=20_000),
         ),
     )
 )
 
+_GREY = ImageOptions(greyscale="mean")
 for _name, _parameters, _recipe, _summary in (
     (
         "truncated_svd",
         2 * (1024 * 128 + 1024),
-        Recipe(epochs=1, batch_size=512),
+        Recipe(epochs=1, batch_size=512, images=_GREY),
         "The nearest subspace, found and not trained: the bound of linear autoencoders",
     ),
     (
         "linear_autoencoder",
         525_568,
-        Recipe(epochs=30, batch_size=512, schedule="cosine"),
+        Recipe(epochs=30, batch_size=512, schedule="cosine", images=_GREY),
         "One linear layer to a code and one back",
     ),
     (
         "nonlinear_autoencoder",
         525_568,
-        Recipe(epochs=150, batch_size=512, schedule="cosine"),
-        "One layer to a code and one back, with sigmoids",
+        Recipe(epochs=30, batch_size=512, schedule="cosine", images=_GREY),
+        "One layer of sigmoids to a code and a linear one back",
     ),
     (
         "deep_autoencoder",
         1_395_520,
-        Recipe(epochs=45, batch_size=512, schedule="cosine"),
+        Recipe(
+            epochs=60,
+            batch_size=512,
+            schedule="cosine",
+            images=dataclasses.replace(_GREY, augmentation="flip"),
+        ),
         "An hourglass: layers that narrow to a code and widen again",
     ),
     (
         "denoising_autoencoder",
         1_313_024,
-        Recipe(epochs=40, batch_size=1024, schedule="cosine"),
+        Recipe(
+            epochs=40,
+            batch_size=1024,
+            schedule="cosine",
+            images=dataclasses.replace(_GREY, noise_stddev=0.3),
+        ),
         "An hourglass that clears images of noise",
     ),
     (
         "conv_autoencoder",
         78_657,
-        Recipe(epochs=15, batch_size=128, schedule="cosine", jit_compile=False),
+        Recipe(epochs=15, batch_size=128, schedule="cosine", jit_compile=False, images=_GREY),
         "Convolutions to a code of maps and back",
     ),
 ):
-    _images = ImageOptions(
-        greyscale="mean", noise_stddev=0.3 if _name == "denoising_autoencoder" else 0.0
-    )
     register(
         ModelSpec(
             builder=f"zoo.models.autoencoders:{_name}",
@@ -236,7 +244,7 @@ for _name, _parameters, _recipe, _summary in (
             dataset="cifar10",
             parameters=_parameters,
             summary=_summary,
-            recipe=dataclasses.replace(_recipe, images=_images),
+            recipe=_recipe,
         )
     )
 for _name, _task, _parameters, _recipe, _summary in (

@@ -29,7 +29,7 @@ def transformer(
     num_heads: PositiveInt = 2,
     intermediate_dim: PositiveInt = 128,
     dropout: Fraction = 0.5,
-    word_dropout: Fraction = 0.2,
+    word_dropout: Fraction = 0.0,
     optimizer: Optimizer = "adam",
     learning_rate: Positive = 1e-3,
 ) -> keras.Model:

@@ -134,11 +134,11 @@ def nonlinear_autoencoder(
     input_shape: Shape = (32, 32, 1),
     latent_dim: PositiveInt = 256,
     activation: Activation = "sigmoid",
-    output_activation: Activation = "sigmoid",
+    output_activation: Activation = "linear",
     optimizer: Optimizer = "muon",
-    learning_rate: Positive = 0.02,
+    learning_rate: Positive = 0.002,
 ) -> keras.Model:
-    """One layer to the code and one back, each with an activation.
+    """One layer of sigmoids to the code, and a linear one back.
 
     Input and output ``(batch, *input_shape)``; the code is ``(batch, latent_dim)``. The loss is the
     squared error, the mean over pixels.
@@ -186,7 +186,7 @@ def deep_autoencoder(
     activation: Activation = "gelu",
     output_activation: Activation = "linear",
     optimizer: Optimizer = "muon",
-    learning_rate: Positive = 0.004,
+    learning_rate: Positive = 0.003,
 ) -> keras.Model:
     """An hourglass: layers that narrow to the code, and the same layers back.
 
