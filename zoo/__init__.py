@@ -59,10 +59,12 @@ def __dir__() -> list[str]:
 
 
 @when_imported("keras")
-def _register_layers(_: Any) -> None:
+def _register_layers(keras: Any) -> None:
     importlib.import_module("zoo.layers")
     importlib.import_module("zoo.losses")
     importlib.import_module("zoo.data.tokens")
+    if keras.config.backend() == "tensorflow":
+        importlib.import_module("zoo.recurrence")
 
 
 def __getattr__(name: str) -> Any:

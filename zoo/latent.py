@@ -100,7 +100,7 @@ def log_likelihood(
         https://arxiv.org/abs/1509.00519
     """
     z_mean, z_log_var = model.get_layer("encoder")(given)
-    labels = [given[1]] if isinstance(given, list | tuple) else []
+    labels = [ops.convert_to_tensor(given[1])] if isinstance(given, list | tuple) else []
     generator = keras.random.SeedGenerator(seed)
     weights = []
     for _ in range(samples):
