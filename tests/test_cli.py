@@ -328,6 +328,7 @@ def test_standard_error_is_quiet_and_an_interrupt_says_how_to_go_on(tmp_path):
     victim = subprocess.Popen(
         [sys.executable, "-m", "zoo", *words],
         cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # jobs may ignore it
     )  # fmt: skip
     deadline = time.monotonic() + 120
     while not (tmp_path / "run" / "history.csv").exists():
