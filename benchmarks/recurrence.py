@@ -31,10 +31,12 @@ def main(data_dir: str | None, steps: int) -> None:
     """Measures both layers in both models."""
     for model in ("lstm", "bilstm"):
         batches = own_texts(model, steps, data_dir).cache()
-        rows = steps * zoo.get_spec(model).recipe.batch_size
+        recipe = zoo.get_spec(model).recipe
+        rows = steps * recipe.batch_size
         for name, layer in LAYERS.items():
             with mock.patch.object(zoo.models.recurrent, "LSTM", layer):
                 network = zoo.build(model)
+            network.jit_compile = recipe.jit_compile
 
             def train(network: keras.Model = network, batches: object = batches) -> None:
                 network.fit(batches, shuffle=False, verbose=0)
