@@ -49,11 +49,11 @@ class LSTM(keras.layers.LSTM):
         known = ops.cast(ops.transpose(mask), sequences.dtype)[..., None]
         if self.go_backwards:
             over_time, known = tf.reverse(over_time, [0]), tf.reverse(known, [0])
-        kernel, recurrent_kernel = map(tf.convert_to_tensor, self._kernels())
-        projected = ops.matmul(over_time, kernel)
+        projected = ops.matmul(over_time, self.cell.kernel)
         if self.use_bias:
             projected += self.cell.bias
-        states, cells = lstm_states(projected, known, recurrent_kernel, *initial_state)
+        kernel = tf.convert_to_tensor(self.cell.recurrent_kernel)
+        states, cells = lstm_states(projected, known, kernel, *initial_state)
         shown = known if self.zero_output_for_mask else tf.minimum(tf.cumsum(known), 1)
         outputs = states * shown
         last = outputs[-1]
@@ -65,10 +65,6 @@ class LSTM(keras.layers.LSTM):
         activations = self.activation, self.recurrent_activation
         usual = activations == (keras.activations.tanh, keras.activations.sigmoid)
         return usual and not (self.dropout or self.recurrent_dropout or self.unroll)
-
-    def _kernels(self) -> tuple[Any, Any]:
-        kernels = self.cell.kernel, self.cell.recurrent_kernel
-        return ops.cast(kernels[0], self.compute_dtype), ops.cast(kernels[1], self.compute_dtype)
 
 
 @tf.custom_gradient
