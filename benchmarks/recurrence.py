@@ -16,7 +16,7 @@ import keras
 import zoo
 import zoo.models.recurrent
 from benchmarks import tables
-from benchmarks.execution import PASSES, own_texts, seconds_of
+from benchmarks.execution import own_texts, speed
 from benchmarks.quality import data_dir_option
 from zoo.recurrence import LSTM
 
@@ -32,22 +32,14 @@ def main(data_dir: str | None, steps: int) -> None:
     for model in ("lstm", "bilstm"):
         batches = own_texts(model, steps, data_dir).cache()
         recipe = zoo.get_spec(model).recipe
-        rows = steps * recipe.batch_size
         for name, layer in LAYERS.items():
             with mock.patch.object(zoo.models.recurrent, "LSTM", layer):
                 network = zoo.build(model)
             network.jit_compile = recipe.jit_compile
-
-            def train(network: keras.Model = network, batches: object = batches) -> None:
-                network.fit(batches, shuffle=False, verbose=0)
-
-            compiling = seconds_of(train)
-            seconds = min(seconds_of(train) for _ in range(PASSES))
             row = {
                 "model": model,
                 "layer": name,
-                "rows_a_second": round(rows / seconds),
-                "seconds_to_compile": round(compiling - seconds, 1),
+                **speed(network, batches, steps * recipe.batch_size),
                 **tables.machine(),
             }
             tables.keep("recurrence", row, KEYS)
