@@ -26,7 +26,8 @@ KEYS = ("system", "seed")
 FIGURES = ("loss", "reconstruction_loss", "kl_loss", "active_units")
 WEIGHED, SAMPLES, AT_ONCE = 1_000, 100, 250
 SHORT = {"epochs": 10, "latent_dim": 10}
-BETAS, LENGTHS = (0.1, 0.5, 1.0, 2.0, 4.0), (2, 5, 10, 20, 40)
+BETAS, LENGTHS = (0.1, 0.5, 1.0, 2.0, 4.0), (2, 5, 20, 40)  # of 10: beta 1
+SWEPT = "beta ", "length "
 SYSTEMS: dict[str, tuple[str, dict[str, Any]]] = {
     "vae": ("vae", {}),
     "conv_vae": ("conv_vae", {}),
@@ -80,14 +81,15 @@ def draw() -> None:
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(12, 5), dpi=120, layout="constrained")
-    for axes, prefix, key, label in zip(
+    swept = [row for row in tables.read("generation") if row["system"].startswith(SWEPT)]
+    for axes, key, fixed, label in zip(
         figure.subplots(1, 2),
-        ("beta ", "length "),
         ("beta", "latent_dim"),
+        ({"latent_dim": SHORT["latent_dim"]}, {"beta": 1.0}),
         ("weight of the divergence, code of 10", "numbers in the code, weight 1"),
         strict=True,
     ):
-        rows = [row for row in tables.read("generation") if row["system"].startswith(prefix)]
+        rows = [row for row in swept if all(float(row[k]) == v for k, v in fixed.items())]
         rows.sort(key=lambda row: float(row[key]))
         x = [float(row[key]) for row in rows]
         parts = {
@@ -120,7 +122,7 @@ def main(systems: tuple[str, ...], data_dir: str | None, seeds: int) -> None:
                 f"{system} seed {seed}: {row['test_loss']:.2f} nats in {row['seconds']:.0f} s"
             )
             keras.backend.clear_session()
-    if any(row["system"].startswith("length ") for row in tables.read("generation")):
+    if any(row["system"].startswith(SWEPT) for row in tables.read("generation")):
         draw()
 
 
