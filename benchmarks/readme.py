@@ -326,6 +326,54 @@ def generation() -> str:
     )
 
 
+def search() -> str:
+    """Gives the table of what searches cost."""
+    told = {
+        "overhead": "`mlp`, 8 trials: their trainings alone, and the search [s]",
+        "workers": "the same search: one process, and two [s]",
+        "growth": "memory after 20 trials of `softmax_regression`, and after 200 [MiB]",
+    }
+    rows = {row["measure"]: row for row in tables.read("search")}
+    return _table(
+        "what | before | after | ratio | note",
+        "-:::-",
+        (
+            (
+                text,
+                rows[name]["before"],
+                rows[name]["after"],
+                rows[name]["ratio"],
+                _note(rows[name]),
+            )
+            for name, text in told.items()
+            if name in rows
+        ),
+    )
+
+
+def _note(row: Mapping[str, str]) -> str:
+    if row["measure"] == "growth":
+        return f"{row['disk']} MiB on disk, weights of {row['weights']} trial"
+    if row["measure"] == "workers":
+        alike = "the same best trial" if row["same best"] == "True" else "another best trial"
+        return f"{alike}; its score {' and '.join(row['scores'].split())}"
+    return ""
+
+
+def kills() -> str:
+    """Gives the table of searches that were killed."""
+    keys = ("times", "ended as undisturbed", "ended trials trained again", "seconds lived on")
+    return _table(
+        "killed | times | ended as undisturbed ones | ended trials trained again "
+        "| a process lived on [s] | longer than an undisturbed search [s]",
+        "-:::::",
+        (
+            (row["killed"], *(row[k] for k in keys), row["seconds beyond"])
+            for row in tables.read("kills")
+        ),
+    )
+
+
 def _table(header: str, alignment: str, rows: Iterable[Iterable[Any]]) -> str:
     marks = "|".join({"-": "---", ":": "---:"}[mark] for mark in alignment)
     lines = ("| " + " | ".join(map(str, row)) + " |" for row in rows)
@@ -363,7 +411,7 @@ def _line(model: str, dataset: str, copy: str, overrides: str, rows: list[dict[s
 
 TABLES = (
     models, results, course, ablation, transfer, sequences, recurrence, news, regularization,
-    analogies, reconstruction, generation, execution,
+    analogies, reconstruction, generation, execution, search, kills,
 )  # fmt: skip
 
 

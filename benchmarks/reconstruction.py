@@ -56,7 +56,21 @@ SYSTEMS = {
     "nonlinear_autoencoder": System("nonlinear_autoencoder", {}, 0.00689, 934),
     "deep_autoencoder": System("deep_autoencoder", {}, 0.01523, 1922),
     "denoising_autoencoder": System("denoising_autoencoder", {}, 0.01246, 1130),
-    "conv_autoencoder": System("conv_autoencoder", {"noise_stddev": 0.3}, None, None),
+    "conv_autoencoder": System(
+        "conv_autoencoder",
+        {
+            "noise_stddev": 0.3,
+            "num_convs": 2,
+            "filters": "64-128",
+            "batch_normalization": True,
+            "augmentation": "flip",
+            "epochs": 16,
+            "batch_size": 64,
+            "precision": "mixed_bfloat16",
+        },
+        None,
+        None,
+    ),
 }
 
 

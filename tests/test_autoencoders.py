@@ -227,3 +227,14 @@ def test_what_is_refused_leaves_nothing(name, settings, error, says, data_dir, t
     with pytest.raises(error, match=says):
         zoo.train(name, data_dir=data_dir, run_dir=tmp_path / "run", progress=False, **options)
     assert not list(tmp_path.iterdir())
+
+
+def test_more_convolutions_at_each_size_have_the_weights_they_should():
+    model = zoo.build("conv_autoencoder", num_convs=3, filters="8-4", batch_normalization=True)
+    maps = [1, 8, 8, 8, 4, 4, 4]
+    back = [64, 4, 4, 4, 8, 8, 8, 1]
+    kernels = sum(9 * before * after + after for before, after in itertools.pairwise(maps))
+    kernels += sum(9 * before * after + after for before, after in itertools.pairwise(back))
+    normalised = 4 * (sum(maps[1:]) + sum(back[1:-1]))
+    assert model.count_params() == kernels + (4 * 64 + 64) + normalised
+    assert model.output_shape == (None, 32, 32, 1)

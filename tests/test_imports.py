@@ -12,7 +12,13 @@ STDLIB_ONLY = {"errors", "specs", "registry", "models/__init__", "data/__init__"
 KERAS_ONLY = {
     "arguments", "tasks", "layers", "losses", "latent", "linear", "weights", "models/",
 }  # fmt: skip
-BASES = {"data/digits", "tuning/hypermodel"}  # their classes derive from the deferred package's
+BASES = {
+    "data/digits",
+    "tuning/hypermodel",
+    "tuning/oracles",
+    "tuning/trials",
+    "tuning/estimators",
+}  # their classes derive from the deferred package's
 DEFERRED = {
     "tensorflow_datasets", "keras_tuner", "matplotlib", "sklearn", "pyarrow", "huggingface_hub",
     "safetensors",

@@ -1,5 +1,6 @@
-"""From keras-tuner's hyperparameters to a model of the zoo."""
+"""From keras-tuner's hyperparameters to a model of the zoo, and to its batches."""
 
+import inspect
 from typing import Any
 
 import keras
@@ -7,6 +8,7 @@ import keras_tuner
 
 import zoo
 from tuning import spaces
+from tuning.space import defaults_of
 
 
 class ZooModel(keras_tuner.HyperModel):
@@ -28,7 +30,7 @@ class ZooModel(keras_tuner.HyperModel):
 
     def __init__(self, name: str, **fixed: Any) -> None:
         super().__init__(name=name)
-        self.defaults = spaces.defaults_of(name)
+        self.defaults = defaults_of(name)
         self.space = getattr(spaces, name)
         self.fixed = fixed
 
@@ -37,4 +39,13 @@ class ZooModel(keras_tuner.HyperModel):
         for key, value in self.fixed.items():
             if isinstance(value, bool | int | float | str):
                 hp.Fixed(key, value)
-        return zoo.build(self.name, **{**self.space(hp, self.defaults), **self.fixed})
+        values = self.space(hp, self.defaults)
+        taken = inspect.signature(zoo.get_spec(self.name).load_builder()).parameters
+        arguments = {key: value for key, value in values.items() if key in taken}
+        return zoo.build(self.name, **{**arguments, **self.fixed})
+
+    def fit(self, hp: Any, model: keras.Model, *args: Any, **kwargs: Any) -> Any:
+        """Trains the model in the batches of a trial; a data set that has its own keeps them."""
+        if "batch_size" in hp.values and not hasattr(args[0], "element_spec"):
+            kwargs.setdefault("batch_size", hp.values["batch_size"])
+        return model.fit(*args, **kwargs)

@@ -1,20 +1,17 @@
 """What may vary for each model: one function of `hp` a model, named as the model.
 
-A space gives values for arguments of the model's builder. The defaults are the builder's own, so
-that the first trial of any search is the model as it stands in the zoo.
+A space gives values for arguments of the model's builder and for its batches. The defaults are
+those of builder and recipe, so that the first trial of any search is the model as it stands.
 """
 
-import inspect
 from collections.abc import Mapping
 from typing import Any
 
-import zoo
-
 
 def perceptron(hp: Any, default: Mapping[str, Any]) -> dict[str, Any]:
-    """Learning rate and loss."""
+    """Loss, learning rate and rows a batch, as all that are trained vary them."""
     return {
-        "learning_rate": _rate(hp, default),
+        **_training(hp, default),
         "loss": hp.Choice(
             "loss", ["binary_crossentropy", "mean_squared_error"], default=default["loss"]
         ),
@@ -33,7 +30,7 @@ def two_layer_perceptron(hp: Any, default: Mapping[str, Any]) -> dict[str, Any]:
 def softmax_regression(hp: Any, default: Mapping[str, Any]) -> dict[str, Any]:
     """Learning rate and penalty."""
     return {
-        "learning_rate": _rate(hp, default),
+        **_training(hp, default),
         "l2": hp.Float("l2", 1e-6, 1e-1, sampling="log", default=default["l2"]),
     }
 
@@ -50,7 +47,7 @@ def mlp(hp: Any, default: Mapping[str, Any]) -> dict[str, Any]:
             "batch_normalization", default=default["batch_normalization"]
         ),
         "dropout": hp.Float("dropout", 0.0, 0.6, step=0.1, default=default["dropout"]),
-        "learning_rate": _rate(hp, default),
+        **_training(hp, default),
     }
 
 
@@ -80,7 +77,7 @@ def resnet18(hp: Any, default: Mapping[str, Any]) -> dict[str, Any]:
     """Width, regularisation and learning rate."""
     return {
         "filters": hp.Choice("filters", [16, 32, 64], default=default["filters"]),
-        "learning_rate": _rate(hp, default),
+        **_training(hp, default),
         **_regularisation(hp, default),
     }
 
@@ -95,7 +92,7 @@ def text_mlp(hp: Any, default: Mapping[str, Any]) -> dict[str, Any]:
         ),
         "word_dropout": _word_dropout(hp, default),
         "dropout": hp.Float("dropout", 0.0, 0.7, step=0.1, default=default["dropout"]),
-        "learning_rate": _rate(hp, default),
+        **_training(hp, default),
     }
 
 
@@ -146,12 +143,6 @@ def transformer(hp: Any, default: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def defaults_of(name: str) -> dict[str, Any]:
-    """Reads the defaults of a model's arguments off its builder's signature."""
-    parameters = inspect.signature(zoo.get_spec(name).load_builder()).parameters
-    return {key: parameter.default for key, parameter in parameters.items()}
-
-
 def truncated_svd(hp: Any, default: Mapping[str, Any]) -> dict[str, Any]:
     """Rank, and whether the subspace passes through the mean."""
     return {
@@ -164,7 +155,7 @@ def linear_autoencoder(hp: Any, default: Mapping[str, Any]) -> dict[str, Any]:
     """Optimiser and learning rate."""
     return {
         "optimizer": hp.Choice("optimizer", ["adam", "muon"], default=default["optimizer"]),
-        "learning_rate": _rate(hp, default),
+        **_training(hp, default),
     }
 
 
@@ -204,13 +195,17 @@ def denoising_autoencoder(hp: Any, default: Mapping[str, Any]) -> dict[str, Any]
 
 
 def conv_autoencoder(hp: Any, default: Mapping[str, Any]) -> dict[str, Any]:
-    """Filters, kernels, maps of the code, activation and learning rate."""
+    """Depth, filters, kernels, maps of the code, activation and learning rate."""
     return {
+        "num_convs": hp.Int("num_convs", 1, 2, default=default["num_convs"]),
+        "batch_normalization": hp.Boolean(
+            "batch_normalization", default=default["batch_normalization"]
+        ),
         "filters": hp.Choice("filters", ["16-32", "32-64", "64-128"], default=default["filters"]),
         "kernel_size": hp.Choice("kernel_size", [3, 5], default=default["kernel_size"]),
         "latent_dim": hp.Int("latent_dim", 8, 128, sampling="log", default=default["latent_dim"]),
         "activation": _smooth(hp, default),
-        "learning_rate": _rate(hp, default),
+        **_training(hp, default),
     }
 
 
@@ -241,7 +236,7 @@ def _drawn(hp: Any, default: Mapping[str, Any]) -> dict[str, Any]:
         "latent_dim": hp.Int("latent_dim", 2, 64, sampling="log", default=default["latent_dim"]),
         "activation": _smooth(hp, default),
         "beta": hp.Float("beta", 0.1, 10.0, sampling="log", default=default["beta"]),
-        "learning_rate": _rate(hp, default),
+        **_training(hp, default),
     }
 
 
@@ -263,7 +258,7 @@ def _convolutional(hp: Any, default: Mapping[str, Any]) -> dict[str, Any]:
             "activation", ["relu", "elu", "silu"], default=default["activation"]
         ),
         "dropout": hp.Float("dropout", 0.0, 0.4, step=0.1, default=default["dropout"]),
-        "learning_rate": _rate(hp, default),
+        **_training(hp, default),
         **_regularisation(hp, default),
     }
 
@@ -278,7 +273,7 @@ def _embedded(hp: Any, default: Mapping[str, Any]) -> dict[str, Any]:
             "embedding_dim", [16, 32, 64, 128], default=default["embedding_dim"]
         ),
         "dropout": hp.Float("dropout", 0.0, 0.7, step=0.1, default=default["dropout"]),
-        "learning_rate": _rate(hp, default),
+        **_training(hp, default),
     }
 
 
@@ -293,5 +288,11 @@ def _regularisation(hp: Any, default: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def _rate(hp: Any, default: Mapping[str, Any]) -> float:
-    return hp.Float("learning_rate", 1e-4, 1.0, sampling="log", default=default["learning_rate"])
+def _training(hp: Any, default: Mapping[str, Any]) -> dict[str, Any]:
+    rate, rows = default["learning_rate"], default["batch_size"]
+    return {
+        "learning_rate": hp.Float(
+            "learning_rate", rate / 10, rate * 10, sampling="log", default=rate
+        ),
+        "batch_size": hp.Choice("batch_size", [max(1, rows // 2), rows, rows * 2], default=rows),
+    }

@@ -74,6 +74,8 @@ def show(name: str, as_json: bool) -> None:
     """Show a model: arguments with their defaults, data, recipe, source."""
     spec = get_spec(name)
     with _quiet_tensorflow():
+        from tuning.space import described, space_of
+
         builder = spec.load_builder()
     arguments = [
         {"name": key, "default": parameter.default}
@@ -84,6 +86,7 @@ def show(name: str, as_json: bool) -> None:
         "builder": spec.builder,
         "arguments": {row["name"]: row["default"] for row in arguments},
         "recipe": spec.recipe.settings(),
+        "space": described(space_of(name)),
         "pretrained": {key: dataclasses.asdict(how) for key, how in spec.pretrained.items()},
         "documentation": inspect.getdoc(builder),
     }
@@ -93,6 +96,8 @@ def show(name: str, as_json: bool) -> None:
         _table([{**row, "default": str(row["default"])} for row in arguments])
         click.echo(f"\ntask {spec.task}, data set {spec.dataset}, {spec.parameters:,} parameters")
         click.echo(", ".join(f"{k} {v}" for k, v in spec.recipe.settings().items()))
+        click.echo("\nA search varies:")
+        _table([_brief_of(setting) for setting in document["space"]])
         for weights, how in spec.pretrained.items():
             settings = ", ".join(f"{k} {v}" for k, v in dataclasses.asdict(how).items())
             click.echo(f"with weights {weights}: {settings}")
@@ -128,6 +133,11 @@ def datasets(as_json: bool) -> None:
 @click.option(
     "--set", "settings", multiple=True, metavar="KEY=VALUE", help="Any argument or recipe field."
 )
+@click.option(
+    "--set-file",
+    type=click.Path(path_type=Path),
+    help="JSON object of such settings, as `zoo tune` writes one; --set goes before it.",
+)
 @click.option("--seed", type=click.IntRange(min=0), help="[default: 0]")
 @click.option("--run-dir", type=click.Path(path_type=Path), help="[default: runs/...]")
 @click.option("--resume", is_flag=True, help="Go on with the run in --run-dir.")
@@ -137,6 +147,7 @@ def train(
     name: str,
     learning_rate: float | None,
     settings: tuple[str, ...],
+    set_file: Path | None,
     as_json: bool,
     **options: Any,
 ) -> None:
@@ -145,6 +156,11 @@ def train(
     if learning_rate is not None:
         options["learning_rate"] = learning_rate
     overrides = dict(map(setting, settings))
+    if set_file:
+        overrides = {
+            **{key: value for key, value in _settings_in(set_file).items() if not options.get(key)},
+            **overrides,
+        }
     for key in overrides:
         if options.get(key) is not None:
             raise click.UsageError(f"--set {key}: it is given by its own option, too.")
@@ -231,6 +247,79 @@ def report(run: Path, as_json: bool) -> None:
 
 
 @cli.command()
+@click.argument("name")
+@click.option("--dataset", help="Of the zoo, of TFDS, or a folder.  [default: the model's own]")
+@data_dir_option
+@click.option(
+    "--algorithm", default="random", show_default=True, help="random, grid, bayesian or hyperband."
+)
+@click.option("--trials", "max_trials", type=int, help="That begin at most.  [default: 20, or all]")
+@click.option("--minutes", "max_minutes", type=float, help="After which no trial begins.")
+@click.option("--workers", default=1, show_default=True, help="Processes that share the cores.")
+@click.option("--folds", default=1, show_default=True, help="Of a cross-validation.")
+@click.option("--executions", default=1, show_default=True, help="Trainings a trial and fold.")
+@click.option("--objective", help="Quantity of the history.  [default: the task's]")
+@click.option("--direction", help="max or min.  [default: by the objective's name]")
+@click.option(
+    "--space", type=click.Path(path_type=Path), help="TOML or JSON: what else varies, and how."
+)
+@click.option(
+    "--set", "settings", multiple=True, metavar="KEY=VALUE", help="A setting that does not vary."
+)
+@click.option(
+    "--epochs", type=click.IntRange(min=1), help="Of a full training.  [default: the recipe's]"
+)
+@click.option("--max-parameters", default=0, help="Of a model that is trained.  [default: any]")
+@click.option("--keep", default=1, show_default=True, help="Trials whose weights stay on disk.")
+@click.option("--retrain", default=3, show_default=True, help="Seeds for the best values.")
+@click.option("--seed", default=0, show_default=True, help="Of the values drawn and all trainings.")
+@click.option("--directory", type=click.Path(path_type=Path), help="[default: searches/...]")
+@click.option("--resume", is_flag=True, help="Go on with the search in --directory.")
+@click.option("--keep-going", is_flag=True, help="Go on after a trial that breaks.")
+@click.option("--role", type=click.Choice(["chief", "worker"]), help="With other machines.")
+@click.option("--address", help="HOST:PORT of the chief.")
+@click.option("--worker-name", help="Of a worker among others.  [default: host and process]")
+@as_json
+def tune(
+    name: str,
+    settings: tuple[str, ...],
+    epochs: int | None,
+    role: str | None,
+    address: str | None,
+    worker_name: str | None,
+    as_json: bool,
+    **options: Any,
+) -> None:
+    """Search for better settings of a model; train the best anew."""
+    get_spec(name)
+    if bool(role) != bool(address):
+        raise click.UsageError("--role and --address: the one needs the other.")
+    fixed = dict(map(setting, settings))
+    for key in fixed.keys() & options.keys():
+        raise click.UsageError(f"--set {key}: it is no setting of the model or its recipe.")
+    if epochs is not None:
+        fixed["epochs"] = epochs
+    with _quiet_tensorflow():
+        import tuning
+        from tuning import workers
+    if role == "worker" and address:
+        if options["directory"] is None:
+            raise click.UsageError("--role worker: it needs the chief's --directory.")
+        workers.run_as_worker(options["directory"], address, worker_name or workers.own_name())
+        return
+    result = tuning.search(name, address=address, **options, **fixed)
+    document = {
+        "trials": result.trials,
+        "best_values": result.best_values,
+        "best_recipe": result.best_recipe,
+        "directory": str(result.directory),
+        "metrics": result.metrics,
+    }
+    brief = {key: value for key, value in document.items() if key != "trials"}
+    _print(document, as_json, lambda: _facts(brief))
+
+
+@cli.command()
 @data_dir_option
 @click.option("--run-dir", type=click.Path(path_type=Path), help="[default: runs/...]")
 @as_json
@@ -296,11 +385,29 @@ def setting(text: str) -> tuple[str, Any]:
         return key, value
 
 
+def _settings_in(path: Path) -> dict[str, Any]:
+    try:
+        settings = json.loads(path.read_text())
+    except ValueError as error:
+        raise click.UsageError(f"--set-file {path}: {error}.") from error
+    if not isinstance(settings, dict):
+        raise click.UsageError(f"--set-file {path}: must be an object of settings.")
+    return settings
+
+
 def _print(document: dict[str, Any], as_json: bool, human: Callable[[], Any]) -> None:
     if as_json:
         click.echo(json.dumps(document))
     else:
         human()
+
+
+def _brief_of(setting: dict[str, Any]) -> dict[str, str]:
+    values = setting.get("values") or [True, False]
+    span = f"{setting['min']:g} to {setting['max']:g}" if "min" in setting else ""
+    step = f" by {setting['step']:g}" if "step" in setting else f", {setting.get('sampling')}"
+    how = span + step if span else ", ".join(map(str, values))
+    return {"name": setting["name"], "from": how, "default": str(setting["default"])}
 
 
 def _facts(document: dict[str, Any], indent: str = "") -> None:
@@ -330,7 +437,8 @@ def _readable(value: Any) -> str:
         return f"{value:.5g}"
     if isinstance(value, tuple):
         return "x".join(map(str, value))
-    return f"{value:,}" if isinstance(value, int) else str(value)
+    is_number = isinstance(value, int) and not isinstance(value, bool)
+    return f"{value:,}" if is_number else str(value)
 
 
 def _fail(message: str) -> int:

@@ -40,6 +40,10 @@ class RunError(ZooError):
     """A run directory that exists already, is missing, damaged or of another version."""
 
 
+class SearchError(ZooError):
+    """A search whose directory exists already or is another's, or one of whose trials broke."""
+
+
 class TrainingDivergedError(ZooError, ArithmeticError):
     """A loss that stopped being a finite number."""
 

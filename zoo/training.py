@@ -13,6 +13,7 @@ import shutil
 import sys
 from collections.abc import Iterator, Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import keras
@@ -124,18 +125,19 @@ def train(
         run = _reopen(run_dir, name, dataset, seed, overrides)
         if run.is_finished:
             return run
-        data, model = _prepare(run.config, data_dir or run.config["data_dir"])
+        model = initialise(run.config)
+        data = load(run.config, data_dir or run.config["data_dir"])
         _require_same_data(run, data)
     else:
         if run_dir is not None:
             refuse_existing(Path(run_dir))
-        settings = _settle(name, dataset, data_dir, 0 if seed is None else seed, overrides)
+        settings = settle(name, dataset, data_dir, 0 if seed is None else seed, overrides)
         directory = Path(run_dir) if run_dir is not None else _new_directory(settings)
-        data, model = _prepare(settings, data_dir)
-        run = create_run(directory, settings | _facts(data, model))
+        model, data = initialise(settings), load(settings, data_dir)
+        run = create_run(directory, settings | facts(data, model))
     if progress:
         print(f"run directory: {run.directory}", file=sys.stderr, flush=True)
-    checkpoint = _fit(run, model, data, tensorboard, progress)
+    checkpoint = fit(run, model, data, tensorboard=tensorboard, progress=progress)
     _finish(run, model, data, checkpoint)
     return run
 
@@ -211,13 +213,28 @@ def split_overrides(spec: ModelSpec, overrides: Mapping[str, Any]) -> tuple[Reci
     return dataclasses.replace(spec.recipe, images=images).replace(**recipe), arguments
 
 
-def _settle(
+def settle(
     name: str,
-    dataset: str | Path | None,
-    data_dir: str | Path | None,
-    seed: int,
-    overrides: Mapping[str, Any],
+    dataset: str | Path | None = None,
+    data_dir: str | Path | None = None,
+    seed: int = 0,
+    overrides: Mapping[str, Any] = MappingProxyType({}),
 ) -> dict[str, Any]:
+    """Settles everything about a run before any data are read; builds the model once to try it.
+
+    Args:
+        name: the model.
+        dataset: its data set; the model's own if None.
+        data_dir: where TFDS keeps its data.
+        seed: of weights, dropout and the order of rows.
+        overrides: arguments of the model's builder and fields of `Recipe`.
+
+    Returns:
+        What ``config.json`` of the run is to begin with.
+
+    Raises:
+        ZooError: as `train` says.
+    """
     spec = get_spec(name)
     recipe, arguments = split_overrides(spec, overrides)
     require_integer("seed", seed, 0, MOST_SEED)
@@ -292,14 +309,44 @@ def _arguments_of(spec: ModelSpec, dataset: DatasetSpec, recipe: Recipe) -> dict
     return {key: value for key, value in arguments.items() if key in taken}
 
 
-def _prepare(settings: Mapping[str, Any], data_dir: str | Path | None) -> tuple[Data, keras.Model]:
+def initialise(settings: Mapping[str, Any]) -> keras.Model:
+    """Seeds the process and builds a run's model.
+
+    Args:
+        settings: of the run, as `settle` gives them.
+
+    Returns:
+        The compiled model, in the recipe's precision.
+    """
     keras.utils.set_random_seed(settings["seed"])
     recipe = Recipe.from_json(settings["recipe"])
     with _precision(recipe.precision):
         model = _build(settings["model"], settings["arguments"])
     model.jit_compile = recipe.jit_compile
     model.steps_per_execution = recipe.steps_per_execution
-    data = load_data(
+    return model
+
+
+def load(
+    settings: Mapping[str, Any],
+    data_dir: str | Path | None,
+    fold: tuple[int, int] | None = None,
+) -> Data:
+    """Reads a run's data.
+
+    Args:
+        settings: of the run, as `settle` gives them.
+        data_dir: where TFDS keeps its data.
+        fold: what `zoo.load_data` takes.
+
+    Returns:
+        The data, prepared as the recipe says.
+
+    Raises:
+        DatasetError: if they cannot be read.
+    """
+    recipe = Recipe.from_json(settings["recipe"])
+    return load_data(
         DatasetSpec.from_json(settings["dataset"]),
         batch_size=recipe.batch_size,
         data_dir=data_dir,
@@ -307,8 +354,8 @@ def _prepare(settings: Mapping[str, Any], data_dir: str | Path | None) -> tuple[
         images=recipe.images,
         text=recipe.text,
         target=_target(settings["model"]),
+        fold=fold,
     )
-    return data, model
 
 
 def _target(name: str) -> str:
@@ -341,7 +388,16 @@ def _require_same_data(run: Run, data: Data) -> None:
         )
 
 
-def _facts(data: Data, model: keras.Model) -> dict[str, Any]:
+def facts(data: Data, model: keras.Model) -> dict[str, Any]:
+    """Says what is known of a run once its data are read.
+
+    Args:
+        data: what it is trained on.
+        model: what is trained.
+
+    Returns:
+        What ``config.json`` holds beside the settings.
+    """
     return {
         "dataset_version": data.version,
         "rows": {split: len(rows) for split, rows in data.rows.items()},
@@ -408,7 +464,28 @@ def _reopen(
     return run
 
 
-def _fit(run: Run, model: keras.Model, data: Data, tensorboard: bool, progress: bool) -> Checkpoint:
+def fit(
+    run: Run, model: keras.Model, data: Data, *, tensorboard: bool = False, progress: bool = False
+) -> Checkpoint:
+    """Trains a run's model up to its last epoch, from the last one finished on.
+
+    The run is left unfinished: the test split is not read.
+
+    Args:
+        run: the run; its directory gets the history and the checkpoint.
+        model: as `initialise` gives it.
+        data: what it is trained on.
+        tensorboard: also logs for TensorBoard.
+        progress: shows epochs on standard error.
+
+    Returns:
+        The checkpoint: the rows of the history, and the best epoch.
+
+    Raises:
+        TrainingDivergedError: if the loss stops being finite.
+        ArgumentValueError: if memory runs out.
+        KeyboardInterrupt: if the user stops it; says how to go on.
+    """
     recipe = Recipe.from_json(run.config["recipe"])
     task = TASKS[get_spec(run.config["model"]).task]
     rate = float(model.optimizer.learning_rate)

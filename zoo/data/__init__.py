@@ -193,6 +193,7 @@ def load_data(
     images: ImageOptions = ImageOptions(),
     text: TextOptions = TextOptions(),
     target: str = "label",
+    fold: tuple[int, int] | None = None,
 ) -> "Data":
     """Reads a data set, and makes the pipelines that feed a model.
 
@@ -211,6 +212,8 @@ def load_data(
         target: what the model is to give: the ``"label"`` of a row; or the ``"image"`` itself,
             without the noise that ``noise_stddev`` may add to the input; or the ``"image given
             label"``, which is then an input beside it.
+        fold: ``(2, 5)`` takes the second fifth of the rows that are not for test as validation,
+            and the other four to learn from; the usual cut if None.
 
     Returns:
         The batched splits ``train``, ``validation`` and ``test`` of what the model takes,
@@ -220,8 +223,8 @@ def load_data(
         UnknownDatasetError: if there is no such data set; names the near miss.
         DatasetError: if it cannot be read: not prepared and out of reach, damaged, empty, or of
             fewer than two classes.
-        ArgumentValueError: if `batch_size` or `seed` is no integer of its range, or `target` is
-            not for such data.
+        ArgumentValueError: if `batch_size` or `seed` is no integer of its range, `target` is not
+            for such data, or there are not as many rows as folds.
 
     Example:
         >>> import zoo
@@ -237,6 +240,8 @@ def load_data(
     _require_target(spec, images, target)
     reader = reader_of(spec)
     rows, version = reader.read(spec, data_dir)
+    if fold:
+        rows |= _folded(spec, rows, *fold)
     _require_every_class(spec, rows["train"])
     known = (spec, {"images": images, "text": text}.get(spec.kind), rows["train"].inputs)
     return reader.DATA(
@@ -250,6 +255,20 @@ def load_data(
         target=target,
         corruption=_corruption(images),
     )
+
+
+def _folded(
+    spec: DatasetSpec, rows: dict[str, "Rows"], number: int, folds: int
+) -> dict[str, "Rows"]:
+    from zoo.data.pipeline import cut_fold, joined
+
+    if spec.kind == "truth_tables":
+        raise ArgumentValueError(f"folds={folds}: a truth table such as {spec.name} stays whole.")
+    both = joined(rows["train"], rows["validation"])
+    require_integer("folds", folds, 2, len(both))
+    require_integer("fold", number, 1, folds)
+    train, validation = cut_fold(both, number, folds)
+    return {"train": train, "validation": validation}
 
 
 def _require_target(spec: DatasetSpec, images: ImageOptions, target: str) -> None:

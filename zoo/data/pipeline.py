@@ -57,6 +57,38 @@ def hold_out(rows: Rows, salt: int) -> tuple[Rows, Rows]:
     return rows[~cut], rows[cut]
 
 
+def joined(first: Rows, second: Rows) -> Rows:
+    """Puts the rows of two splits one after the other.
+
+    Args:
+        first: the one.
+        second: the other.
+
+    Returns:
+        All of them.
+    """
+    inputs = np.concatenate([first.inputs, second.inputs])
+    return Rows(inputs, np.concatenate([first.labels, second.labels]))
+
+
+def cut_fold(rows: Rows, number: int, folds: int) -> tuple[Rows, Rows]:
+    """Cuts one of several folds off: equal shares of every class, the same rows each time.
+
+    Args:
+        rows: what to cut.
+        number: of the fold, from 1.
+        folds: how many there are; each row is in one of them.
+
+    Returns:
+        What is left, and the fold: disjoint, both in the order of `rows`.
+    """
+    generator = np.random.default_rng([SPLIT_SEED, folds])
+    by_class = np.lexsort((generator.permutation(len(rows)), rows.labels))
+    fold = np.empty(len(rows), int)
+    fold[by_class] = np.arange(len(rows)) % folds
+    return rows[fold != number - 1], rows[fold == number - 1]
+
+
 @dataclasses.dataclass(frozen=True)
 class Data:
     """A data set, ready to feed a model.
@@ -94,6 +126,15 @@ class Data:
             return dict(zip(names, counts, strict=True))
 
         return {split: count(rows) for split, rows in self.rows.items()}
+
+    def rebatched(self, batch_size: int, seed: int) -> "Data":
+        """Gives the same rows in other batches; what has been computed of them is kept.
+
+        Args:
+            batch_size: rows a batch.
+            seed: of the order of the training rows, and of their alteration.
+        """
+        return dataclasses.replace(self, batch_size=batch_size, seed=seed)
 
     @functools.cached_property
     def train(self) -> tf.data.Dataset:

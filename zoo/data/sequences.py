@@ -21,6 +21,17 @@ class SequenceData(Data):
     batches are shuffled.
     """
 
+    def rebatched(self, batch_size: int, seed: int) -> "Data":
+        """Gives the same texts in other batches, without encoding them again.
+
+        Args:
+            batch_size: rows a batch.
+            seed: of the order of the training rows.
+        """
+        other = super().rebatched(batch_size, seed)
+        vars(other)["_encoded"] = self._encoded
+        return other
+
     @functools.cached_property
     def _encoded(self) -> dict[str, np.ndarray]:
         return {}

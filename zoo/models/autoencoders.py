@@ -3,6 +3,7 @@
 Each model is an ``encoder`` and a ``decoder``, models themselves: ``model.get_layer("encoder")``.
 """
 
+import functools
 import math
 from collections.abc import Sequence
 
@@ -279,10 +280,12 @@ def conv_autoencoder(
     *,
     input_shape: Shape = (32, 32, 1),
     num_layers: NumLayers = 2,
+    num_convs: PositiveInt = 1,
     filters: PerLayer = "32-64",
     kernel_size: PositiveInt = 3,
     latent_dim: PositiveInt = 64,
     activation: Activation = "relu",
+    batch_normalization: bool = False,
     output_activation: Activation = "sigmoid",
     optimizer: Optimizer = "adam",
     learning_rate: Positive = 2e-3,
@@ -296,11 +299,13 @@ def conv_autoencoder(
     Args:
         input_shape: of one image, ``(height, width, channels)``.
         num_layers: halvings.
-        filters: of the encoder's convolutions: a number, or one a layer, as in ``"32-64"``; the
+        num_convs: convolutions at each size, of which one halves the image or doubles it.
+        filters: of the encoder's convolutions: a number, or one a halving, as in ``"32-64"``; the
             decoder has them in reverse.
         kernel_size: side of every kernel in pixels.
         latent_dim: maps of the code.
         activation: of the hidden layers.
+        batch_normalization: whether each hidden layer is normalised before its activation.
         output_activation: of the output.
         optimizer: name of the optimiser.
         learning_rate: its learning rate.
@@ -324,21 +329,42 @@ def conv_autoencoder(
     """
     height, width, channels = halved(input_shape, num_layers)
     widths = by_layer("filters", filters, num_layers)
+    hide = functools.partial(hidden, activation=activation, batch_normalization=batch_normalization)
     x = image = keras.Input(input_shape, name="image")
     for number, maps in enumerate(widths, 1):
-        x = layers.Conv2D(
-            maps, kernel_size, 2, "same", activation=activation, name=f"conv_{number}"
-        )(x)
+        x = hide(x, layers.Conv2D(maps, kernel_size, 2, "same", name=f"conv_{number}"))
+        for again in range(2, num_convs + 1):
+            same = layers.Conv2D(maps, kernel_size, padding="same", name=f"conv_{number}_{again}")
+            x = hide(x, same)
     encoder = keras.Model(image, layers.Conv2D(latent_dim, 1, name="code")(x), name="encoder")
     x = code = keras.Input((height, width, latent_dim), name="code")
     for number, maps in enumerate(widths[::-1], 1):
-        x = layers.Conv2DTranspose(
-            maps, kernel_size, 2, "same", activation=activation, name=f"deconv_{number}"
-        )(x)
+        for again in range(2, num_convs + 1):
+            same = layers.Conv2D(maps, kernel_size, padding="same", name=f"conv_{number}_{again}")
+            x = hide(x, same)
+        double = layers.Conv2DTranspose(maps, kernel_size, 2, "same", name=f"deconv_{number}")
+        x = hide(x, double)
     x = layers.Conv2D(channels, kernel_size, padding="same", name="output")(x)
     outputs = layers.Activation(output_activation, dtype="float32", name="pixels")(x)
     decoder = keras.Model(code, outputs, name="decoder")
     return _joined("conv_autoencoder", encoder, decoder, optimizer, learning_rate)
+
+
+def hidden(
+    x: keras.KerasTensor, layer: keras.Layer, *, activation: str, batch_normalization: bool
+) -> keras.KerasTensor:
+    """Puts a layer on a tensor, perhaps a normalisation, and an activation.
+
+    Args:
+        x: what the layer takes.
+        layer: without an activation.
+        activation: name of one.
+        batch_normalization: whether what the layer gives is normalised before it.
+    """
+    x = layer(x)
+    if batch_normalization:
+        x = layers.BatchNormalization(name=f"{layer.name}_normalization")(x)
+    return layers.Activation(activation, name=f"{layer.name}_activation")(x)
 
 
 def halved(shape: tuple[int, ...], times: int) -> tuple[int, int, int]:

@@ -1,0 +1,151 @@
+"""What a search costs beside its trainings, what a second worker brings, and what 200 trials leave.
+
+    python -m benchmarks.search overhead workers growth
+
+``overhead``: the trainings of a search by `keras.Model.fit` alone, in a loop, on data that are
+loaded once, and the same by `tuning.search`, first look and second loading of the data included.
+``workers``: one search by one process and by two. ``growth``: memory and disk of 200 trials of a
+small network in one process. Each search is a process of its own. Writes one row each to
+``benchmarks/results/search.csv``. Needs the extra ``benchmark``.
+"""
+
+import json
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import click
+import keras
+import tqdm
+
+from benchmarks import tables
+from benchmarks.quality import data_dir_option
+from tuning.plan import Plan, read_plan
+from tuning.trials import settings_of
+from zoo.specs import Recipe
+from zoo.training import initialise, learning_rate_at, load
+
+NETWORK = {"name": "mlp", "dataset": "mnist", "max_trials": 8, "epochs": 3, "retrain": 0}
+SMALL = {"name": "softmax_regression", "max_trials": 200, "epochs": 1, "retrain": 0}
+WARM = 20
+
+
+def searched(folder: Path, data_dir: str | None, options: dict[str, Any]) -> dict[str, Any]:
+    """Searches in a process of its own, and says how long that took and what it found."""
+    code = (
+        "import json, sys, time, tuning\n"
+        "options = json.loads(sys.argv[1])\n"
+        "began = time.perf_counter()\n"
+        "result = tuning.search(progress=False, **options)\n"
+        "rows = [{k: v for k, v in row.items() if k != 'seconds'} for row in result.trials]\n"
+        "print(json.dumps({'seconds': time.perf_counter() - began, 'trials': rows}))\n"
+    )
+    given = {**options, "directory": str(folder), "data_dir": data_dir}
+    answer = subprocess.run(
+        [sys.executable, "-c", code, json.dumps(given)], stdout=subprocess.PIPE, check=True
+    )
+    return json.loads(answer.stdout)
+
+
+def trained_bare(plan: Plan, trials: list[dict[str, Any]]) -> float:
+    """Trains what a search has tried, without it; says how long that took."""
+    began, data = time.perf_counter(), None
+    names = [row["name"] for row in plan.space if row["kind"] != "Fixed"]
+    for row in trials:
+        settings = settings_of(
+            plan, {name: row[name] for name in names}, plan.seed_of(row["trial"], 0)
+        )
+        data = data or load(settings, plan.data_dir)
+        recipe = Recipe.from_json(settings["recipe"])
+        model = initialise(settings)
+        rate, batches = float(model.optimizer.learning_rate), data.rebatched(recipe.batch_size, 0)
+        model.fit(
+            batches.train,
+            validation_data=batches.validation,
+            epochs=recipe.epochs,
+            callbacks=[keras.callbacks.LearningRateScheduler(scheduled(rate, recipe))],
+            shuffle=False,
+            verbose=0,
+        )
+        keras.utils.clear_session()
+    return time.perf_counter() - began
+
+
+def scheduled(rate: float, recipe: Recipe) -> Callable[[int], float]:
+    """Gives the learning rate of each epoch as a function."""
+    return lambda epoch: learning_rate_at(epoch, rate, recipe.schedule, recipe.epochs)
+
+
+def overhead(folder: Path, data_dir: str | None) -> dict[str, Any]:
+    """Compares a search to its trainings."""
+    found = searched(folder / "search", data_dir, NETWORK)
+    bare = trained_bare(read_plan(folder / "search"), found["trials"])
+    return {
+        "before": round(bare, 1),
+        "after": round(found["seconds"], 1),
+        "ratio": round(found["seconds"] / bare, 3),
+    }
+
+
+def workers(folder: Path, data_dir: str | None) -> dict[str, Any]:
+    """Compares two workers to one."""
+    one = searched(folder / "one", data_dir, NETWORK)
+    two = searched(folder / "two", data_dir, {**NETWORK, "workers": 2})
+    best = [max(found["trials"], key=lambda row: row["score"]) for found in (one, two)]
+    same = {key: best[0][key] == best[1][key] for key in best[0]}
+    return {
+        "before": round(one["seconds"], 1),
+        "after": round(two["seconds"], 1),
+        "ratio": round(one["seconds"] / two["seconds"], 3),
+        "same best": all(value for key, value in same.items() if key != "score"),
+        "scores": " ".join(f"{row['score']:.4f}" for row in best),
+    }
+
+
+def growth(folder: Path, data_dir: str | None) -> dict[str, Any]:
+    """Measures what a long search leaves in memory and on disk."""
+    after_some = resident(folder / "some", data_dir, WARM)
+    after_all = resident(folder / "all", data_dir, SMALL["max_trials"])
+    files = [path for path in (folder / "all").rglob("*") if path.is_file()]
+    return {
+        "before": round(after_some / 2**20),
+        "after": round(after_all / 2**20),
+        "disk": round(sum(path.stat().st_size for path in files) / 2**20, 2),
+        "weights": len([path for path in files if path.name == "checkpoint.npz"]),
+    }
+
+
+def resident(folder: Path, data_dir: str | None, trials: int) -> int:
+    """Gives the memory in bytes that a process holds after so many trials."""
+    code = (
+        "import json, sys, tuning, psutil\n"
+        "tuning.search(progress=False, **json.loads(sys.argv[1]))\n"
+        "print(psutil.Process().memory_info().rss)\n"
+    )
+    given = {**SMALL, "max_trials": trials, "directory": str(folder), "data_dir": data_dir}
+    answer = subprocess.run(
+        [sys.executable, "-c", code, json.dumps(given)], stdout=subprocess.PIPE, check=True
+    )
+    return int(answer.stdout)
+
+
+MEASURES = {"overhead": overhead, "workers": workers, "growth": growth}
+
+
+@click.command()
+@click.argument("measures", nargs=-1, type=click.Choice(list(MEASURES)))
+@data_dir_option
+def main(measures: tuple[str, ...], data_dir: str | None) -> None:
+    """Measure searches."""
+    for name in tqdm.tqdm(measures or MEASURES):
+        with tempfile.TemporaryDirectory() as folder:
+            found = MEASURES[name](Path(folder), data_dir)
+        tables.keep("search", {"measure": name, **found, **tables.machine()}, ("measure",))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,218 @@
+"""One trial: its values become runs that are trained, and left before the test split is read."""
+
+import contextlib
+import gc
+import logging
+import statistics
+import threading
+import traceback
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+from keras_tuner import errors
+from keras_tuner.engine.base_tuner import BaseTuner
+
+from tuning.plan import Plan
+from zoo.data.pipeline import Data
+from zoo.errors import TrainingDivergedError
+from zoo.runs import create_run, load_run, remove_partial_files, whole
+from zoo.specs import Recipe
+from zoo.training import facts, fit, initialise, load, settle
+
+RUNS = "trials"
+FAILURE = "failure.txt"
+WEIGHTS = "checkpoint.npz"
+HEARTBEAT = 5.0
+POLL = 0.05
+EPOCHS = "tuner/epochs"
+TENSORFLOW = logging.getLogger("tensorflow")
+
+
+class ZooTuner(BaseTuner):
+    """Trains what an oracle proposes.
+
+    A trial of Hyperband begins anew with more epochs, rather than going on where an earlier one
+    was stopped: the learning rate falls over the epochs that it has, so that short trainings are
+    compared at their end, too.
+
+    Args:
+        plan: of the search.
+        directory: of the search; all its workers see it.
+        oracle: gives the trials; keras-tuner puts its client in place of it in a worker.
+    """
+
+    def __init__(self, plan: Plan, directory: Path, oracle: Any) -> None:
+        super().__init__(oracle, directory=str(directory), project_name=RUNS)
+        self.plan = plan
+        self.runs = directory / RUNS
+        self.data: dict[Any, Data] = {}
+        self.prepared: Any = None
+        self.failure = ""
+
+    def save(self) -> None:
+        """Leaves it to the oracle to keep its state."""
+
+    def on_search_begin(self) -> None:
+        """Keeps TensorFlow from wondering at the many functions that many models make."""
+        self.level = TENSORFLOW.level
+        TENSORFLOW.setLevel(logging.ERROR)
+
+    def on_search_end(self) -> None:
+        """Lets TensorFlow say again what it had to say."""
+        TENSORFLOW.setLevel(self.level)
+
+    def pre_create_trial(self) -> None:
+        """Waits a little, since a worker without a trial asks again at once."""
+        threading.Event().wait(POLL)
+
+    def run_trial(self, trial: Any) -> dict[str, float]:
+        """Trains what a trial proposes, as often as the plan says.
+
+        Args:
+            trial: keras-tuner's.
+
+        Returns:
+            The mean of the objective, and what it cost.
+        """
+        values, folder = trial.hyperparameters.values, self.folder_of(trial)
+        self.failure = ""
+        try:
+            with self._heartbeat(trial.trial_id):
+                found = [
+                    self._train(
+                        values, self.plan.seed_of(trial.trial_id, repetition), fold, folder / str(i)
+                    )
+                    for i, (repetition, fold) in enumerate(self.plan.trainings, start=1)
+                ]
+        except (TrainingDivergedError, errors.FailedTrialError) as error:
+            self.failure = str(error)
+            raise errors.FailedTrialError(self.failure) from error
+        except Exception as error:
+            reason = (str(error) or type(error).__name__).splitlines()[0]
+            self.failure = f"{type(error).__name__}: {reason}\n\n{traceback.format_exc()}"
+            raise
+        finally:
+            keras.utils.clear_session()
+            gc.collect()
+        return _together(found, self.plan.objective)
+
+    def on_trial_end(self, trial: Any) -> None:
+        """Ends a trial, and says why if it failed.
+
+        Args:
+            trial: keras-tuner's.
+        """
+        if self.failure:
+            with whole(self.folder_of(trial) / FAILURE) as partial:
+                partial.write_text(self.failure)
+            trial.message = self.failure.splitlines()[0]
+        super().on_trial_end(trial)
+
+    def folder_of(self, trial: Any) -> Path:
+        """Gives a trial's folder, and makes it if need be.
+
+        Args:
+            trial: keras-tuner's.
+        """
+        return Path(self.get_trial_dir(trial.trial_id))
+
+    def _train(
+        self, values: Mapping[str, Any], seed: int, fold: Any, place: Path
+    ) -> dict[str, float]:
+        settings = settings_of(self.plan, values, seed)
+        model = initialise(settings)
+        size, most = model.count_params(), self.plan.max_parameters
+        if most and size > most:
+            raise errors.FailedTrialError(f"{size:,} parameters, and {most:,} are allowed")
+        data = self._data_for(settings, fold)
+        if (place / "config.json").exists():
+            run = load_run(place)
+            remove_partial_files(place)
+        else:
+            run = create_run(place, settings | facts(data, model) | {"fold": fold})
+        checkpoint = fit(run, model, data)
+        kept = checkpoint.best_epoch if checkpoint.patience else len(checkpoint.rows)
+        return {
+            **checkpoint.rows[kept - 1],
+            "epochs": len(checkpoint.rows),
+            "parameters": size,
+            "seconds": checkpoint.rows[-1]["seconds"],
+        }
+
+    def _data_for(self, settings: Mapping[str, Any], fold: Any) -> Data:
+        recipe = Recipe.from_json(settings["recipe"])
+        prepared = (recipe.images, recipe.text)
+        if prepared != self.prepared:
+            self.data.clear()
+            self.prepared = prepared
+        if fold not in self.data:
+            self.data[fold] = load(settings, self.plan.data_dir, fold)
+        return self.data[fold].rebatched(recipe.batch_size, settings["seed"])
+
+    @contextlib.contextmanager
+    def _heartbeat(self, trial_id: str) -> Iterator[None]:
+        """Asks for the trial now and then, by which its oracle knows that this process lives."""
+        over = threading.Event()
+
+        def beat() -> None:
+            while not over.wait(HEARTBEAT):
+                with contextlib.suppress(Exception):  # who asks for the next trial will be told
+                    self.oracle.get_trial(trial_id)
+
+        thread = threading.Thread(target=beat, name="heartbeat", daemon=True)
+        thread.start()
+        try:
+            yield
+        finally:
+            over.set()
+            thread.join()
+
+
+def settings_of(plan: Plan, values: Mapping[str, Any], seed: int) -> dict[str, Any]:
+    """Settles a training of a search.
+
+    Args:
+        plan: of the search.
+        values: of the trial, with what Hyperband adds to them.
+        seed: of the training.
+
+    Returns:
+        What `zoo.training.settle` gives.
+
+    Raises:
+        ZooError: if the model does not take the values.
+    """
+    overrides = {**plan.fixed, **without_notes(values)}
+    if EPOCHS in values:
+        overrides["epochs"] = values[EPOCHS]
+    return settle(plan.model, plan.dataset["name"], plan.data_dir, seed, overrides)
+
+
+def without_notes(values: Mapping[str, Any]) -> dict[str, Any]:
+    """Leaves out of a trial's values what an algorithm has noted there for itself.
+
+    Args:
+        values: of the trial.
+
+    Returns:
+        The rest, without the crumbs that steps of 0.1 leave behind.
+    """
+    return {
+        key: float(f"{value:.12g}") if isinstance(value, float) else value
+        for key, value in values.items()
+        if not key.startswith("tuner/")
+    }
+
+
+def _together(found: list[dict[str, float]], objective: str) -> dict[str, float]:
+    scores = [row[objective] for row in found]
+    return {
+        objective: statistics.fmean(scores),
+        "spread": float(np.std(scores)),
+        "epochs": statistics.fmean(row["epochs"] for row in found),
+        "parameters": found[0]["parameters"],
+        "seconds": sum(row["seconds"] for row in found),
+    }
