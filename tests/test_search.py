@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 
+import filelock
 import numpy as np
 import pytest
 
@@ -113,6 +114,15 @@ def test_another_search_is_not_resumed_and_none_is_overwritten(result, data_dir)
         searched(result.directory / "trials", data_dir, resume=True)
 
 
+def test_one_search_has_one_head(result, data_dir):
+    options = {"algorithm": "grid", "space": RATES, "retrain": 2, "keep": 2, "resume": True}
+    with (
+        filelock.FileLock(result.directory / "lock"),
+        pytest.raises(SearchError, match="another process is searching"),
+    ):
+        searched(result.directory, data_dir, **options)
+
+
 @pytest.mark.parametrize(
     ("options", "error", "words"),
     [
@@ -204,7 +214,7 @@ def test_folds_and_executions_are_averaged(tmp_path, data_dir):
         with (folder / "history.csv").open(newline="") as file:
             last.append(float(list(csv.DictReader(file))[-1]["val_accuracy"]))
     assert row["score"] == pytest.approx(np.mean(last))
-    assert row["spread"] == pytest.approx(np.std(last))
+    assert row["spread"] == pytest.approx(np.std(last, ddof=1))
     assert not list((tmp_path / "s").glob("**/checkpoint.npz"))
 
 

@@ -250,7 +250,8 @@ def pareto(costs: Sequence[float], merits: Sequence[float]) -> list[int]:
 def _pictures(search: "Search") -> Iterator[tuple[Callable[..., None], tuple[float, float]]]:
     """Gives the pictures that there is something for, with their sizes in inches."""
     has_settings = bool(search.completed and search.settings)
-    yield objective, INCHES
+    if search.trials:
+        yield objective, INCHES
     if has_settings:
         width, height = PANEL_INCHES
         rows = -(-len(search.settings) // PANELS_A_ROW)
@@ -393,7 +394,7 @@ def _score_norm(search: "Search") -> Any:
     bad = np.quantile(scores, 0.1 if search.sign > 0 else 0.9)
     best = search.ranked[0].score
     kind = LogNorm if _scale(search) == "log" else Normalize
-    return kind(*sorted((bad, best)))
+    return kind(vmin=min(bad, best), vmax=max(bad, best))
 
 
 def _score_label(search: "Search") -> str:

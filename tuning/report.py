@@ -1,8 +1,10 @@
 """What a search has found, from the files in its directory alone: a page, pictures, logs.
 
-report.md      the best trials, what mattered in them, what failed
-figures/       see `tuning.figures`
-tensorboard/   one run a completed trial, for TensorBoard's HParams page
+    report.md      the best trials, what mattered in them, what failed
+    figures/       see `tuning.figures`
+    tensorboard/   one run a completed trial, for TensorBoard's HParams page
+
+Each is written whole or not at all.
 """
 
 import csv
@@ -25,9 +27,10 @@ from tuning import figures
 from zoo.errors import SearchError
 from zoo.runs import PARTIAL, readable, whole
 
+KEYS = ("model", "dataset", "algorithm", "objective", "direction", "seed", "space")
 SHOWN = 10
 FEW = 10
-TREES = 300
+TREES = 100
 SHUFFLES = 20
 LONGEST_MESSAGE = 300
 CAPTIONS = {
@@ -58,25 +61,18 @@ class Setting:
     is_log: bool
     default: Any
 
-    def parse(self, cell: str) -> Any:
-        """Gives the value in a cell of the table; None if it is empty."""
-        if not cell:
-            return None
-        if self.choices:
-            return {_key(value): value for value in self.choices}[_key(cell)]
-        return int(float(cell)) if self.is_integer else float(cell)
-
     def position(self, value: Any) -> float:
-        """Gives a number for a value: a choice's is its place in the list; NaN for none."""
+        """Gives a number for a value.
+
+        Args:
+            value: of the setting; None if unknown.
+
+        Returns:
+            The value, or the place of a choice in the list; NaN for None.
+        """
         if value is None:
             return math.nan
         return float(self.choices.index(value) if self.choices else value)
-
-    def is_default(self, value: Any) -> bool:
-        """Tells whether a value is the default."""
-        if self.choices or value is None:
-            return value == self.default
-        return math.isclose(value, self.default, rel_tol=1e-9)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -151,13 +147,13 @@ class Search:
 
     @functools.cached_property
     def completed(self) -> list[Trial]:
-        """The trials that have a score."""
-        return [trial for trial in self.trials if not math.isnan(trial.score)]
+        """The trials that have a score, and a finite one."""
+        return [trial for trial in self.trials if math.isfinite(trial.score)]
 
     @functools.cached_property
     def failed(self) -> list[Trial]:
         """The trials that have none."""
-        return [trial for trial in self.trials if math.isnan(trial.score)]
+        return [trial for trial in self.trials if not math.isfinite(trial.score)]
 
     @functools.cached_property
     def ranked(self) -> list[Trial]:
@@ -273,7 +269,8 @@ def read_search(directory: Path) -> Search:
         if not (directory / name).is_file():
             raise SearchError(f"{directory} holds no search to report on: it has no {name}.")
     with readable(directory / "search.json") as path:
-        plan = json.loads(path.read_text())
+        known = json.loads(path.read_text())
+        plan = {key: known[key] for key in KEYS}
         settings = [_setting(row) for row in plan["space"] if row["kind"] != "Fixed"]
     with readable(directory / "trials.csv") as path, path.open(newline="") as file:
         table = csv.DictReader(file)
@@ -343,8 +340,8 @@ def _asked(search: Search) -> str:
     return (
         f"Settings of {_cell(plan['model'])} on {_cell(plan['dataset']['name'])} with the "
         f"{extreme} {search.objective}, by the algorithm {_cell(plan['algorithm'])} (seed "
-        f"{plan['seed']}): {len(search.completed)} trials completed, {len(search.failed)} failed, "
-        f"and they trained for {seconds:,.0f} s together. Varied: {varied}."
+        f"{plan['seed']}). Trials: {len(search.completed)} completed, {len(search.failed)} failed, "
+        f"{seconds:,.0f} s of training. Varied: {varied}."
         + (f" Fixed: {_cell(_told(fixed))}." if fixed else "")
     )
 
@@ -370,8 +367,8 @@ def _leaders(search: Search) -> Iterator[str]:
         gain = abs(search.ranked[0].score - default.score)
         yield (
             f"The defaults, trial {default.name}, are number {place} of {len(search.ranked)}: "
-            f"{search.objective} {_number(default.score)} in {_number(default.epochs)} epochs, "
-            f"{_number(gain)} from the best."
+            f"{search.objective} {_number(default.score)}, {_number(gain)} from the best; epochs: "
+            f"{_number(default.epochs)} against {_number(search.ranked[0].epochs)}."
         )
 
 
@@ -403,7 +400,7 @@ def _mattered(search: Search, setting: Setting) -> tuple[str, ...]:
     told = f"{found.means[setting.name]:.3f} ± {found.spreads[setting.name]:.3f}" if found else ""
     if effect is None:
         return setting.name, told, "", "", ""
-    if effect.best[0] == effect.worst[0]:
+    if effect.best is effect.worst:
         return setting.name, told, "", f"only {effect.best[0]}", ""
     best, worst = (f"{name}: {_number(mean)}" for name, mean in (effect.best, effect.worst))
     size = abs(effect.best[1] - effect.worst[1])
@@ -429,7 +426,7 @@ def _retrained(search: Search) -> Iterator[str]:
     known, found = search.best, dict(search.best["retrained"])
     seeds = found.pop("seeds")
     yield "## The best values, trained anew"
-    yield f"Trial {_cell(known['trial'])}, under {seeds} seeds: {_cell(_told(known['values']))}."
+    yield f"Trial {_cell(known['trial'])} (seeds: {seeds}): {_cell(_told(known['values']))}."
     rows = [(f"{search.objective} of the trial", _number(known["score"]), "")]
     rows += [(name, _number(mean), _number(spread)) for name, (mean, spread) in found.items()]
     yield _table(("figure", "mean", "standard deviation"), rows)
@@ -454,12 +451,29 @@ def _write_logs(search: Search) -> None:
         new = Path(folder) / "logs"
         new.mkdir()
         for trial in search.completed:
-            with tf.summary.create_file_writer(str(new / trial.name)).as_default():
-                known = {key: value for key, value in trial.values.items() if value is not None}
+            known = {key: value for key, value in trial.values.items() if value is not None}
+            writer = tf.summary.create_file_writer(str(new / trial.name))
+            with writer.as_default(step=int(trial.epochs)):
                 api.hparams(known, trial_id=trial.name)
-                tf.summary.scalar(search.objective, trial.score, step=int(trial.epochs or 0))
+                tf.summary.scalar(search.objective, trial.score)
+            writer.close()
         shutil.rmtree(place, ignore_errors=True)
         new.rename(place)
+
+
+def _parse(setting: Setting, cell: str) -> Any:
+    """Gives the value in a cell of the table; None if it is empty."""
+    if not cell:
+        return None
+    if setting.choices:
+        return {_key(value): value for value in setting.choices}[_key(cell)]
+    return int(float(cell)) if setting.is_integer else float(cell)
+
+
+def _is_default(setting: Setting, value: Any) -> bool:
+    if setting.choices or value is None:
+        return value == setting.default
+    return math.isclose(value, setting.default)
 
 
 def _setting(row: Mapping[str, Any]) -> Setting:
@@ -482,7 +496,7 @@ def _trial(row: Mapping[str, str], settings: Sequence[Setting], curves: Any) -> 
         parameters=_float(row["parameters"]),
         seconds=_float(row["seconds"]),
         message=row["message"],
-        values={setting.name: setting.parse(row[setting.name]) for setting in settings},
+        values={setting.name: _parse(setting, row[setting.name]) for setting in settings},
         curves=curves,
     )
 
@@ -506,7 +520,7 @@ def _float(cell: str) -> float:
 def _default_of(search: Search) -> Trial | None:
     """Gives the completed trial 0000 if it has the defaults."""
     first = search.completed[0]
-    is_default = all(s.is_default(first.values[s.name]) for s in search.settings)
+    is_default = all(_is_default(s, first.values[s.name]) for s in search.settings)
     return first if is_default and first is search.trials[0] else None
 
 

@@ -1,5 +1,6 @@
 """The search: its directory, its first look, its trials, and what comes of the best of them."""
 
+import contextlib
 import dataclasses
 import itertools
 import json
@@ -11,6 +12,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+import filelock
 import keras
 
 import zoo
@@ -153,11 +155,9 @@ def search(
         _refuse_existing(place)
         plan = dataclasses.replace(plan, dataset_version=_look(plan))
         _create(place, plan)
-    try:
+    with _alone(place):
         oracle = _run(plan, place, limits, workers, address, progress)
         return _conclude(plan, place, oracle, limits, retrain, progress)
-    except KeyboardInterrupt:
-        raise KeyboardInterrupt(f"go on with --directory {place} --resume") from None
 
 
 def _require_limits(
@@ -233,6 +233,18 @@ def _create(directory: Path, plan: Plan) -> None:
     partial.rename(directory)
 
 
+@contextlib.contextmanager
+def _alone(directory: Path) -> Iterator[None]:
+    """Lets no second process head the search, and tells who interrupts it how to go on."""
+    try:
+        with filelock.FileLock(directory / "lock", blocking=False):
+            yield
+    except filelock.Timeout:
+        raise SearchError(f"another process is searching in {directory} now.") from None
+    except KeyboardInterrupt:
+        raise KeyboardInterrupt(f"go on with --directory {directory} --resume") from None
+
+
 def _run(
     plan: Plan, directory: Path, limits: Limits, workers: int, address: str | None, progress: bool
 ) -> Any:
@@ -263,7 +275,8 @@ def _conclude(
     rows = [_row(plan, directory, trial) for trial in ended]
     _require_a_best(rows, directory, oracle, limits)
     best = oracle.get_best_trials(1)[0]
-    settings = {**plan.fixed, **without_notes(best.hyperparameters.values)}
+    values = without_notes(best.hyperparameters.values)
+    settings = {**plan.fixed, **{row["name"]: values[row["name"]] for row in plan.space}}
     write_json(directory / "best_settings.json", settings)
     runs = _retrain(plan, directory, settings, retrain, progress)
     known = {"trial": best.trial_id, "score": float(best.score), "values": settings}

@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Any
 
 import keras
-import numpy as np
 from keras_tuner import errors
 from keras_tuner.engine.base_tuner import BaseTuner
 
@@ -211,7 +210,7 @@ def _together(found: list[dict[str, float]], objective: str) -> dict[str, float]
     scores = [row[objective] for row in found]
     return {
         objective: statistics.fmean(scores),
-        "spread": float(np.std(scores)),
+        **({"spread": statistics.stdev(scores)} if len(scores) > 1 else {}),
         "epochs": statistics.fmean(row["epochs"] for row in found),
         "parameters": found[0]["parameters"],
         "seconds": sum(row["seconds"] for row in found),

@@ -316,6 +316,7 @@ def tune(
         "metrics": result.metrics,
     }
     brief = {key: value for key, value in document.items() if key != "trials"}
+    brief["report"] = str(result.directory / "report.md")
     _print(document, as_json, lambda: _facts(brief))
 
 
