@@ -1,7 +1,5 @@
 """Models of the zoo in scikit-learn's hands."""
 
-import doctest
-
 import numpy as np
 import pytest
 from sklearn.base import clone
@@ -10,7 +8,6 @@ from sklearn.model_selection import GridSearchCV, cross_val_score
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-import tuning.estimators
 from tuning.estimators import ZooClassifier
 from zoo.errors import ArgumentValueError, UnknownArgumentError
 
@@ -48,9 +45,3 @@ def test_what_is_no_classifier_of_rows_is_refused():
             ZooClassifier(name)
     with pytest.raises(UnknownArgumentError, match="Did you mean 'units'"):
         ZooClassifier("mlp").set_params(unit=3)
-
-
-def test_examples_run():
-    failures, attempted = doctest.testmod(tuning.estimators)
-    assert failures == 0
-    assert attempted

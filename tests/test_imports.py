@@ -21,7 +21,7 @@ BASES = {
 }  # their classes derive from the deferred package's
 DEFERRED = {
     "tensorflow_datasets", "keras_tuner", "matplotlib", "sklearn", "pyarrow", "huggingface_hub",
-    "safetensors",
+    "safetensors", "tensorboard", "grpc",
 }  # fmt: skip
 
 

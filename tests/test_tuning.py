@@ -1,7 +1,5 @@
 """Search spaces, plans and oracles: what may vary, what is refused, and what survives a stop."""
 
-import doctest
-import importlib
 import itertools
 import json
 
@@ -314,18 +312,6 @@ def test_the_direction_follows_from_task_or_name():
     assert make_plan("mlp", objective="val_loss").direction == "min"
     assert make_plan("vae").direction == "min"
     assert make_plan("vae", objective="val_loss", direction="max").direction == "max"
-
-
-@pytest.mark.parametrize(
-    "module", ["tuning", "tuning.hypermodel", "tuning.space", "tuning.searching"]
-)
-def test_examples_run(module, tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    failures, attempted = doctest.testmod(
-        importlib.import_module(module), extraglobs={"tmp": tmp_path}
-    )
-    assert failures == 0
-    assert attempted
 
 
 def test_the_state_is_one_whole_file(tmp_path):

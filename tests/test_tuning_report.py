@@ -15,7 +15,8 @@ from matplotlib.figure import Figure
 from PIL import Image
 
 from tuning import figures
-from tuning.report import read_search, write_report
+from tuning.findings import read_search
+from tuning.report import write_report
 from zoo.errors import RunError, SearchError
 
 UNITS = {"name": "units", "kind": "Int", "min": 4, "max": 1024, "sampling": "log", "default": 64}

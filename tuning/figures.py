@@ -1,7 +1,7 @@
 """Pictures of a search, drawn from its files.
 
 `draw` makes them all. Each of the other public functions draws one picture: it takes a matplotlib
-figure to draw on, and a search as `tuning.report.read_search` gives it.
+figure to draw on, and a search as `tuning.findings.read_search` gives it.
 """
 
 import itertools
@@ -15,7 +15,7 @@ import numpy as np
 from zoo.figures import DOTS_PER_INCH, INCHES, save
 
 if TYPE_CHECKING:
-    from tuning.report import Search, Setting, Trial
+    from tuning.findings import Search, Setting, Trial
 
 PANELS_A_ROW = 4
 PANEL_INCHES = (3.2, 2.9)
