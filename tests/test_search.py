@@ -5,6 +5,7 @@ import itertools
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -262,42 +263,73 @@ def eventually(holds, seconds=90):
         time.sleep(0.1)
 
 
-@pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
-def test_a_search_that_is_killed_leaves_no_process_and_loses_no_trial(tmp_path, data_dir):
-    folder = tmp_path / "killed"
-    command = [
-        sys.executable, "-m", "zoo", "tune", "softmax_regression", "--data-dir", data_dir,
-        "--directory", folder, "--trials", "5", "--epochs", "30", "--set", "jit_compile=false",
-        "--workers", "2", "--retrain", "1", "--json",
-    ]  # fmt: skip
-    process = subprocess.Popen(
-        list(map(str, command)), stdout=subprocess.PIPE, stderr=subprocess.PIPE
-    )
+class Command:
+    """A search of digits by the command, in processes of its own."""
 
-    def ended():
-        path = folder / "oracle.json"
+    def __init__(self, folder, data_dir):
+        self.folder = folder
+        self.words = [
+            sys.executable, "-m", "zoo", "tune", "softmax_regression", "--data-dir", data_dir,
+            "--directory", folder, "--trials", "5", "--epochs", "30", "--set", "jit_compile=false",
+            "--retrain", "1", "--json",
+        ]  # fmt: skip
+
+    def start(self, *options):
+        words = list(map(str, [*self.words, *options]))
+        return subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+
+    def ended(self):
+        path = self.folder / "oracle.json"
         return json.loads(path.read_text())["oracle"]["end_order"] if path.exists() else []
 
-    eventually(lambda: len(ended()) >= 1)
-    worker = next(pid for pid in processes_of(folder) if pid != process.pid)
+    def written(self):
+        """When the history of each trial that has ended was written."""
+        return {name: self.history(name).stat().st_mtime_ns for name in self.ended()}
+
+    def history(self, name):
+        return self.folder / "trials" / f"trial_{name}" / "1" / "history.csv"
+
+
+def answer_of(process):
+    out, err = process.communicate(timeout=300)
+    assert process.returncode == 0, err
+    return json.loads(out) if out else None
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
+def test_a_search_that_is_killed_leaves_no_process_and_loses_no_trial(tmp_path, data_dir):
+    search = Command(tmp_path / "killed", data_dir)
+    process = search.start("--workers", "2")
+    eventually(lambda: len(search.ended()) >= 1)
+    worker = next(pid for pid in processes_of(search.folder) if pid != process.pid)
     os.kill(worker, signal.SIGKILL)
-    eventually(lambda: len(ended()) >= 2)
+    eventually(lambda: len(search.ended()) >= 2)
     process.kill()
     process.communicate()
-    eventually(lambda: not processes_of(folder))
-    before = {
-        name: (folder / "trials" / f"trial_{name}" / "1" / "history.csv").stat().st_mtime_ns
-        for name in ended()
-    }
-    answer = subprocess.run(
-        [*map(str, command), "--resume"], capture_output=True, text=True, check=False
-    )
-    assert answer.returncode == 0, answer.stderr
-    document = json.loads(answer.stdout)
+    eventually(lambda: not processes_of(search.folder))
+    before = search.written()
+    document = answer_of(search.start("--workers", "2", "--resume"))
     assert [row["status"] for row in document["trials"]] == ["COMPLETED"] * 5
-    for name, written in before.items():
-        history = folder / "trials" / f"trial_{name}" / "1" / "history.csv"
-        assert history.stat().st_mtime_ns == written
+    after = search.written()
+    assert {name: after[name] for name in before} == before
+
+
+def test_a_worker_outlives_its_chief_and_serves_the_next(tmp_path, data_dir):
+    search = Command(tmp_path / "chief", data_dir)
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        address = ["--address", f"127.0.0.1:{free.getsockname()[1]}"]
+    chief = search.start("--role", "chief", *address)
+    worker = search.start("--role", "worker", *address)
+    eventually(lambda: len(search.ended()) >= 1)
+    chief.kill()
+    chief.communicate()
+    before = search.written()
+    document = answer_of(search.start("--role", "chief", "--resume", *address))
+    assert answer_of(worker) is None
+    assert [row["status"] for row in document["trials"]] == ["COMPLETED"] * 5
+    after = search.written()
+    assert {name: after[name] for name in before} == before
 
 
 def test_the_command_gives_one_document_and_its_settings_train(tmp_path, data_dir, capsys):
