@@ -339,18 +339,20 @@ def grad_cam(figure: Any, run: Run) -> None:
 def accuracy_against(
     figure: Any, quantity: str, series: Mapping[str, Mapping[str, tuple[float, float]]]
 ) -> None:
-    """Draws test accuracy over a quantity, a line a series, a point a network.
+    """Draws test accuracy over a quantity, a colour a series, a point a network.
 
     Args:
         figure: to draw on.
         quantity: its name, and unit if it has one.
         series: for each label and network the quantity and the accuracy, in [0, 1].
     """
+    from matplotlib.ticker import LogFormatter
+
     axes = figure.subplots()
     tops: dict[tuple[str, float], float] = {}
     for label, points in series.items():
         x, y = zip(*sorted(points.values()), strict=True)
-        axes.plot(x, 100 * np.array(y), "o-", label=label, alpha=0.8)
+        axes.plot(x, 100 * np.array(y), "o", label=label, alpha=0.8)
         for name, (value, accuracy) in points.items():
             tops[name, value] = max(accuracy, tops.get((name, value), 0))
     for (name, value), top in tops.items():
@@ -358,7 +360,9 @@ def accuracy_against(
             name, (value, 100 * top), (0, 8), textcoords="offset points", ha="center", fontsize=8
         )
     axes.set(xscale="log", xlabel=quantity, ylabel="test accuracy [%]")
-    axes.grid(alpha=0.3)
+    axes.xaxis.set_major_formatter("{x:,g}")
+    axes.xaxis.set_minor_formatter(LogFormatter(minor_thresholds=(1, 0.5)))
+    axes.grid(alpha=0.3, which="both")
     axes.legend(loc="lower right")
     figure.suptitle(f"Accuracy against {quantity}")
 
