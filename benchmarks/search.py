@@ -3,7 +3,7 @@
     python -m benchmarks.search overhead workers growth
 
 ``overhead``: the trainings of a search by `keras.Model.fit` alone, in a loop, on data that are
-loaded once, and the same by `tuning.search`, first look and second loading of the data included.
+loaded once, and the same by `tuning.search`, first look, checkpoints and report included.
 ``workers``: one search by one process and by two. ``growth``: memory and disk of 200 trials of a
 small network in one process. Each search is a process of its own. Writes one row each to
 ``benchmarks/results/search.csv``. Needs the extra ``benchmark``.
@@ -29,7 +29,7 @@ from tuning.trials import settings_of
 from zoo.specs import Recipe
 from zoo.training import initialise, learning_rate_at, load
 
-NETWORK = {"name": "mlp", "dataset": "mnist", "max_trials": 8, "epochs": 3, "retrain": 0}
+NETWORK = {"name": "mlp", "dataset": "mnist", "max_trials": 8, "epochs": 6, "retrain": 0}
 SMALL = {"name": "softmax_regression", "max_trials": 200, "epochs": 1, "retrain": 0}
 WARM = 20
 
@@ -38,9 +38,9 @@ def searched(folder: Path, data_dir: str | None, options: dict[str, Any]) -> dic
     """Searches in a process of its own, and says how long that took and what it found."""
     code = (
         "import json, sys, time, tuning\n"
-        "options = json.loads(sys.argv[1])\n"
+        "options, search = json.loads(sys.argv[1]), tuning.search\n"
         "began = time.perf_counter()\n"
-        "result = tuning.search(progress=False, **options)\n"
+        "result = search(progress=False, **options)\n"
         "rows = [{k: v for k, v in row.items() if k != 'seconds'} for row in result.trials]\n"
         "print(json.dumps({'seconds': time.perf_counter() - began, 'trials': rows}))\n"
     )

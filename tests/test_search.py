@@ -382,6 +382,17 @@ def test_bad_words_to_the_command_are_one_line(options, words, tmp_path, monkeyp
     assert not list(tmp_path.iterdir())
 
 
+def test_data_are_prepared_as_the_space_has_it_and_not_the_recipe(tmp_path, data_dir):
+    options = {"space": {**RATES, "learning_rate": 0.1, "scaling": ["standardized"]}, "retrain": 1}
+    found = searched(tmp_path / "s", data_dir, max_trials=1, **options)
+    seed = read_plan(tmp_path / "s").seed_of("0000", 0)
+    alone = zoo.train(
+        "softmax_regression", data_dir=data_dir, seed=seed, run_dir=tmp_path / "alone",
+        learning_rate=0.1, batch_size=64, scaling="standardized", **QUICK,
+    )  # fmt: skip
+    assert found.trials[0]["score"] == pytest.approx(alone.metrics["val_accuracy"])
+
+
 def test_kinds_of_data_with_other_preparation_are_loaded_anew(tmp_path, data_dir):
     found = searched(
         tmp_path / "s", data_dir, algorithm="grid", retrain=0,

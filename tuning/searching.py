@@ -21,7 +21,15 @@ from tuning.oracles import Limits, make_oracle, size_of_grid
 from tuning.plan import Plan, make_plan, read_plan, require_same
 from tuning.report import write_report
 from tuning.space import extremes, space_of
-from tuning.trials import FAILURE, RUNS, WEIGHTS, settings_of, without_notes
+from tuning.trials import (
+    FAILURE,
+    RUNS,
+    WEIGHTS,
+    default_settings,
+    settings_of,
+    without_notes,
+)
+from zoo.data.pipeline import Data
 from zoo.errors import ArgumentValueError, SearchError
 from zoo.runs import PARTIAL, Run, write_csv, write_json
 from zoo.specs import MOST, require_integer, require_number
@@ -149,14 +157,21 @@ def search(
     if resume:
         held = read_plan(place)
         require_same(dataclasses.replace(plan, dataset_version=held.dataset_version), held, place)
-        _require_version(plan, held.dataset_version)
+        data = _load_as(held)
         plan = held
     else:
         _refuse_existing(place)
-        plan = dataclasses.replace(plan, dataset_version=_look(plan))
+        data = _look(plan)
+        plan = dataclasses.replace(plan, dataset_version=data.version)
         _create(place, plan)
     with _alone(place):
-        oracle = _run(plan, place, limits, workers, address, progress)
+        oracle = _prepare(plan, place, limits, progress)
+        if address:
+            processes.run_as_chief(plan, place, oracle, address)
+        elif workers > 1:
+            processes.run_in_processes(plan, place, oracle, workers)
+        else:
+            processes.run_here(plan, place, oracle, data)
         return _conclude(plan, place, oracle, limits, retrain, progress)
 
 
@@ -197,21 +212,22 @@ def _refuse_existing(directory: Path) -> None:
         )
 
 
-def _require_version(plan: Plan, version: str) -> None:
-    settings = settings_of(plan, {}, plan.seed)
-    found = load(settings, plan.data_dir).version
-    if found != version:
-        raise SearchError(f"the search began on {version}, and the data are {found} now.")
+def _load_as(plan: Plan) -> Data:
+    """Reads the data of a search that goes on, which must be those that it began on."""
+    data = load(default_settings(plan), plan.data_dir, plan.trainings[0][1])
+    if data.version != plan.dataset_version:
+        raise SearchError(
+            f"the search began on {plan.dataset_version}, and the data are {data.version} now."
+        )
+    return data
 
 
-def _look(plan: Plan) -> str:
-    """Builds every end of the space and shows a model one batch, before anything is written.
-
-    Gives the version of the data.
-    """
+def _look(plan: Plan) -> Data:
+    """Builds every end of the space and shows a model one batch, before anything is written."""
     space = space_of(plan.model, plan.changes)
     tried = [settings_of(plan, values, plan.seed) for values in extremes(space)]
     model, data = initialise(tried[0]), load(tried[0], plan.data_dir, plan.trainings[0][1])
+    model.jit_compile = False  # one batch is not worth it
     if model.trainable_variables:
         model.train_on_batch(*next(iter(data.train)))
     found = model.evaluate(data.validation.take(1), verbose=0, return_dict=True)
@@ -221,7 +237,7 @@ def _look(plan: Plan) -> str:
         raise ArgumentValueError(
             f"objective={plan.objective!r}: {plan.model} has {', '.join(known)}."
         )
-    return data.version
+    return data
 
 
 def _create(directory: Path, plan: Plan) -> None:
@@ -245,9 +261,8 @@ def _alone(directory: Path) -> Iterator[None]:
         raise KeyboardInterrupt(f"go on with --directory {directory} --resume") from None
 
 
-def _run(
-    plan: Plan, directory: Path, limits: Limits, workers: int, address: str | None, progress: bool
-) -> Any:
+def _prepare(plan: Plan, directory: Path, limits: Limits, progress: bool) -> Any:
+    """Makes the oracle as it stands on disk, which is told of whenever a trial ends."""
     (directory / processes.TABLE).unlink(missing_ok=True)
     has_limit = limits.trials is not None or limits.seconds is not None
     oracle = make_oracle(plan, has_limit)
@@ -259,12 +274,6 @@ def _run(
             print(_line(plan, directory, trial, oracle, limits), file=sys.stderr, flush=True)
 
     oracle.on_end = after
-    if address:
-        processes.run_as_chief(plan, directory, oracle, address)
-    elif workers > 1:
-        processes.run_in_processes(plan, directory, oracle, workers)
-    else:
-        processes.run_here(plan, directory, oracle)
     return oracle
 
 

@@ -15,6 +15,7 @@ from keras_tuner import errors
 from keras_tuner.engine.base_tuner import BaseTuner
 
 from tuning.plan import Plan
+from tuning.space import space_of
 from zoo.data.pipeline import Data
 from zoo.errors import TrainingDivergedError
 from zoo.runs import create_run, load_run, remove_partial_files, whole
@@ -141,6 +142,16 @@ class ZooTuner(BaseTuner):
             "seconds": checkpoint.rows[-1]["seconds"],
         }
 
+    def know(self, data: Data) -> None:
+        """Takes data that have been read already, as the first training needs them.
+
+        Args:
+            data: the data.
+        """
+        recipe = Recipe.from_json(default_settings(self.plan)["recipe"])
+        self.prepared = (recipe.images, recipe.text)
+        self.data[self.plan.trainings[0][1]] = data
+
     def _data_for(self, settings: Mapping[str, Any], fold: Any) -> Data:
         recipe = Recipe.from_json(settings["recipe"])
         prepared = (recipe.images, recipe.text)
@@ -188,6 +199,15 @@ def settings_of(plan: Plan, values: Mapping[str, Any], seed: int) -> dict[str, A
     if EPOCHS in values:
         overrides["epochs"] = values[EPOCHS]
     return settle(plan.model, plan.dataset["name"], plan.data_dir, seed, overrides)
+
+
+def default_settings(plan: Plan) -> dict[str, Any]:
+    """Settles a training with the defaults of the search's space.
+
+    Args:
+        plan: of the search.
+    """
+    return settings_of(plan, space_of(plan.model, plan.changes).values, plan.seed)
 
 
 def without_notes(values: Mapping[str, Any]) -> dict[str, Any]:

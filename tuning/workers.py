@@ -14,6 +14,7 @@ from typing import Any
 from tuning.oracles import make_oracle
 from tuning.plan import Plan, read_plan
 from tuning.trials import ZooTuner
+from zoo.data.pipeline import Data
 from zoo.errors import ArgumentValueError, SearchError
 
 HOST = "127.0.0.1"
@@ -27,16 +28,19 @@ FAREWELL = 5.0
 CHIEF_PATIENCE = 600.0
 
 
-def run_here(plan: Plan, directory: Path, oracle: Any) -> None:
+def run_here(plan: Plan, directory: Path, oracle: Any, data: Data) -> None:
     """Runs every trial in this process.
 
     Args:
         plan: of the search.
         directory: of the search.
         oracle: of the search.
+        data: of its first training.
     """
     _take_back(oracle)
-    ZooTuner(plan, directory, oracle).search()
+    tuner = ZooTuner(plan, directory, oracle)
+    tuner.know(data)
+    tuner.search()
 
 
 def run_in_processes(plan: Plan, directory: Path, oracle: Any, workers: int) -> None:
