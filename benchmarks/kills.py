@@ -30,7 +30,7 @@ import click
 from benchmarks import tables
 from benchmarks.quality import data_dir_option
 
-TRIALS = 8
+TRIALS = 6
 MODEL = "softmax_regression"
 HANG = 180.0
 LEAST_START = 5.0
@@ -42,7 +42,7 @@ class Search:
     def __init__(self, folder: Path, data_dir: str | None) -> None:
         self.folder = folder
         self.options = [
-            MODEL, "--trials", str(TRIALS), "--epochs", "8", "--retrain", "1",
+            MODEL, "--trials", str(TRIALS), "--epochs", "6", "--retrain", "1",
             "--directory", str(folder), "--set", "jit_compile=false",
             *(["--data-dir", data_dir] if data_dir else []),
         ]  # fmt: skip

@@ -364,7 +364,7 @@ def search() -> str:
     """Gives the table of what searches cost."""
     told = {
         "overhead": "`mlp`, 8 trials: their trainings alone, and the search [s]",
-        "workers": "the same search: one process, and two [s]",
+        "workers": "the same search: one process of one core, and two [s]",
         "growth": "memory after 20 trials of `softmax_regression`, and after 200 [MiB]",
     }
     rows = {row["measure"]: row for row in tables.read("search")}
@@ -390,7 +390,8 @@ def _note(row: Mapping[str, str]) -> str:
         return f"{row['disk']} MiB on disk, weights of {row['weights']} trial"
     if row["measure"] == "workers":
         alike = "the same best trial" if row["same best"] == "True" else "another best trial"
-        return f"{alike}; its score {' and '.join(row['scores'].split())}"
+        scores = " and ".join(row["scores"].split())
+        return f"{alike}, score {scores}; one process of both cores: {row['both cores']}"
     return ""
 
 

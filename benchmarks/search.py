@@ -4,18 +4,21 @@
 
 ``overhead``: the trainings of a search by `keras.Model.fit` alone, in a loop, on data that are
 loaded once, and the same by `tuning.search`, first look, checkpoints and report included.
-``workers``: one search by one process and by two. ``growth``: memory and disk of 200 trials of a
+``workers``: one search by one process that has one core, by one that has both, and by two that have
+one each. ``growth``: memory and disk of 200 trials of a
 small network in one process. Each search is a process of its own. Writes one row each to
 ``benchmarks/results/search.csv``. Needs the extra ``benchmark``.
 """
 
 import json
+import os
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import click
@@ -29,12 +32,18 @@ from tuning.trials import settings_of
 from zoo.specs import Recipe
 from zoo.training import initialise, learning_rate_at, load
 
-NETWORK = {"name": "mlp", "dataset": "mnist", "max_trials": 8, "epochs": 6, "retrain": 0}
+NETWORK = {"name": "mlp", "dataset": "mnist", "max_trials": 8, "epochs": 5, "retrain": 0}
 SMALL = {"name": "softmax_regression", "max_trials": 200, "epochs": 1, "retrain": 0}
 WARM = 20
+ONE_CORE = {"TF_NUM_INTRAOP_THREADS": "1", "TF_NUM_INTEROP_THREADS": "1", "OMP_NUM_THREADS": "1"}
 
 
-def searched(folder: Path, data_dir: str | None, options: dict[str, Any]) -> dict[str, Any]:
+def searched(
+    folder: Path,
+    data_dir: str | None,
+    options: dict[str, Any],
+    environment: Mapping[str, str] = MappingProxyType({}),
+) -> dict[str, Any]:
     """Searches in a process of its own, and says how long that took and what it found."""
     code = (
         "import json, sys, time, tuning\n"
@@ -46,7 +55,10 @@ def searched(folder: Path, data_dir: str | None, options: dict[str, Any]) -> dic
     )
     given = {**options, "directory": str(folder), "data_dir": data_dir}
     answer = subprocess.run(
-        [sys.executable, "-c", code, json.dumps(given)], stdout=subprocess.PIPE, check=True
+        [sys.executable, "-c", code, json.dumps(given)],
+        stdout=subprocess.PIPE,
+        check=True,
+        env={**os.environ, **environment},
     )
     return json.loads(answer.stdout)
 
@@ -92,17 +104,18 @@ def overhead(folder: Path, data_dir: str | None) -> dict[str, Any]:
 
 
 def workers(folder: Path, data_dir: str | None) -> dict[str, Any]:
-    """Compares two workers to one."""
-    one = searched(folder / "one", data_dir, NETWORK)
+    """Compares two workers to one, which has one core as each of them, or both."""
+    one = searched(folder / "one", data_dir, NETWORK, ONE_CORE)
+    both = searched(folder / "both", data_dir, NETWORK)
     two = searched(folder / "two", data_dir, {**NETWORK, "workers": 2})
     best = [max(found["trials"], key=lambda row: row["score"]) for found in (one, two)]
-    same = {key: best[0][key] == best[1][key] for key in best[0]}
     return {
         "before": round(one["seconds"], 1),
+        "both cores": round(both["seconds"], 1),
         "after": round(two["seconds"], 1),
         "ratio": round(one["seconds"] / two["seconds"], 3),
-        "same best": all(value for key, value in same.items() if key != "score"),
-        "scores": " ".join(f"{row['score']:.4f}" for row in best),
+        "same best": best[0]["trial"] == best[1]["trial"],
+        "scores": " ".join(f"{row['score']:.5f}" for row in best),
     }
 
 
