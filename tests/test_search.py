@@ -129,7 +129,7 @@ def test_one_search_has_one_head(result, data_dir):
     [
         ({"max_trials": 0}, ArgumentValueError, "max_trials=0"),
         ({"max_minutes": -1}, ArgumentValueError, "max_minutes=-1"),
-        ({"workers": 0}, ArgumentValueError, "workers=0"),
+        ({"workers": -1}, ArgumentValueError, "workers=-1"),
         ({"algorithm": "gird"}, ArgumentValueError, "Did you mean 'grid'"),
         ({"objective": "val_acuracy"}, ArgumentValueError, "val_accuracy"),
         ({"units": 3}, UnknownArgumentError, "unknown argument of softmax_regression 'units'"),
@@ -242,6 +242,19 @@ def test_two_workers_run_the_trials_of_one(tmp_path, data_dir):
     ]
     assert [row["score"] for row in both] == pytest.approx([row["score"] for row in alone])
     assert not processes_of(tmp_path / "two")
+
+
+def test_a_process_that_grows_is_followed_by_another(tmp_path, data_dir, monkeypatch):
+    monkeypatch.setattr(trials, "MOST_GROWTH", 1)
+    options = {"max_trials": 3, "retrain": 0}
+    found = searched(tmp_path / "s", data_dir, **options)
+    assert [row["status"] for row in found.trials] == ["COMPLETED"] * 3
+    assert (tmp_path / "s" / "workers" / "worker-0.log").exists()
+    alone = searched(tmp_path / "t", data_dir, workers=0, **options)
+    assert not (tmp_path / "t" / "workers").exists()
+    assert [row["score"] for row in found.trials] == pytest.approx(
+        [row["score"] for row in alone.trials]
+    )
 
 
 def processes_of(folder):

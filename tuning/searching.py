@@ -104,7 +104,9 @@ def search(
         max_trials: trials that begin at most. If None and there is no `max_minutes` either, 20
             are drawn, and a grid or the brackets of Hyperband are gone through once.
         max_minutes: no trial begins later.
-        workers: processes that train side by side; they share the cores. 1 is this process.
+        workers: processes that train side by side; they share the cores. 1 is this process, and
+            another after it has grown by 200 MiB, since TensorFlow gives back little of what a
+            model costs; 0 is this process to the end, for a model that only it has registered.
         directory: of the search; ``searches/MODEL-DATASET`` if None.
         resume: goes on with the search in `directory`, which must be the same one but for
             `max_trials`, `max_minutes`, `workers`, `retrain` and `keep_going`.
@@ -171,15 +173,15 @@ def search(
         elif workers > 1:
             processes.run_in_processes(plan, place, oracle, workers)
         else:
-            processes.run_here(plan, place, oracle, data)
+            processes.run_here(plan, place, oracle, data, to_the_end=not workers)
         return _conclude(plan, place, oracle, limits, retrain, progress)
 
 
 def _require_limits(
     max_trials: int | None, max_minutes: float | None, workers: int, retrain: int
 ) -> None:
-    for key, value, least in (("workers", workers, 1), ("retrain", retrain, 0)):
-        require_integer(key, value, least, MOST)
+    for key, value in (("workers", workers), ("retrain", retrain)):
+        require_integer(key, value, 0, MOST)
     if max_trials is not None:
         require_integer("max_trials", max_trials, 1, MOST)
     if max_minutes is not None:

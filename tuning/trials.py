@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import keras
+import psutil
 from keras_tuner import errors
 from keras_tuner.engine.base_tuner import BaseTuner
 
@@ -26,9 +27,14 @@ RUNS = "trials"
 FAILURE = "failure.txt"
 WEIGHTS = "checkpoint.npz"
 HEARTBEAT = 5.0
+MOST_GROWTH = 200 * 2**20
 POLL = 0.05
 EPOCHS = "tuner/epochs"
 TENSORFLOW = logging.getLogger("tensorflow")
+
+
+class GrownError(Exception):
+    """A process that has trained many models, and is to be followed by a fresh one."""
 
 
 class ZooTuner(BaseTuner):
@@ -51,6 +57,8 @@ class ZooTuner(BaseTuner):
         self.data: dict[Any, Data] = {}
         self.prepared: Any = None
         self.failure = ""
+        self.held = 0
+        self.most_growth = MOST_GROWTH
 
     def save(self) -> None:
         """Leaves it to the oracle to keep its state."""
@@ -65,8 +73,16 @@ class ZooTuner(BaseTuner):
         TENSORFLOW.setLevel(self.level)
 
     def pre_create_trial(self) -> None:
-        """Waits a little, since a worker without a trial asks again at once."""
+        """Waits a little, since a worker without a trial asks again at once.
+
+        Raises:
+            GrownError: if the process has grown too much since its first trial; TensorFlow never
+                gives back some of what each model costs.
+        """
         threading.Event().wait(POLL)
+        held = psutil.Process().memory_info().rss
+        if self.most_growth and self.held and held - self.held > self.most_growth:
+            raise GrownError
 
     def run_trial(self, trial: Any) -> dict[str, float]:
         """Trains what a trial proposes, as often as the plan says.
@@ -110,6 +126,7 @@ class ZooTuner(BaseTuner):
                 partial.write_text(self.failure)
             trial.message = self.failure.splitlines()[0]
         super().on_trial_end(trial)
+        self.held = self.held or psutil.Process().memory_info().rss
 
     def folder_of(self, trial: Any) -> Path:
         """Gives a trial's folder, and makes it if need be.

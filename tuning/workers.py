@@ -13,7 +13,7 @@ from typing import Any
 
 from tuning.oracles import make_oracle
 from tuning.plan import Plan, read_plan
-from tuning.trials import ZooTuner
+from tuning.trials import GrownError, ZooTuner
 from zoo.data.pipeline import Data
 from zoo.errors import ArgumentValueError, SearchError
 
@@ -28,19 +28,26 @@ FAREWELL = 5.0
 CHIEF_PATIENCE = 600.0
 
 
-def run_here(plan: Plan, directory: Path, oracle: Any, data: Data) -> None:
-    """Runs every trial in this process.
+def run_here(plan: Plan, directory: Path, oracle: Any, data: Data, *, to_the_end: bool) -> None:
+    """Runs the trials in this process; those after it has grown much in another.
 
     Args:
         plan: of the search.
         directory: of the search.
         oracle: of the search.
         data: of its first training.
+        to_the_end: whether this process runs them all, however much it grows.
     """
     _take_back(oracle)
     tuner = ZooTuner(plan, directory, oracle)
     tuner.know(data)
-    tuner.search()
+    if to_the_end:
+        tuner.most_growth = 0
+    try:
+        tuner.search()
+    except GrownError:
+        tuner.on_search_end()
+        run_in_processes(plan, directory, oracle, 1)
 
 
 def run_in_processes(plan: Plan, directory: Path, oracle: Any, workers: int) -> None:
@@ -117,6 +124,8 @@ def run_as_chief(plan: Plan, directory: Path, oracle: Any, address: str) -> None
 def run_as_worker(directory: Path, address: str, name: str) -> None:
     """Asks a chief for trials, and runs them, until it has none left.
 
+    A process that has grown much begins anew in the same place, by the command that started it.
+
     Args:
         directory: of the search.
         address: of the chief, ``HOST:PORT``.
@@ -126,13 +135,17 @@ def run_as_worker(directory: Path, address: str, name: str) -> None:
         SearchError: if the chief is not reached for ten minutes, and its search is not over.
     """
     host, port = parse_address(address)
-    with contextlib.suppress(_OverError):
+    try:
         _reach(host, port, directory)
         plan = read_plan(directory)
         with _environment(host, port, name):
             tuner = ZooTuner(plan, directory, make_oracle(plan, is_limited=False))
             tuner.oracle = _Persistent(tuner.oracle, host, port, directory)
             tuner.search()
+    except _OverError:
+        return
+    except GrownError:
+        os.execv(sys.executable, [sys.executable, *sys.orig_argv[1:]])
 
 
 def own_name() -> str:
