@@ -5,11 +5,12 @@
 ``overhead``: the trainings of a search by `keras.Model.fit` alone, in a loop, on data that are
 loaded once, and the same by `tuning.search`, first look, checkpoints and report included.
 ``workers``: one search by one process that has one core, by one that has both, and by two that have
-one each. ``growth``: memory and disk of 200 trials of a
-small network in one process. Each search is a process of its own. Writes one row each to
+one each. ``growth``: the most memory that all processes of a search of 200 small trials hold until
+the 20th and at all, and its disk. Each search is a process of its own. Writes one row each to
 ``benchmarks/results/search.csv``. Needs the extra ``benchmark``.
 """
 
+import contextlib
 import json
 import os
 import subprocess
@@ -23,6 +24,7 @@ from typing import Any
 
 import click
 import keras
+import psutil
 import tqdm
 
 from benchmarks import tables
@@ -35,6 +37,7 @@ from zoo.training import initialise, learning_rate_at, load
 NETWORK = {"name": "mlp", "dataset": "mnist", "max_trials": 8, "epochs": 5, "retrain": 0}
 SMALL = {"name": "softmax_regression", "max_trials": 200, "epochs": 1, "retrain": 0}
 WARM = 20
+SAMPLING = 0.5
 ONE_CORE = {"TF_NUM_INTRAOP_THREADS": "1", "TF_NUM_INTEROP_THREADS": "1", "OMP_NUM_THREADS": "1"}
 
 
@@ -120,30 +123,43 @@ def workers(folder: Path, data_dir: str | None) -> dict[str, Any]:
 
 
 def growth(folder: Path, data_dir: str | None) -> dict[str, Any]:
-    """Measures what a long search leaves in memory and on disk."""
-    after_some = resident(folder / "some", data_dir, WARM)
-    after_all = resident(folder / "all", data_dir, SMALL["max_trials"])
-    files = [path for path in (folder / "all").rglob("*") if path.is_file()]
+    """Measures what a long search takes of memory, all its processes together, and of disk."""
+    place = folder / "search"
+    given = {**SMALL, "directory": str(place), "data_dir": data_dir, "progress": False}
+    code = "import json, sys, tuning\ntuning.search(**json.loads(sys.argv[1]))\n"
+    process = subprocess.Popen([sys.executable, "-c", code, json.dumps(given)])
+    early = late = 0
+    while process.poll() is None:
+        if ended(place) <= WARM:
+            early = max(early, resident(process.pid))
+        late = max(late, resident(process.pid))
+        time.sleep(SAMPLING)
+    if process.returncode:
+        raise RuntimeError(f"exit code {process.returncode}")
+    files = [path for path in place.rglob("*") if path.is_file()]
     return {
-        "before": round(after_some / 2**20),
-        "after": round(after_all / 2**20),
+        "before": round(early / 2**20),
+        "after": round(late / 2**20),
         "disk": round(sum(path.stat().st_size for path in files) / 2**20, 2),
         "weights": len([path for path in files if path.name == "checkpoint.npz"]),
     }
 
 
-def resident(folder: Path, data_dir: str | None, trials: int) -> int:
-    """Gives the memory in bytes that a process holds after so many trials."""
-    code = (
-        "import json, sys, tuning, psutil\n"
-        "tuning.search(progress=False, **json.loads(sys.argv[1]))\n"
-        "print(psutil.Process().memory_info().rss)\n"
-    )
-    given = {**SMALL, "max_trials": trials, "directory": str(folder), "data_dir": data_dir}
-    answer = subprocess.run(
-        [sys.executable, "-c", code, json.dumps(given)], stdout=subprocess.PIPE, check=True
-    )
-    return int(answer.stdout)
+def ended(place: Path) -> int:
+    """Counts the trials of a search that have ended."""
+    path = place / "oracle.json"
+    return len(json.loads(path.read_text())["oracle"]["end_order"]) if path.exists() else 0
+
+
+def resident(pid: int) -> int:
+    """Gives the memory in bytes that a process and those it started hold."""
+    held = 0
+    with contextlib.suppress(psutil.NoSuchProcess):
+        process = psutil.Process(pid)
+        for each in (process, *process.children(recursive=True)):
+            with contextlib.suppress(psutil.NoSuchProcess):
+                held += each.memory_info().rss
+    return held
 
 
 MEASURES = {"overhead": overhead, "workers": workers, "growth": growth}
