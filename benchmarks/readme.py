@@ -365,7 +365,7 @@ def search() -> str:
     told = {
         "overhead": "`mlp`, 8 trials: their trainings alone, and the search [s]",
         "workers": "the same search: one process of one core, and two [s]",
-        "growth": "200 trials of `softmax_regression`: most memory up to the 20th, and at all [MiB]",
+        "growth": "200 of `softmax_regression`: most memory up to the 20th, and at all [MiB]",
     }
     rows = {row["measure"]: row for row in tables.read("search")}
     return _table(
