@@ -257,6 +257,33 @@ def test_a_process_that_grows_is_followed_by_another(tmp_path, data_dir, monkeyp
     )
 
 
+def test_a_worker_ends_well_and_begins_anew_when_it_has_grown(tmp_path, data_dir):
+    search = Command(tmp_path / "s", data_dir)
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        address = f"127.0.0.1:{free.getsockname()[1]}"
+    chief = search.start("--role", "chief", "--address", address, "--trials", "3")
+    code = (
+        "import runpy, sys\n"
+        "from tuning import trials\n"
+        "trials.MOST_GROWTH = 1\n"
+        "print('begins', file=sys.stderr)\n"
+        "runpy.run_module('tuning.workers', run_name='__main__')\n"
+    )
+    worker = subprocess.Popen(
+        [sys.executable, "-c", code, str(search.folder), address, "one"],
+        stdin=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    document = answer_of(chief)
+    worker.wait(timeout=60)
+    said = worker.communicate()[1]
+    assert worker.returncode == 0, said
+    assert said.count("begins") >= 2
+    assert [row["status"] for row in document["trials"]] == ["COMPLETED"] * 3
+
+
 def processes_of(folder):
     found = []
     for process in os.listdir("/proc"):
