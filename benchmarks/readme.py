@@ -364,7 +364,7 @@ def search() -> str:
     """Gives the table of what searches cost."""
     told = {
         "overhead": "`mlp`, 8 trials: their trainings alone, and the search [s]",
-        "workers": "the same search: one process of one core, and two [s]",
+        "workers": "the same with 3 epochs: one process of one core, and two [s]",
         "growth": "200 of `softmax_regression`: most memory up to the 20th, and at all [MiB]",
     }
     rows = {row["measure"]: row for row in tables.read("search")}

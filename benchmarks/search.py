@@ -108,9 +108,10 @@ def overhead(folder: Path, data_dir: str | None) -> dict[str, Any]:
 
 def workers(folder: Path, data_dir: str | None) -> dict[str, Any]:
     """Compares two workers to one, which has one core as each of them, or both."""
-    one = searched(folder / "one", data_dir, NETWORK, ONE_CORE)
-    both = searched(folder / "both", data_dir, NETWORK)
-    two = searched(folder / "two", data_dir, {**NETWORK, "workers": 2})
+    options = {**NETWORK, "epochs": 3}
+    one = searched(folder / "one", data_dir, options, ONE_CORE)
+    both = searched(folder / "both", data_dir, options)
+    two = searched(folder / "two", data_dir, {**options, "workers": 2})
     best = [max(found["trials"], key=lambda row: row["score"]) for found in (one, two)]
     return {
         "before": round(one["seconds"], 1),
