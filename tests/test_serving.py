@@ -11,6 +11,7 @@ from PIL import Image
 import zoo
 from zoo import serving
 from zoo.errors import ArgumentValueError, ExportError, InputError, RunError
+from zoo.formats import FORMATS
 from zoo.reconstruction import at_the_mean
 
 
@@ -79,7 +80,7 @@ def test_a_folder_of_pictures_goes_all_the_way(image_folder, python, tmp_path):
     raw = np.stack([np.asarray(Image.open(path)) for path in pictures])
     answer = served(artefact, raw, python, tmp_path)
     assert answer["label"] == ["rust", "blue sky", "grün"]
-    names = json.loads((artefact / "assets.extra" / "zoo.json").read_text())["class_names"]
+    names = json.loads((artefact / "zoo.json").read_text())["class_names"]
     assert names == ["blue sky", "grün", "rust"]
 
 
@@ -107,11 +108,11 @@ def test_a_network_of_images_is_served_with_its_scaling_at_any_size(
 
 
 def test_what_stands_beside_an_artefact(artefact, digits_run):
-    known = json.loads((artefact / "assets.extra" / "zoo.json").read_text())
+    known = json.loads((artefact / "zoo.json").read_text())
     assert known["model"] == "softmax_regression"
     assert known["max_difference"] <= known["tolerance"] == 1e-6
     assert known["metrics"] == digits_run.metrics
-    with np.load(artefact / "assets.extra" / "golden.npz") as golden:
+    with np.load(artefact / "golden.npz") as golden:
         raw = golden["serve/inputs/image"]
         assert known["rows"] == len(raw) >= 20
         assert raw.dtype == np.uint8
@@ -119,7 +120,7 @@ def test_what_stands_beside_an_artefact(artefact, digits_run):
 
 def test_asking_an_artefact(artefact, digits_run):
     raw = digits_run.predictions["raw"][:4]
-    asked, predicted = serving.ask(artefact, raw), zoo.predict(digits_run, raw)
+    asked, predicted = zoo.predict(artefact, raw), zoo.predict(digits_run, raw)
     for theirs, ours in zip(asked, predicted, strict=True):
         assert theirs["label"] == ours["label"]
         assert theirs["probability"] == pytest.approx(ours["probability"], abs=1e-6)
@@ -139,7 +140,7 @@ def test_an_existing_target_is_refused_without_overwrite(digits_run, artefact, t
 def test_nothing_but_an_artefact_is_ever_overwritten(digits_run, tmp_path):
     (tmp_path / "home").mkdir()
     (tmp_path / "home" / "thesis.tex").write_text("years of work")
-    with pytest.raises(ExportError, match="no SavedModel"):
+    with pytest.raises(ExportError, match="no artefact of the zoo"):
         zoo.export(digits_run, tmp_path / "home", overwrite=True)
     assert (tmp_path / "home" / "thesis.tex").exists()
 
@@ -153,8 +154,8 @@ def test_an_artefact_that_does_not_reproduce_its_model_is_never_written(
         shutil.copytree(artefact, target)
     honest = serving._write_golden_rows
 
-    def other_answers(endpoints, path):
-        honest(endpoints, path)
+    def other_answers(endpoints, written, path):
+        honest(endpoints, written, path)
         with np.load(path) as golden:
             rows = dict(golden)
         key = "serve/outputs/probabilities"
@@ -168,14 +169,15 @@ def test_an_artefact_that_does_not_reproduce_its_model_is_never_written(
 
 
 def test_an_artefact_that_does_not_load_is_never_written(digits_run, tmp_path, monkeypatch):
-    honest = serving._write_saved_model
+    honest = FORMATS["saved_model"]
 
-    def cut(run, endpoints, path):
-        honest(run, endpoints, path)
-        (path / "saved_model.pb").write_bytes(b"nonsense")
+    def cut(run, endpoints, folder):
+        written = honest(run, endpoints, folder)
+        (folder / "saved_model.pb").write_bytes(b"nonsense")
+        return written
 
-    monkeypatch.setattr(serving, "_write_saved_model", cut)
-    with pytest.raises(ExportError, match="does not load in a fresh process"):
+    monkeypatch.setitem(FORMATS, "saved_model", cut)
+    with pytest.raises(ExportError, match="does not work in a fresh process: .* does not load"):
         zoo.export(digits_run, tmp_path / "saved")
     assert not list(tmp_path.iterdir())
 
@@ -269,8 +271,8 @@ def asked(artefact, questions, python, tmp_path):
 def test_a_model_of_images_is_served_alike_twice(run_name, request, python, tmp_path):
     run = request.getfixturevalue(run_name)
     artefact = zoo.export(run, tmp_path / "saved")
-    known = json.loads((artefact / "assets.extra" / "zoo.json").read_text())
-    assert known["endpoints"] == ["decode", "encode", "reconstruct", "serve"]
+    known = json.loads((artefact / "zoo.json").read_text())
+    assert known["compared"] == ["decode", "encode", "reconstruct", "serve"]
     questions, expected = [], []
     for shape in ((8, 8), (20, 13)):
         raw = np.random.default_rng(0).integers(0, 256, (5, *shape, 1), np.uint8)

@@ -1,6 +1,7 @@
 """The ``zoo`` command. What a verb needs is imported when it runs, so that a list costs nothing."""
 
 import contextlib
+import csv
 import dataclasses
 import inspect
 import json
@@ -194,16 +195,27 @@ def evaluate(run: Path, split: str, data_dir: Path | None, as_json: bool) -> Non
 
 
 @cli.command()
-@run_argument
-@click.argument("inputs", nargs=-1, required=True, metavar="INPUT...")
+@click.argument("source", type=click.Path(path_type=Path), metavar="RUN_OR_ARTEFACT")
+@click.argument("inputs", nargs=-1, metavar="INPUT...")
+@click.option("--lines", type=click.File("rb"), help="File of one input a line; - is stdin.")
+@click.option("--csv", "as_csv", is_flag=True, help="One row of CSV an input on stdout.")
 @as_json
-def predict(run: Path, inputs: tuple[str, ...], as_json: bool) -> None:
-    """Answer image files, or rows of bits such as 110, with a finished run's model."""
-    opened = _open(run)
+def predict(source: Path, inputs: tuple[str, ...], lines: Any, as_csv: bool, as_json: bool) -> None:
+    """Answer texts, image files or folders of them, or rows of bits such as 110."""
+    if as_csv and as_json:
+        raise click.UsageError("--csv and --json: choose one.")
+    given = [path for name in inputs for path in _images_in(name)]
+    given += [os.fsdecode(line.rstrip(b"\r\n")) for line in lines or ()]
+    if not given:
+        raise click.UsageError("give an INPUT, or --lines FILE.")
     with _quiet_tensorflow():
         from zoo import serving
-    answers = serving.predict(opened, inputs)
-    rows = [{"input": raw, **answer} for raw, answer in zip(inputs, answers, strict=True)]
+
+        answers = serving.predict(source, given)
+    rows = [{"input": raw, **answer} for raw, answer in zip(given, answers, strict=True)]
+    if as_csv:
+        _csv(rows)
+        return
     brief = ("input", "label", "probability", "mse", "psnr")
     shown = [{key: row[key] for key in brief if key in row} for row in rows]
     _print({"predictions": rows}, as_json, lambda: _table(shown))
@@ -211,24 +223,36 @@ def predict(run: Path, inputs: tuple[str, ...], as_json: bool) -> None:
 
 @cli.command()
 @run_argument
-@click.option("--format", default="saved_model", show_default=True, help="Format of the artefact.")
+@click.option(
+    "--format", default="saved_model", show_default=True,
+    help="saved_model, onnx, litert or litert_int8.",
+)  # fmt: skip
 @click.option("--output", type=click.Path(path_type=Path), help="[default: exports/RUN]")
-@click.option("--overwrite", is_flag=True, help="Replace a SavedModel that is there.")
+@click.option("--overwrite", is_flag=True, help="Replace an artefact that is there.")
+@data_dir_option
 @as_json
-def export(run: Path, format: str, output: Path | None, overwrite: bool, as_json: bool) -> None:
+def export(
+    run: Path,
+    format: str,
+    output: Path | None,
+    overwrite: bool,
+    data_dir: Path | None,
+    as_json: bool,
+) -> None:
     """Write a finished run's model as an artefact that takes raw input."""
     opened = _open(run)
     output = output or Path("exports") / run.resolve().name
     with _quiet_tensorflow():
-        from zoo import serving
-    serving.export(opened, output, format=format, overwrite=overwrite)
-    known = json.loads((output / "assets.extra" / "zoo.json").read_text())
+        from zoo import reader, serving
+    serving.export(opened, output, format=format, overwrite=overwrite, data_dir=data_dir)
+    known = reader.read_facts(output)
     document = {
         "run_dir": str(run),
         "format": format,
         "output": str(output),
         "max_difference": known["max_difference"],
         "rows_compared": known["rows"],
+        **{key: known[key] for key in ("bytes", "load_seconds", "milliseconds", "rows_per_second")},
     }
     _print(document, as_json, lambda: _facts(document))
 
@@ -333,13 +357,17 @@ def quickstart(data_dir: Path | None, run_dir: Path | None, as_json: bool) -> No
     sheet = figures.draw(run)[-1]
     artefact = serving.export(run, run.directory / "saved_model")
     image, truth = run.predictions["raw"][0], run.predictions["labels"][0]
-    answer = serving.ask(artefact, image[None])
+    answer = serving.predict(artefact, image[None])
     document = {
         **_summary(run),
         "data": str((data_dir or default_data_dir()) / "digits"),
         "figures": str(sheet),
         "saved_model": str(artefact),
-        "prediction": {"truth": run.dataset.class_names[truth], **answer[0]},
+        "prediction": {
+            "truth": run.dataset.class_names[truth],
+            "label": answer[0]["label"],
+            "probability": answer[0]["probability"],
+        },
     }
     _print(document, as_json, lambda: _facts(document))
 
@@ -384,6 +412,24 @@ def setting(text: str) -> tuple[str, Any]:
         return key, json.loads(value)
     except ValueError:
         return key, value
+
+
+def _images_in(name: str) -> list[str]:
+    """Gives the files of a folder; anything else is an input itself."""
+    if not os.path.isdir(name):
+        return [name]
+    return sorted(entry.path for entry in os.scandir(name) if entry.is_file())
+
+
+def _csv(rows: list[dict[str, Any]]) -> None:
+    """Prints a row an input: lists as JSON, and a column for the probability of each class."""
+    writer = csv.writer(sys.stdout, lineterminator="\n")
+    for number, row in enumerate(rows):
+        per_class = {f"p({name})": p for name, p in row.pop("probabilities", {}).items()}
+        if not number:
+            writer.writerow([*row, *per_class])
+        values = (json.dumps(value) if isinstance(value, list) else value for value in row.values())
+        writer.writerow([*values, *per_class.values()])
 
 
 def _settings_in(path: Path) -> dict[str, Any]:

@@ -48,7 +48,26 @@ def endpoints_of(run: Run) -> dict[str, Endpoint]:
     """
     if TASKS[get_spec(run.config["model"]).task].target == "label":
         return {"serve": _classify(run)}
-    return _of_images(run)
+    found = _of_images(run)
+    drawn = {"sample": _sample(run.model.get_layer("decoder"))} if is_drawn(run.model) else {}
+    return {"serve": found["reconstruct"], **found, **drawn}
+
+
+def graphs_of(run: Run) -> dict[str, Endpoint]:
+    """Gives the part of each answer that takes numbers, gives numbers, and draws none at random.
+
+    A text is taken as the numbers of its words, ``tokens``, or as marks of which words it has,
+    ``words``; a class is given as its probability, without its name.
+
+    Args:
+        run: finished.
+    """
+    if TASKS[get_spec(run.config["model"]).task].target != "label":
+        return _of_images(run)
+    if run.dataset.kind == "text":
+        return {"serve": Endpoint(_probabilities(run.model), (_encoded_spec(run),))}
+    of_prepared = _probabilities(run.model)
+    return {"serve": Endpoint(lambda raw: of_prepared(run.preprocessor(raw)), (_raw_spec(run),))}
 
 
 def probabilities_of(outputs: Any) -> Any:
@@ -67,17 +86,15 @@ def probabilities_of(outputs: Any) -> Any:
 
 
 def _classify(run: Run) -> Endpoint:
-    model, preprocessor, names = run.model, run.preprocessor, run.dataset.class_names
-    raw = run.predictions["raw"]
-    expected = np.asarray(probabilities_of(model.predict(preprocessor(raw), verbose=0)))
-    of_labels = tf.constant(names)
+    names, of_prepared = run.dataset.class_names, _probabilities(run.model)
+    raw, of_labels = run.predictions["raw"], tf.constant(names)
+    prepared = run.preprocessor(raw)
+    expected = np.asarray(probabilities_of(run.model.predict(prepared, verbose=0)))
 
     def serve(raw: tf.Tensor) -> Answer:
-        probabilities = probabilities_of(model(preprocessor(raw), training=False))
-        return {
-            "label": tf.gather(of_labels, tf.argmax(probabilities, axis=1)),
-            "probabilities": probabilities,
-        }
+        probabilities = of_prepared(run.preprocessor(raw))["probabilities"]
+        label = tf.gather(of_labels, tf.argmax(probabilities, axis=1))
+        return {"label": label, "probabilities": probabilities}
 
     spec = _raw_spec(run)
     return Endpoint(
@@ -86,6 +103,13 @@ def _classify(run: Run) -> Endpoint:
         {spec.name: raw},
         {"label": np.array(names)[expected.argmax(axis=1)], "probabilities": expected},
     )
+
+
+def _probabilities(model: keras.Model) -> Callable[[tf.Tensor], Answer]:
+    def of_prepared(prepared: tf.Tensor) -> Answer:
+        return {"probabilities": probabilities_of(model(prepared, training=False))}
+
+    return of_prepared
 
 
 def _of_images(run: Run) -> dict[str, Endpoint]:
@@ -108,14 +132,11 @@ def _of_images(run: Run) -> dict[str, Endpoint]:
     of_label = [tf.TensorSpec((None,), "int64", "label")] if told else []
     of_image = (_raw_spec(run), *of_label)
     of_code = (tf.TensorSpec((None, *codes.shape[1:]), "float32", "code"), *of_label)
-    reconstruction = Endpoint(reconstruct, of_image, raw | told, {"reconstruction": images})
-    found = {
-        "serve": reconstruction,
-        "reconstruct": reconstruction,
+    return {
+        "reconstruct": Endpoint(reconstruct, of_image, raw | told, {"reconstruction": images}),
         "encode": Endpoint(encode, of_image, raw | told, {"code": codes}),
         "decode": Endpoint(decode, of_code, {"code": codes} | told, {"image": images}),
     }
-    return found | ({"sample": _sample(decoder)} if is_drawn(run.model) else {})
 
 
 def _sample(decoder: keras.Model) -> Endpoint:
@@ -137,3 +158,10 @@ def _raw_spec(run: Run) -> tf.TensorSpec:
     reader = reader_of(run.dataset)
     shape = (None, *reader.raw_shape(run.dataset))
     return tf.TensorSpec(shape, reader.INPUT_DTYPE, reader.INPUT_NAME)
+
+
+def _encoded_spec(run: Run) -> tf.TensorSpec:
+    (encoded,) = run.preprocessor.outputs
+    if encoded.dtype == "int64":
+        return tf.TensorSpec((None, None), "int64", "tokens")
+    return tf.TensorSpec(encoded.shape, encoded.dtype, "words")

@@ -1,7 +1,8 @@
 """What can go wrong by a user's hand: one class a kind of input, one line a message."""
 
+import contextlib
 import difflib
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
 
 class ZooError(Exception):
@@ -50,6 +51,25 @@ class TrainingDivergedError(ZooError, ArithmeticError):
 
 class ExportError(ZooError):
     """An artefact that cannot be written, or does not reproduce its model."""
+
+
+class ArtefactError(ZooError):
+    """An artefact that is missing, cut, altered or none of the zoo's."""
+
+
+@contextlib.contextmanager
+def refusing(kind: type[ZooError]) -> Iterator[None]:
+    """Makes an error of the zoo's of one that the reader of artefacts, which knows no zoo, raises.
+
+    Args:
+        kind: of the error to raise.
+    """
+    from zoo.reader import ReaderError
+
+    try:
+        yield
+    except ReaderError as error:
+        raise kind(str(error)) from None
 
 
 def unknown(kind: str, name: str, known: Iterable[str]) -> str:

@@ -7,6 +7,7 @@
     preprocessor.keras the layer from raw rows to the model's input
     predictions.npz    the model's answers on the test split, and some of its raw rows
     metrics.json       the figures; written last, so that it marks a finished run
+    README.md          the model's card
     figures/           drawn by `zoo report`
 
 Every file is written whole or not at all.
@@ -31,7 +32,7 @@ if TYPE_CHECKING:
     import keras
     import numpy as np
 
-FORMAT = 1
+FORMAT = 2
 PARTIAL = ".partial-"
 KEYS = {"model", "arguments", "recipe", "dataset", "dataset_version", "data_dir", "seed"}
 ROWS_SHOWN = 20

@@ -8,6 +8,8 @@ import contextlib
 import itertools
 import json
 import os
+import platform
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -15,22 +17,32 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import keras
 import numpy as np
-import tensorflow as tf
 
-from zoo import verify_saved_model
+from zoo import reader
+from zoo.cards import card_of_artefact, facts_of
 from zoo.data import reader_of
 from zoo.endpoints import Endpoint, endpoints_of, probabilities_of
-from zoo.errors import ArgumentValueError, ExportError
+from zoo.errors import (
+    ArgumentValueError,
+    ArtefactError,
+    ExportError,
+    InputError,
+    near_miss,
+    refusing,
+)
+from zoo.formats import FORMATS, quiet
 from zoo.latent import alone, likeliest_labels
 from zoo.reconstruction import at_the_mean, signal_to_noise, squared_errors
 from zoo.registry import get_spec
 from zoo.runs import Run, load_run, write_json
 from zoo.tasks import TASKS
+from zoo.training import load
 
-FORMATS = ("saved_model",)
-TOLERANCE = 1e-6
+TOLERANCES = {"saved_model": 1e-6, "onnx": 1e-5, "litert": 1e-5}
+JUDGED_ROWS = 1_000
+BESIDE = {reader.GOLDEN, "reader.py"}
+WORSE_BY = {"accuracy": 0.01, "mse": 0.05}
 
 
 def predict(run: Run | str | Path, inputs: Sequence[Any] | np.ndarray) -> list[dict[str, Any]]:
@@ -58,6 +70,11 @@ def predict(run: Run | str | Path, inputs: Sequence[Any] | np.ndarray) -> list[d
         >>> [answer["label"] for answer in zoo.predict(run, ["00", "11"])]
         ['1', '0']
     """
+    if not isinstance(run, Run) and (Path(run) / reader.FACTS).exists():
+        with refusing(ArtefactError):
+            artefact = reader.Artefact(run)
+        with refusing(InputError):
+            return artefact.predict(list(inputs))
     run = run if isinstance(run, Run) else load_run(run)
     spec = run.dataset
     rows = reader_of(spec).parse(spec, inputs)
@@ -99,24 +116,35 @@ def export(
     *,
     format: str = "saved_model",
     overwrite: bool = False,
+    data_dir: str | Path | None = None,
 ) -> Path:
     """Writes a finished run's model as an artefact that takes raw input.
 
-    A SavedModel has the signature ``serving_default`` (also ``serve``) with one input, ``image``
-    of uint8 ``(batch, height, width, channels)``, any height and width, or ``bits`` of uint8
-    ``(batch, bits)``, and the outputs ``label``, the class's name as a string ``(batch,)``, and
-    ``probabilities``, ``(batch, classes)``. That of a model of images has the signatures
-    ``reconstruct`` (also ``serving_default``), ``encode``, ``decode`` and, if codes are drawn at
-    random, ``sample``; what is drawn is taken at its mean but by ``sample``. Beside it, in
-    ``assets.extra/``, are the class names and what else is known of it (``zoo.json``), and rows of
-    real data with the answers expected (``golden.npz``). The artefact has been loaded and compared
-    on those rows in a process without `zoo` before it appears at `path`.
+    A SavedModel has the signature ``serving_default`` (also ``serve``) with one input: ``text``, a
+    string ``(batch,)``; ``image``, uint8 ``(batch, height, width, channels)``, any height and
+    width; or ``bits``, uint8 ``(batch, bits)``. Its outputs are ``label``, the class's name as a
+    string ``(batch,)``, and ``probabilities``, ``(batch, classes)``. That of a model of images has
+    the signatures ``reconstruct`` (also ``serving_default``), ``encode``, ``decode`` and, if codes
+    are drawn at random, ``sample``; what is drawn is taken at its mean but by ``sample``.
+
+    ONNX and LiteRT hold no strings and draw nothing at random: a text is given to the graph as
+    numbers, as ``vocabulary.json`` and ``reader.py`` beside it make them, class names stand in
+    ``zoo.json``, and there is no ``sample``.
+
+    In every artefact are a card, ``README.md``; what is known of it, ``zoo.json``; rows of real
+    data with the answers expected, ``golden.npz``; and ``reader.py``, which answers raw input with
+    NumPy and the format's own runtime alone. The artefact has been loaded and compared on those
+    rows in a process without `zoo`, and but for a SavedModel without TensorFlow, before it appears
+    at `path`.
 
     Args:
         run: the run, or its directory.
         path: where to; must not exist unless `overwrite`.
-        format: ``"saved_model"``.
-        overwrite: replaces a SavedModel that is there. Nothing else is ever replaced.
+        format: ``"saved_model"``, ``"onnx"``, ``"litert"``, or ``"litert_int8"``, whose weights are
+            of eight bits: it is judged on validation rows, by its accuracy, which may fall by one
+            point, or by its squared error, which may grow by a twentieth.
+        overwrite: replaces an artefact that is there. Nothing else is ever replaced.
+        data_dir: where TFDS keeps the data to judge by; the run's own if None.
 
     Returns:
         The path.
@@ -124,8 +152,8 @@ def export(
     Raises:
         RunError: if the run is unfinished or damaged.
         ArgumentValueError: if there is no such format.
-        ExportError: if something is at `path`, or the artefact does not reproduce the model;
-            nothing is left behind.
+        ExportError: if something is at `path`, if what the format needs is not installed, or if
+            the artefact does not reproduce the model; nothing is left behind.
 
     Example:
         >>> import zoo
@@ -134,68 +162,94 @@ def export(
         'saved'
     """
     if format not in FORMATS:
-        raise ArgumentValueError(f"format={format!r}: must be one of {', '.join(FORMATS)}.")
+        raise ArgumentValueError(
+            f"format={format!r}: must be one of {', '.join(FORMATS)}.{near_miss(format, FORMATS)}"
+        )
     run = run if isinstance(run, Run) else load_run(run)
     path = Path(path)
     _refuse(path, overwrite)
     with _put_in_place(path) as partial:
+        partial.mkdir()
         endpoints = endpoints_of(run)
-        _write_saved_model(run, endpoints, partial)
-        extra = partial / "assets.extra"
-        extra.mkdir()
-        _write_golden_rows(endpoints, extra / "golden.npz")
-        found = _verify(partial, extra / "golden.npz")
-        write_json(extra / "zoo.json", _describe(run) | found | {"tolerance": TOLERANCE})
+        written = _write(run, format, endpoints, partial)
+        _write_golden_rows(endpoints, written, partial / reader.GOLDEN)
+        shutil.copy(reader.__file__, partial / "reader.py")
+        facts = _describe(run, format, endpoints, written, partial)
+        _write_facts(facts, partial)
+        facts |= _verify(partial, TOLERANCES.get(format, np.inf))
+        if format not in TOLERANCES:
+            facts["judged"] = _judge(run, partial, data_dir)
+        _write_facts(facts, partial)
+        (partial / reader.CARD).write_text(card_of_artefact(facts, path.name), "utf-8")
     return path
 
 
-def ask(artefact: str | Path, raw: np.ndarray) -> list[dict[str, Any]]:
-    """Answers raw rows with a SavedModel that `export` wrote.
-
-    Args:
-        artefact: its folder.
-        raw: ``(batch, *raw shape)``, uint8.
-
-    Returns:
-        The ``label`` and its ``probability`` for each row.
-    """
-    loaded = tf.saved_model.load(str(artefact))
-    serve = loaded.signatures["serving_default"]
-    (name,) = serve.structured_input_signature[1]
-    answer = serve(**{name: tf.constant(raw)})
-    return [
-        {"label": label.decode(), "probability": float(probabilities.max())}
-        for label, probabilities in zip(
-            answer["label"].numpy(), answer["probabilities"].numpy(), strict=True
-        )
-    ]
-
-
-def _write_saved_model(run: Run, endpoints: Mapping[str, Endpoint], path: Path) -> None:
-    archive = keras.export.ExportArchive()
-    archive.track(run.preprocessor)
-    archive.track(run.model)
-    for name, endpoint in endpoints.items():
-        archive.add_endpoint(name, endpoint.answer, list(endpoint.signature))
+def _write(
+    run: Run, format: str, endpoints: Mapping[str, Endpoint], folder: Path
+) -> dict[str, dict[str, Any]]:
     try:
-        archive.write_out(str(path), verbose=False)
-    except tf.errors.OpError as error:
-        raise ExportError(f"the artefact cannot be written: {error.message}") from error
+        return FORMATS[format](run, endpoints, folder)
+    except ExportError:
+        raise
+    except Exception as error:
+        reason = (str(error) or type(error).__name__).splitlines()[0]
+        raise ExportError(
+            f"{run.config['model']} cannot be written as {format}: {reason}"
+        ) from error
 
 
-def _write_golden_rows(endpoints: Mapping[str, Endpoint], path: Path) -> None:
+def _write_golden_rows(
+    endpoints: Mapping[str, Endpoint], written: Mapping[str, Any], path: Path
+) -> None:
     arrays = {
         f"{name}/{kind}/{key}": rows
-        for name, endpoint in endpoints.items()
+        for name in written
         for kind in ("inputs", "outputs")
-        for key, rows in getattr(endpoint, kind).items()
+        for key, rows in getattr(endpoints[name], kind).items()
     }
     np.savez_compressed(path, **arrays)
 
 
-def _verify(artefact: Path, golden: Path) -> dict[str, Any]:
+def _describe(
+    run: Run,
+    format: str,
+    endpoints: Mapping[str, Endpoint],
+    written: Mapping[str, Mapping[str, Any]],
+    folder: Path,
+) -> dict[str, Any]:
+    raw = reader_of(run.dataset)
+    files = sorted(path for path in folder.rglob("*") if path.is_file())
+    return {
+        "format": format,
+        **facts_of(run),
+        "input": {
+            "kind": run.dataset.kind,
+            "name": raw.INPUT_NAME,
+            **({"channels": run.dataset.input_shape[2]} if run.dataset.kind == "images" else {}),
+            **({"bits": run.dataset.input_shape[0]} if run.dataset.kind == "truth_tables" else {}),
+        },
+        "endpoints": {
+            name: {
+                "inputs": [spec.name for spec in endpoints[name].signature],
+                "outputs": list(endpoints[name].outputs) or ["image"],
+                **behind,
+            }
+            for name, behind in written.items()
+        },
+        "files": {str(path.relative_to(folder)): reader.digest_of(path) for path in files},
+        "bytes": sum(path.stat().st_size for path in files if path.name not in BESIDE),
+        "machine": f"{platform.processor() or platform.machine()}, {os.cpu_count()} cores",
+    }
+
+
+def _write_facts(facts: Mapping[str, Any], folder: Path) -> None:
+    as_read = json.loads(json.dumps(facts))
+    write_json(folder / reader.FACTS, as_read | {"digest": reader.digest_of_facts(as_read)})
+
+
+def _verify(artefact: Path, tolerance: float) -> dict[str, Any]:
     answer = subprocess.run(
-        [sys.executable, "-P", verify_saved_model.__file__, str(artefact), str(golden)],
+        [sys.executable, "-P", str(artefact / "reader.py"), "--check"],
         capture_output=True,
         text=True,
         check=False,
@@ -203,25 +257,53 @@ def _verify(artefact: Path, golden: Path) -> dict[str, Any]:
     )
     if answer.returncode:
         last = answer.stderr.strip().splitlines()[-1:] or ["no message"]
-        raise ExportError(f"the artefact does not load in a fresh process: {last[0]}")
+        raise ExportError(f"the artefact does not work in a fresh process: {last[0]}")
     found = json.loads(answer.stdout.splitlines()[-1])
-    if not found["labels_agree"]:
+    if not (found["labels_agree"] or tolerance == np.inf):
         raise ExportError("the artefact does not reproduce the model: it gives other labels.")
-    if not found["max_difference"] <= TOLERANCE:
+    if not found["max_difference"] <= tolerance:
         raise ExportError(
             f"the artefact does not reproduce the model: its answers differ by up to "
-            f"{found['max_difference']:.2g}, more than {TOLERANCE:g}."
+            f"{found['max_difference']:.2g}, more than {tolerance:g}."
         )
-    return found
+    return found | {"tolerance": None if tolerance == np.inf else tolerance}
 
 
-def _describe(run: Run) -> dict[str, Any]:
-    kept = ("model", "arguments", "dataset_version", "seed", "parameters", "environment", "zoo")
-    return {
-        "class_names": run.dataset.class_names,
-        **{key: run.config[key] for key in kept},
-        "metrics": run.metrics,
-    }
+def _judge(run: Run, folder: Path, data_dir: str | Path | None) -> dict[str, Any]:
+    """Compares an artefact of rounded weights with its model on validation rows."""
+    data = load(run.config, data_dir or run.config["data_dir"])
+    rows, labels = data.rows["validation"].inputs[:JUDGED_ROWS], data.rows["validation"].labels
+    metric, score = ("accuracy", _accuracy) if data.target == "label" else ("mse", _error)
+    with quiet():
+        artefact = reader.Artefact(folder)
+        before, value = score(run, artefact, rows, labels[: len(rows)])
+    worse = before - value if metric == "accuracy" else value / before - 1
+    if not worse <= WORSE_BY[metric]:
+        raise ExportError(
+            f"the artefact does not reproduce the model: on {len(rows)} rows of validation its "
+            f"{metric} is {value:.4g}, and the model's {before:.4g}."
+        )
+    return {"rows": len(rows), "metric": metric, "value": value, "before": before}
+
+
+def _accuracy(
+    run: Run, artefact: reader.Artefact, rows: np.ndarray, labels: np.ndarray
+) -> tuple[float, float]:
+    model = probabilities_of(run.model.predict(run.preprocessor(rows), verbose=0))
+    found = artefact.ask("serve", **{artefact.facts["input"]["name"]: rows})["probabilities"]
+    before, value = (np.mean(np.argmax(answer, axis=1) == labels) for answer in (model, found))
+    return float(before), float(value)
+
+
+def _error(
+    run: Run, artefact: reader.Artefact, rows: np.ndarray, labels: np.ndarray
+) -> tuple[float, float]:
+    images, mean = np.asarray(run.preprocessor(rows)), at_the_mean(run.model)
+    told = {"label": labels} if len(mean.inputs) > 1 else {}
+    _, model = mean.predict(alone([images, *told.values()]), verbose=0)
+    found = artefact.ask("reconstruct", image=rows, **told)["reconstruction"]
+    before, value = (squared_errors(images, answer).mean() for answer in (model, found))
+    return float(before), float(value)
 
 
 def _refuse(path: Path, overwrite: bool) -> None:
@@ -229,8 +311,8 @@ def _refuse(path: Path, overwrite: bool) -> None:
         return
     if not overwrite:
         raise ExportError(f"{path} exists already: choose another --output, or --overwrite it.")
-    if not (path / "saved_model.pb").is_file():
-        raise ExportError(f"{path} is no SavedModel, and nothing else is overwritten.")
+    if not (path / reader.FACTS).is_file():
+        raise ExportError(f"{path} is no artefact of the zoo, and nothing else is overwritten.")
 
 
 @contextlib.contextmanager

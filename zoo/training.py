@@ -21,6 +21,7 @@ import numpy as np
 import tensorflow as tf
 
 from zoo.callbacks import Checkpoint, EpochLines, EpochNumber, RowOutputs
+from zoo.cards import write_card
 from zoo.data import DATASETS, get_dataset, load_data
 from zoo.data.pipeline import Data, Rows
 from zoo.endpoints import probabilities_of
@@ -671,6 +672,7 @@ def _finish(run: Run, model: keras.Model, data: Data, checkpoint: Checkpoint) ->
             "read_test_split_at": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
         },
     )
+    write_card(run)
     checkpoint.path.unlink(missing_ok=True)
 
 

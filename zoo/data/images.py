@@ -1,7 +1,6 @@
 """Pictures with a label: TFDS data sets, and a user's own folders."""
 
 import hashlib
-import warnings
 from collections import Counter
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -10,13 +9,13 @@ from typing import Any
 import keras
 import numpy as np
 import tensorflow as tf
-from PIL import Image, ImageOps, UnidentifiedImageError
 
 from zoo.data import tfds_store
 from zoo.data.augmentation import layers_for
 from zoo.data.pipeline import Data, Rows, hold_out
-from zoo.errors import DatasetError, InputError
-from zoo.layers import Greyscale, ResizingIfNeeded
+from zoo.errors import DatasetError, InputError, refusing
+from zoo.layers import AntialiasedResizing, Greyscale
+from zoo.reader import opened, picture
 from zoo.specs import DatasetSpec, ImageOptions
 
 DATA = Data
@@ -24,6 +23,7 @@ INPUT_NAME = "image"
 INPUT_DTYPE = "uint8"
 
 LARGEST_SIDE = 64
+LEAST_VARIANCE = 1e-12
 GREYED_AT_ONCE = 4096
 LARGEST_SET = 4 * 2**30
 IMAGENET_MEAN = (0.485, 0.456, 0.406)
@@ -93,9 +93,10 @@ def describe_folder(folder: Path) -> DatasetSpec:
     sizes: Counter[tuple[int, int]] = Counter()
     grey = True
     for path in (path for files in classes.values() for path in files):
-        picture = _open(path, DatasetError)
-        sizes[picture.size] += 1
-        grey = grey and picture.mode in ("1", "L", "LA", "I", "I;16")
+        with refusing(DatasetError):
+            image = opened(path)
+        sizes[image.size] += 1
+        grey = grey and image.mode in ("1", "L", "LA", "I", "I;16")
     (width, height), _ = sizes.most_common(1)[0]
     scale = min(1.0, LARGEST_SIDE / max(width, height))
     return DatasetSpec(
@@ -168,7 +169,7 @@ def preprocessor(spec: DatasetSpec, options: ImageOptions, train: np.ndarray) ->
     layers = [
         keras.Input(raw_shape(spec), dtype=INPUT_DTYPE, name=INPUT_NAME),
         keras.layers.Rescaling(1 / 255, name="as_fraction"),
-        ResizingIfNeeded(height, width, antialias=True, name="resize"),
+        AntialiasedResizing(height, width, name="resize"),
     ]
     if channels < spec.input_shape[2]:
         layers.append(Greyscale(options.greyscale, name="greyscale"))
@@ -229,9 +230,8 @@ def _in_channels(images: np.ndarray, channels: int, options: ImageOptions) -> np
 
 
 def _standardize(mean: np.ndarray, variance: np.ndarray) -> keras.Layer:
-    return keras.layers.Normalization(
-        mean=mean.tolist(), variance=variance.tolist(), name="standardize"
-    )
+    scale = 1 / np.sqrt(np.where(variance > LEAST_VARIANCE, variance, 1))
+    return keras.layers.Rescaling(scale.tolist(), (-mean * scale).tolist(), name="standardize")
 
 
 def parse(spec: DatasetSpec, inputs: Sequence[Any] | np.ndarray) -> list[np.ndarray]:
@@ -258,53 +258,8 @@ def parse(spec: DatasetSpec, inputs: Sequence[Any] | np.ndarray) -> list[np.ndar
             f"an array of shape {inputs.shape} is no batch of images: "
             "give (batch, height, width, channels), and one image as image[None]."
         )
-    return [_to_array(_picture(item), spec.input_shape[2]) for item in inputs]
-
-
-def _picture(item: Any) -> Image.Image:
-    if isinstance(item, str | Path):
-        return _open(Path(item), InputError)
-    pixels = np.asarray(item)
-    if pixels.dtype != np.uint8 or pixels.ndim not in (2, 3) or not pixels.size:
-        raise InputError(
-            f"an array of {pixels.dtype} with shape {pixels.shape} is no image: "
-            "give uint8 of shape (height, width) or (height, width, channels)."
-        )
-    if pixels.ndim == 3 and pixels.shape[2] not in (1, 3, 4):
-        raise InputError(f"an image has 1, 3 or 4 channels, not {pixels.shape[2]}.")
-    return Image.fromarray(pixels[..., 0] if pixels.shape[2:] == (1,) else pixels)
-
-
-def _open(path: Path, error: type[Exception]) -> Image.Image:
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("error", Image.DecompressionBombWarning)
-            with Image.open(path) as picture:
-                picture.load()
-    except FileNotFoundError:
-        raise error(f"{path}: there is no such file.") from None
-    except IsADirectoryError:
-        raise error(f"{path} is a folder; give image files.") from None
-    except (
-        UnidentifiedImageError,
-        Image.DecompressionBombError,
-        Image.DecompressionBombWarning,
-        OSError,
-        SyntaxError,
-        ValueError,
-    ) as problem:
-        raise error(f"{path} is no readable image: {problem}.") from None
-    return ImageOps.exif_transpose(picture)
-
-
-def _to_array(picture: Image.Image, channels: int) -> np.ndarray:
-    if picture.mode in ("I;16", "I"):
-        picture = Image.fromarray((np.asarray(picture) / 257).round().clip(0, 255).astype(np.uint8))
-    if picture.mode in ("LA", "PA", "RGBA") or "transparency" in picture.info:
-        picture = picture.convert("RGBA")
-        picture = Image.alpha_composite(Image.new("RGBA", picture.size, "white"), picture)
-    pixels = np.asarray(picture.convert("L" if channels == 1 else "RGB"))
-    return pixels[..., None] if channels == 1 else pixels
+    with refusing(InputError):
+        return [picture(item, spec.input_shape[2]) for item in inputs]
 
 
 def _list_folder(folder: Path) -> dict[str, list[Path]]:
@@ -346,7 +301,8 @@ def _read_folder(spec: DatasetSpec) -> Rows:
     pictures, labels = [], []
     for label, files in enumerate(classes.values()):
         for path in files:
-            pixels = _to_array(_open(path, DatasetError), channels)
+            with refusing(DatasetError):
+                pixels = picture(path, channels)
             if pixels.shape != spec.input_shape:
                 pixels = np.asarray(resize(pixels))
             pictures.append(pixels)
@@ -357,7 +313,7 @@ def _read_folder(spec: DatasetSpec) -> Rows:
 def _resizer(spec: DatasetSpec) -> Callable[[Any], Any]:
     """Resizes a picture as the preprocessor does, but for rounding to whole grey levels."""
     height, width, _ = spec.input_shape
-    layer = ResizingIfNeeded(height, width, antialias=True)
+    layer = AntialiasedResizing(height, width)
     return lambda picture: tf.cast(tf.round(layer(tf.cast(picture, tf.float32))), tf.uint8)
 
 

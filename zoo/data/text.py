@@ -13,7 +13,8 @@ from zoo.data import tfds_store, toy_reviews
 from zoo.data.pipeline import Rows, hold_out
 from zoo.data.sequences import SequenceData
 from zoo.data.tokens import Tokens, standardize_text
-from zoo.errors import DatasetError, InputError, near_miss
+from zoo.errors import DatasetError, InputError, near_miss, refusing
+from zoo.reader import as_bytes
 from zoo.specs import DatasetSpec, TextOptions
 
 DATA = SequenceData
@@ -199,7 +200,8 @@ def parse(spec: DatasetSpec, inputs: Sequence[Any] | np.ndarray) -> list[np.ndar
     """
     if isinstance(inputs, str | bytes):
         raise InputError("give a list of texts, even of one.")
-    return [np.array(_as_bytes(text), object) for text in inputs]
+    with refusing(InputError):
+        return [np.array(as_bytes(text), object) for text in inputs]
 
 
 def vocabulary(preprocessor: keras.Model) -> list[str]:
@@ -227,14 +229,6 @@ def decode(preprocessor: keras.Model, numbers: Sequence[int]) -> str:
     """
     words = vocabulary(preprocessor)
     return " ".join(words[number] for number in numbers if number)
-
-
-def _as_bytes(text: Any) -> bytes:
-    if isinstance(text, str):
-        return text.encode("utf-8", "surrogateescape")
-    if isinstance(text, bytes):
-        return text
-    raise InputError(f"{text!r} is no text.")
 
 
 def _tables_in(path: Path) -> dict[str, Path]:
@@ -277,7 +271,7 @@ def _read_table(path: Path) -> dict[str, list[Any]]:
         raise DatasetError(f"{path}: {table[LABEL].null_count} of its rows have no {LABEL}.")
     kept = {name: table[name].to_pylist() for name in (TITLE, TEXT) if name in table.column_names}
     texts = {
-        name: [b"" if value is None else _as_bytes(value) for value in values]
+        name: [b"" if value is None else as_bytes(value) for value in values]
         for name, values in kept.items()
     }
     return {**texts, LABEL: [str(label) for label in table[LABEL].to_pylist()]}

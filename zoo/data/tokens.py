@@ -6,6 +6,11 @@ import keras
 
 UNKNOWN = "[UNK]"
 SHORTEST_PIECE = 3
+REPLACEMENTS = (
+    (r"<[^>]*>|&#?\w+;|#\d+;|\b(?:quot|lt|gt|amp);", " "),
+    (r"([!?\p{Han}\p{So}])", r" \1 "),
+    (r"[^\p{L}\p{M}\p{N}\p{So}'!?]+", " "),
+)
 
 
 @keras.saving.register_keras_serializable(package="zoo")
@@ -33,11 +38,7 @@ def standardize_text(texts: Any) -> Any:
 
     texts = tf.strings.unicode_transcode(texts, "UTF-8", "UTF-8", errors="replace")
     texts = tf.strings.lower(texts, encoding="utf-8")
-    for pattern, replacement in (
-        (r"<[^>]*>|&#?\w+;|#\d+;|\b(?:quot|lt|gt|amp);", " "),
-        (r"([!?\p{Han}\p{So}])", r" \1 "),
-        (r"[^\p{L}\p{M}\p{N}\p{So}'!?]+", " "),
-    ):
+    for pattern, replacement in REPLACEMENTS:
         texts = tf.strings.regex_replace(texts, pattern, replacement)
     texts = tf.strings.strip(texts)
     return tf.where(texts == "", UNKNOWN, texts)

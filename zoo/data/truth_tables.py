@@ -12,7 +12,8 @@ import keras
 import numpy as np
 
 from zoo.data.pipeline import Data, Rows
-from zoo.errors import InputError
+from zoo.errors import InputError, refusing
+from zoo.reader import bits
 from zoo.specs import DatasetSpec
 
 DATA = Data
@@ -98,13 +99,5 @@ def parse(spec: DatasetSpec, inputs: Sequence[str] | np.ndarray) -> list[np.ndar
     """
     if isinstance(inputs, str):
         raise InputError(f"{inputs}: give a list of rows, even of one.")
-    (bits,) = spec.input_shape
-    rows = []
-    for row in inputs:
-        values = [str(value) for value in row]
-        if len(values) != bits or not set(values) <= {"0", "1"}:
-            raise InputError(
-                f"{row!r} is no row of {spec.name}: give {bits} bits, such as {'110'[:bits]}."
-            )
-        rows.append(np.array(values, np.uint8))
-    return rows
+    with refusing(InputError):
+        return [bits(row, *spec.input_shape) for row in inputs]

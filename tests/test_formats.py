@@ -1,0 +1,372 @@
+"""Formats: every model in ONNX and LiteRT against itself, raw text as numbers, and refusals."""
+
+import json
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import keras
+import numpy as np
+import pytest
+from conftest import TINY, run_python
+from PIL import Image
+
+import zoo
+from zoo import serving
+from zoo.data import DATASETS
+from zoo.data.text import preprocessor
+from zoo.data.tokens import standardize_text
+from zoo.endpoints import probabilities_of
+from zoo.errors import ArtefactError, ExportError, InputError
+from zoo.formats import FORMATS, write_onnx, write_vocabulary
+from zoo.latent import alone
+from zoo.reader import Artefact, ReaderError, Words, read_facts
+from zoo.reconstruction import at_the_mean
+from zoo.specs import TextOptions
+
+SMALL_DATA = {
+    "text": {"dataset": "toy_reviews"},
+    "images": {"dataset": "digits", "batch_size": 512},
+    "truth_tables": {},
+}
+ON_SMALL_IMAGES = {
+    "simple_cnn": {"pool_size": "1-1-2"},
+    "deep_cnn": {"pool_size": "1-1-1-1-1-2"},
+}
+HOSTILE = [
+    "", " ", "...", "a", "A fine movie.<br /><br />Loved it!", "&quot;said&quot; quot;lost &#39;",
+    "a<b and c>d", "it's 'so' bad?!?!", "\U0001f600\U0001f600 great \u2764\ufe0f", "電影很好 film",
+    "ÀÉÎ Straße ΣΟΦΟΣ ΟΔΟΣ.", "İstanbul I", "e\u0301 a\u0308", "tab\tnew\nline\r\n\x01", "\ufffd",
+    "٣ ½ Ⅷ", "word " * 300, b"caf\xe9 \xff\xfe ok", b"\xe2\x82", b"\xed\xa0\x80", b"\xf0\x9f\x98",
+    b"\xc0\xaf \xf5\x80",
+]  # fmt: skip
+
+
+def train(name, folder, data_dir):
+    """Trains the smallest network of a model for an epoch, on small data of its kind."""
+    spec = zoo.get_spec(name)
+    kind = DATASETS[spec.dataset].kind
+    in_grey = kind == "images" and spec.recipe.images.greyscale != "none"
+    settings = {
+        **TINY[name],
+        **SMALL_DATA[kind],
+        **ON_SMALL_IMAGES.get(name, {}),
+        **({"greyscale": "none"} if in_grey else {}),
+    }
+    return zoo.train(
+        name, run_dir=folder, data_dir=data_dir, epochs=1, progress=False, jit_compile=False,
+        **settings,
+    )  # fmt: skip
+
+
+def question_of(run, rows, labels):
+    """Raw inputs of ``serve`` by name; and one of its outputs, by name, from the model itself."""
+    prepared, task = run.preprocessor(rows), zoo.get_spec(run.config["model"]).task
+    given = {serving.reader_of(run.dataset).INPUT_NAME: rows}
+    if task.endswith("classification"):
+        return given, "probabilities", probabilities_of(run.model.predict(prepared, verbose=0))
+    mean = at_the_mean(run.model)
+    told = {"label": labels} if len(mean.inputs) > 1 else {}
+    _, images = mean.predict(alone([prepared, *told.values()]), verbose=0)
+    return given | told, "reconstruction", images
+
+
+def asked(folder, questions, tmp_path):
+    """What an artefact answers in a process of its own, and the packages imported there."""
+    for number, inputs in enumerate(questions):
+        texts = {k: rows.astype(bytes) for k, rows in inputs.items() if rows.dtype == object}
+        np.savez(tmp_path / f"inputs{number}.npz", **inputs | texts)
+    imported = run_python(
+        f"import sys; sys.path.insert(0, {str(folder)!r})\n"
+        "import json, numpy as np, reader\n"
+        f"artefact = reader.Artefact({str(folder)!r})\n"
+        f"for number in range({len(questions)}):\n"
+        "    inputs = dict(np.load(f'inputs{number}.npz'))\n"
+        "    np.savez(f'outputs{number}.npz', **artefact.ask('serve', **inputs))\n"
+        "print(json.dumps([name for name in sys.modules]))\n",
+        tmp_path,
+    )
+    answers = [dict(np.load(tmp_path / f"outputs{number}.npz")) for number in range(len(questions))]
+    return answers, set(json.loads(imported))
+
+
+@pytest.mark.parametrize("name", zoo.list_models())
+def test_every_model_answers_raw_rows_without_tensorflow(name, data_dir, tmp_path):
+    run = train(name, tmp_path / "run", data_dir)
+    rows = zoo.load_data(run.dataset, data_dir=data_dir).rows["train"]
+    questions = [question_of(run, rows.inputs[:n], rows.labels[:n]) for n in (1, 32)]
+    for format in ("onnx", "litert"):
+        folder = zoo.export(run, tmp_path / format, format=format)
+        answers, imported = asked(folder, [given for given, *_ in questions], tmp_path)
+        assert not imported & {"zoo", "keras", "tensorflow"}
+        for answer, (_, key, expected) in zip(answers, questions, strict=True):
+            assert answer[key].shape == expected.shape
+            assert np.abs(answer[key] - np.asarray(expected)).max() <= 1e-5
+
+
+@pytest.mark.parametrize("format", ["onnx", "litert"])
+def test_images_of_any_size_are_answered(format, cnn_run, tmp_path):
+    folder = zoo.export(cnn_run, tmp_path / "artefact", format=format)
+    generator = np.random.default_rng(0)
+    images = [
+        generator.integers(0, 256, (3, *size, 1), np.uint8) for size in ((8, 8), (1, 1), (31, 20))
+    ]
+    answers, _ = asked(folder, [{"image": batch} for batch in images], tmp_path)
+    for answer, batch in zip(answers, images, strict=True):
+        expected = cnn_run.model.predict(cnn_run.preprocessor(batch), verbose=0)
+        assert np.abs(answer["probabilities"] - expected).max() <= 1e-5
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        TextOptions(vocab_size=40, sequence_length=30),
+        TextOptions(vocab_size=400, sequence_length=50, ngrams=3, subwords=5),
+        TextOptions(encoding="multi_hot", vocab_size=50),
+        TextOptions(encoding="multi_hot", vocab_size=200, ngrams=2),
+    ],
+    ids=["words", "pieces", "multi-hot", "pairs"],
+)
+def test_texts_become_the_same_numbers_without_tensorflow(options, tmp_path):
+    texts = [*HOSTILE, *random_texts(200)]
+    raw = np.array([t.encode() if isinstance(t, str) else t for t in texts], object)
+    layer = preprocessor(DATASETS["toy_reviews"], options, raw)
+    write_vocabulary(layer, tmp_path)
+    found = Words(json.loads((tmp_path / "vocabulary.json").read_text("utf-8"))).encode(raw)
+    expected = np.asarray(layer(raw))
+    assert expected.shape[1] >= found.shape[1]
+    padded = np.pad(found, ((0, 0), (0, expected.shape[1] - found.shape[1])))
+    np.testing.assert_array_equal(padded, expected)
+    assert (expected[: len(HOSTILE)] != expected[0]).any()
+
+
+def test_texts_are_standardised_alike(tmp_path):
+    texts = [*HOSTILE, *random_texts(2000)]
+    raw = np.array([t.encode() if isinstance(t, str) else t for t in texts], object)
+    write_vocabulary(preprocessor(DATASETS["toy_reviews"], TextOptions(), raw), tmp_path)
+    words = Words(json.loads((tmp_path / "vocabulary.json").read_text("utf-8")))
+    for text, expected in zip(raw, standardize_text(raw).numpy(), strict=True):
+        assert words.standardize(text) == expected.decode(), text
+
+
+def random_texts(count):
+    """Strings of characters of Unicode's first planes, half of them damaged as UTF-8."""
+    generator = np.random.default_rng(0)
+    for number in range(count):
+        points = generator.choice([0x7F, 0x250, 0x600, 0x3400, 0x9FFF, 0x1FAFF], 12)
+        characters = [chr(1 + generator.integers(1, point)) for point in points]
+        text = "".join(c for c in characters if not 0xD800 <= ord(c) < 0xE000).encode()
+        if number % 2:
+            place = generator.integers(len(text))
+            text = text[:place] + bytes([generator.integers(128, 256)]) + text[place + 1 :]
+        yield text
+
+
+@pytest.fixture(scope="module")
+def in_onnx(text_run, tmp_path_factory):
+    return zoo.export(text_run, tmp_path_factory.mktemp("exports") / "text", format="onnx")
+
+
+def test_an_artefact_is_asked_like_its_run(in_onnx, text_run):
+    texts = ["the film was not bad .", "", "\U0001f600", b"\xff\xfe"]
+    theirs, ours = zoo.predict(in_onnx, texts), zoo.predict(text_run, texts)
+    for artefact, run in zip(theirs, ours, strict=True):
+        assert artefact["label"] == run["label"]
+        assert artefact["probabilities"] == pytest.approx(run["probabilities"], abs=1e-5)
+    assert zoo.predict(in_onnx, []) == []
+
+
+def test_the_reader_is_a_command_of_its_own(in_onnx, text_run, tmp_path):
+    def says(*words):
+        command = [sys.executable, "-P", str(in_onnx / "reader.py"), *words]
+        return subprocess.run(command, capture_output=True, text=True, cwd=tmp_path, check=False)
+
+    ((answer,), (expected,)) = (
+        json.loads(says("a fine film").stdout),
+        zoo.predict(text_run, ["a fine film"]),
+    )
+    assert answer["label"] == expected["label"]
+    assert json.loads(says("--check").stdout)["max_difference"] <= 1e-5
+
+
+def test_images_are_given_back_by_an_artefact(vae_run, tmp_path):
+    folder = zoo.export(vae_run, tmp_path / "artefact", format="litert")
+    raw = vae_run.predictions["raw"][:3]
+    for artefact, run in zip(zoo.predict(folder, raw), zoo.predict(vae_run, raw), strict=True):
+        np.testing.assert_allclose(artefact["code"], run["code"], atol=1e-5)
+        np.testing.assert_allclose(artefact["reconstruction"], run["reconstruction"], atol=1e-5)
+    assert "sample" not in read_facts(folder)["endpoints"]
+
+
+def test_weights_of_eight_bits_are_judged_on_validation(digits_run, data_dir, tmp_path):
+    folder = zoo.export(digits_run, tmp_path / "artefact", format="litert_int8")
+    judged = read_facts(folder)["judged"]
+    rows = zoo.load_data("digits", data_dir=data_dir).rows["validation"]
+    right = [
+        a["label"] == str(t)
+        for a, t in zip(zoo.predict(folder, rows.inputs), rows.labels, strict=True)
+    ]
+    assert judged == {
+        "rows": len(rows), "metric": "accuracy", "value": pytest.approx(np.mean(right)),
+        "before": pytest.approx(digits_run.metrics["val_accuracy"]),
+    }  # fmt: skip
+
+
+def test_weights_of_eight_bits_that_lose_too_much_are_refused(digits_run, tmp_path, monkeypatch):
+    monkeypatch.setitem(serving.WORSE_BY, "accuracy", -1.0)
+    with pytest.raises(ExportError, match="on 142 rows of validation its accuracy is"):
+        zoo.export(digits_run, tmp_path / "artefact", format="litert_int8")
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_format_that_gives_other_numbers_is_refused(digits_run, tmp_path, monkeypatch):
+    class Louder(keras.layers.Layer):
+        def call(self, inputs):
+            return inputs * 1.01
+
+    def louder(run, endpoints, folder):
+        other = zoo.load_run(run.directory)
+        vars(other)["model"] = keras.Sequential([run.model, Louder()])
+        return write_onnx(other, endpoints, folder)
+
+    monkeypatch.setitem(FORMATS, "onnx", louder)
+    with pytest.raises(ExportError, match="does not reproduce the model: its answers differ"):
+        zoo.export(digits_run, tmp_path / "artefact", format="onnx")
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(
+    ("format", "module", "extra"),
+    [("onnx", "tf2onnx", "onnx"), ("litert", "ai_edge_litert", "litert")],
+)
+def test_a_converter_that_is_missing_is_named(
+    format, module, extra, digits_run, tmp_path, monkeypatch
+):
+    monkeypatch.setitem(sys.modules, module, None)
+    with pytest.raises(ExportError, match=rf"needs {module}, .*keras-model-zoo\[{extra}\]"):
+        zoo.export(digits_run, tmp_path / "artefact", format=format)
+    assert not list(tmp_path.iterdir())
+
+
+def cut(folder):
+    content = (folder / "serve.onnx").read_bytes()
+    (folder / "serve.onnx").write_bytes(content[: len(content) // 2])
+
+
+def alter_vocabulary(folder):
+    path = folder / "vocabulary.json"
+    path.write_text(path.read_text("utf-8").replace("good", "evil"), "utf-8")
+
+
+def alter_facts(folder):
+    path = folder / "zoo.json"
+    path.write_text(path.read_text().replace('"neg"', '"pos"'))
+
+
+def cut_facts(folder):
+    (folder / "zoo.json").write_text((folder / "zoo.json").read_text()[:100])
+
+
+@pytest.mark.parametrize(
+    ("damage", "message"),
+    [
+        (cut, "serve.onnx has been altered since it was written"),
+        (alter_vocabulary, "vocabulary.json has been altered"),
+        (alter_facts, "zoo.json has been cut or altered"),
+        (cut_facts, "zoo.json has been cut or altered"),
+        (lambda folder: (folder / "zoo.json").write_text("[]"), "zoo.json has been cut or altered"),
+        (lambda folder: (folder / "serve.onnx").unlink(), "has lost its serve.onnx"),
+    ],
+)
+def test_a_damaged_artefact_is_refused(damage, message, in_onnx, tmp_path):
+    shutil.copytree(in_onnx, tmp_path / "artefact")
+    damage(tmp_path / "artefact")
+    with pytest.raises(ArtefactError, match=message) as refusal:
+        zoo.predict(tmp_path / "artefact", ["a film"])
+    assert "\n" not in str(refusal.value)
+
+
+def test_a_card_may_be_edited(in_onnx, tmp_path):
+    shutil.copytree(in_onnx, tmp_path / "artefact")
+    (tmp_path / "artefact" / "README.md").write_text("mine")
+    assert zoo.predict(tmp_path / "artefact", ["a film"])
+
+
+def test_a_runtime_that_is_missing_is_named(in_onnx, monkeypatch):
+    monkeypatch.setitem(sys.modules, "onnxruntime", None)
+    with pytest.raises(ArtefactError, match="needs onnxruntime: pip install onnxruntime"):
+        zoo.predict(in_onnx, ["a film"])
+
+
+def test_what_an_artefact_cannot_answer_is_refused(in_onnx):
+    with pytest.raises(InputError, match="3 is no text"):
+        zoo.predict(in_onnx, [3])
+    artefact = Artefact(in_onnx)
+    with pytest.raises(ReaderError, match="no endpoint 'encode'; it has serve"):
+        artefact.ask("encode", text=["a film"])
+    with pytest.raises(ReaderError, match="cannot answer"):
+        artefact.ask("serve", image=np.zeros((1, 8, 8, 1), np.uint8))
+
+
+def test_a_model_that_is_told_labels_says_so(tmp_path, data_dir):
+    run = train("cvae", tmp_path / "run", data_dir)
+    folder = zoo.export(run, tmp_path / "artefact", format="onnx")
+    with pytest.raises(InputError, match="cvae is to be told labels"):
+        zoo.predict(folder, run.predictions["raw"][:1])
+
+
+@pytest.mark.parametrize("kind", ["text", "images"])
+def test_tensorflows_own_command_answers_raw_input(kind, text_run, digits_run, tmp_path):
+    run = text_run if kind == "text" else digits_run
+    folder = zoo.export(run, tmp_path / "artefact")
+    command = Path(sys.executable).with_name("saved_model_cli")
+    options = ["--dir", folder, "--tag_set", "serve", "--signature_def", "serving_default"]
+    if kind == "text":
+        raw = np.array(["the film was not bad ."], object)
+        given = ["--input_exprs", 'text=["the film was not bad ."]']
+    else:
+        raw = digits_run.predictions["raw"][:2]
+        np.save(tmp_path / "batch.npy", raw)
+        given = ["--inputs", f"image={tmp_path / 'batch.npy'}"]
+    subprocess.run(
+        [command, "run", *options, *given, "--outdir", tmp_path / "out"],
+        check=True, capture_output=True,
+    )  # fmt: skip
+    _, _, expected = question_of(run, raw, None)
+    found = np.load(tmp_path / "out" / "probabilities.npy")
+    assert np.abs(found - np.asarray(expected)).max() <= 1e-6
+
+
+@pytest.mark.parametrize("format", ["saved_model", "onnx", "litert_int8"])
+def test_a_card_says_how_to_call_it_and_what_it_is(format, digits_run, tmp_path):
+    folder = zoo.export(digits_run, tmp_path / "digits", format=format)
+    card, facts = (folder / "README.md").read_text("utf-8"), read_facts(folder)
+    assert card.startswith(f"# softmax_regression on digits, as {format}\n")
+    assert f"{digits_run.metrics['test_accuracy']:.6g} ±" in card
+    assert f"{facts['max_difference']:.2g}" in card
+    assert ("curl -d" in card) == (format == "saved_model")
+    assert ('{"instances": [{"image": [[[0]]]}]}' in card) == (format == "saved_model")
+
+
+def test_the_python_on_a_card_runs(digits_run, tmp_path):
+    folder = zoo.export(digits_run, tmp_path / "digits", format="onnx")
+    (code,) = [
+        part.removeprefix("python\n")
+        for part in (folder / "README.md").read_text("utf-8").split("```")
+        if part.startswith("python\n")
+    ]
+    image = digits_run.predictions["raw"][0]
+    Image.fromarray(image[..., 0]).save(tmp_path / "picture.png")
+    printed = run_python(code, tmp_path)
+    expected = digits_run.model.predict(digits_run.preprocessor(image[None]), verbose=0)
+    found = [float(number) for number in re.findall(r"\d\.\d*e[+-]\d+|\d\.\d+", printed)]
+    np.testing.assert_allclose(found, expected[0], rtol=1e-4)
+
+
+def test_a_run_has_a_card(digits_run):
+    card = (digits_run.directory / "README.md").read_text("utf-8")
+    assert card.startswith("# softmax_regression on digits\n")
+    assert f"{digits_run.metrics['test_accuracy']:.6g}" in card
+    assert "0, 1, 2, 3, 4, 5, 6, 7, 8, 9" in card
