@@ -409,6 +409,51 @@ def kills() -> str:
     )
 
 
+def formats() -> str:
+    """Gives the table of formats: a line for each model and format."""
+    return _table(
+        "model | format | size [MB] | loading [s] | one row [ms] | rows a second "
+        "| differs by at most | on validation (the model)",
+        "--::::::",
+        (
+            (f"`{row['model']}`", f"`{row['format']}`", *_cost_of(row))
+            for row in sorted(tables.read("formats"), key=lambda row: row["model"])
+        ),
+    )
+
+
+def _cost_of(row: Mapping[str, str]) -> tuple[str, ...]:
+    if row["refused"]:
+        return (f"refused: {row['refused']}", "", "", "", "", "")
+    judged = ""
+    if row["judged rows"]:
+        digits = ".2f" if row["judged metric"] == "accuracy" else ".5f"
+        scale = 100 if row["judged metric"] == "accuracy" else 1
+        unit = " %" if row["judged metric"] == "accuracy" else ""
+        value, before = (scale * float(row[f"judged {key}"]) for key in ("value", "before"))
+        judged = f"{value:{digits}}{unit} ({before:{digits}}{unit})"
+    return (
+        f"{float(row['bytes']) / 1e6:.2f}",
+        f"{float(row['load_seconds']):.2f}",
+        f"{float(row['milliseconds']):.2f}",
+        f"{float(row['rows_per_second']):,.0f}",
+        f"{float(row['max_difference']):.1e}",
+        judged,
+    )
+
+
+def node() -> str:
+    """Gives the table of what Node answers."""
+    return _table(
+        "model | rows | differs by at most",
+        "-::",
+        (
+            (f"`{row['model']}`", row["rows"], f"{float(row['max_difference']):.1e}")
+            for row in sorted(tables.read("node"), key=lambda row: row["model"])
+        ),
+    )
+
+
 def _table(header: str, alignment: str, rows: Iterable[Iterable[Any]]) -> str:
     marks = "|".join({"-": "---", ":": "---:"}[mark] for mark in alignment)
     lines = ("| " + " | ".join(map(str, row)) + " |" for row in rows)
@@ -446,7 +491,7 @@ def _line(model: str, dataset: str, copy: str, overrides: str, rows: list[dict[s
 
 TABLES = (
     models, results, course, ablation, transfer, sequences, recurrence, news, regularization,
-    analogies, reconstruction, generation, execution, tuned, search, kills,
+    analogies, reconstruction, generation, execution, tuned, search, kills, formats, node,
 )  # fmt: skip
 
 

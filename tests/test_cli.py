@@ -1,6 +1,8 @@
 """The command: what scripts rely on, and what bad input gets."""
 
+import csv
 import errno
+import io
 import json
 import shutil
 import signal
@@ -118,7 +120,11 @@ def test_train_evaluate_predict_report_export(answer, command, tmp_path, data_di
     exported = answer("export", run_dir, "--output", tmp_path / "saved")
     assert exported["max_difference"] <= 1e-6
     assert (tmp_path / "saved" / "saved_model.pb").exists()
-    assert answer("export", run_dir, "--output", tmp_path / "saved", "--overwrite") == exported
+    again = answer("export", run_dir, "--output", tmp_path / "saved", "--overwrite")
+    assert again.keys() == exported.keys() >= {"format", "output", "rows_compared", "bytes"}
+
+    asked = answer("predict", tmp_path / "saved", tmp_path / "digit.png")["predictions"]
+    assert asked[0]["label"] == prediction["label"]
 
 
 def test_standard_output_is_one_document_even_when_data_are_prepared(answer, tmp_path):
@@ -138,6 +144,35 @@ def test_rows_of_bits_are_predicted(answer, table_run):
     rows = answer("predict", table_run.directory, "110", "000")["predictions"]
     assert [row["input"] for row in rows] == ["110", "000"]
     assert rows[1]["probabilities"]["1"] == 0.5
+
+
+def test_lines_and_folders_are_predicted(
+    command, answer, text_run, digits_run, tmp_path, monkeypatch
+):
+    texts = ["the film was not bad .", "", "a \u00e9 b"]
+    (tmp_path / "texts.txt").write_bytes("\r\n".join(texts).encode() + b"\n\xff\n")
+    rows = answer("predict", text_run.directory, "--lines", tmp_path / "texts.txt")["predictions"]
+    assert [row["input"] for row in rows] == [*texts, "\ufffd"]
+    code, out, _ = command(
+        "predict", text_run.directory, "--lines", tmp_path / "texts.txt", "--csv"
+    )
+    assert code == 0
+    printed = list(csv.DictReader(out.splitlines()))
+    for line, row in zip(printed, rows, strict=True):
+        assert line["label"] == row["label"]
+        assert float(line["p(pos)"]) == row["probabilities"]["pos"]
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(b"the film was not bad .\n")))
+    (alone,) = answer("predict", text_run.directory, "--lines", "-")["predictions"]
+    assert alone["label"] == rows[0]["label"]
+
+    (tmp_path / "digits").mkdir()
+    for number, picture in enumerate(digits_run.predictions["raw"][:3]):
+        Image.fromarray(picture[..., 0]).save(tmp_path / "digits" / f"{number}.png")
+    rows = answer("predict", digits_run.directory, tmp_path / "digits")["predictions"]
+    assert [Path(row["input"]).name for row in rows] == ["0.png", "1.png", "2.png"]
+    assert [row["label"] for row in rows] == [
+        row["label"] for row in zoo.predict(digits_run, digits_run.predictions["raw"][:3])
+    ]
 
 
 @pytest.fixture
@@ -261,12 +296,18 @@ BAD_INPUT = {
     "input that is missing": ("predict run none.png", "no such file"),
     "input that is no image": ("predict run text.png", "no readable image"),
     "input that is cut off": ("predict run cut.png", "no readable image"),
-    "input that is a folder": ("predict run thesis", "thesis is a folder"),
+    "input that is a folder": ("predict run thesis", "main.tex is no readable image"),
     "no input": ("predict run", "INPUT"),
+    "folder without input": ("predict run empty", "no file in the folder empty"),
+    "neither run nor artefact": ("predict thesis digit.png", "no config.json and no zoo.json"),
+    "file of lines that is missing": ("predict run --lines none.txt", "none.txt"),
+    "two outputs": ("predict run digit.png --csv --json", "choose one"),
     "bits of another number": ("predict table 1101", "give 3 bits"),
-    "unknown format": ("export run --format h5 --output new", "format='h5'"),
+    "unknown format": ("export run --format onx --output new", "Did you mean 'onnx'?"),
     "existing target": ("export run --output thesis", "exists already"),
-    "target that is no artefact": ("export run --output thesis --overwrite", "no SavedModel"),
+    "target that is no artefact": (
+        "export run --output thesis --overwrite", "no artefact of the zoo",
+    ),
 }  # fmt: skip
 
 

@@ -2,13 +2,16 @@
 
 import json
 import shutil
+import zipfile
 
+import keras
 import numpy as np
 import pytest
 
 import zoo
 from zoo import runs
 from zoo.errors import RunError
+from zoo.runs import load_run
 
 
 @pytest.fixture
@@ -94,3 +97,34 @@ def test_history_goes_through_a_file_unchanged(tmp_path):
     runs.write_csv(tmp_path / "history.csv", rows)
     history = runs.Run(tmp_path, {}).history
     assert history == {"epoch": [1, 2], "loss": [0.1 + 0.2, 1 / 3], "odd": [1e-300, 5.0]}
+
+
+def rewritten(path, name, change):
+    """Changes a member of a zip file."""
+    with zipfile.ZipFile(path) as old:
+        members = {each: old.read(each) for each in old.namelist()}
+    members[name] = change(members[name])
+    with zipfile.ZipFile(path, "w") as new:
+        for each, content in members.items():
+            new.writestr(each, content)
+
+
+def test_a_model_of_another_keras_says_which(digits_run, tmp_path):
+    shutil.copytree(digits_run.directory, tmp_path / "run")
+    file = tmp_path / "run" / "model.keras"
+    rewritten(
+        file, "metadata.json", lambda text: json.dumps(json.loads(text) | {"keras_version": "9.9"})
+    )
+    assert load_run(tmp_path / "run").model.count_params() == 650
+    rewritten(file, "config.json", lambda text: text.replace(b"Dense", b"Denser"))
+    with pytest.raises(RunError, match="written by keras 9.9, .* install keras==9.9") as refusal:
+        _ = load_run(tmp_path / "run").model
+    assert "\n" not in str(refusal.value)
+
+
+def test_no_code_in_a_file_is_run(digits_run, tmp_path):
+    shutil.copytree(digits_run.directory, tmp_path / "run")
+    model = keras.Sequential([keras.Input((1,)), keras.layers.Lambda(lambda x: x + 1)])
+    model.save(tmp_path / "run" / "model.keras")
+    with pytest.raises(RunError, match="Lambda"):
+        _ = load_run(tmp_path / "run").model

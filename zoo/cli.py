@@ -212,7 +212,8 @@ def predict(source: Path, inputs: tuple[str, ...], lines: Any, as_csv: bool, as_
         from zoo import serving
 
         answers = serving.predict(source, given)
-    rows = [{"input": raw, **answer} for raw, answer in zip(given, answers, strict=True)]
+    shown_as = (os.fsencode(raw).decode("utf-8", "replace") for raw in given)
+    rows = [{"input": raw, **answer} for raw, answer in zip(shown_as, answers, strict=True)]
     if as_csv:
         _csv(rows)
         return
@@ -418,7 +419,10 @@ def _images_in(name: str) -> list[str]:
     """Gives the files of a folder; anything else is an input itself."""
     if not os.path.isdir(name):
         return [name]
-    return sorted(entry.path for entry in os.scandir(name) if entry.is_file())
+    files = sorted(entry.path for entry in os.scandir(name) if entry.is_file())
+    if not files:
+        raise click.UsageError(f"there is no file in the folder {name}.")
+    return files
 
 
 def _csv(rows: list[dict[str, Any]]) -> None:

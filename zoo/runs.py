@@ -21,6 +21,7 @@ import io
 import json
 import os
 import tempfile
+import zipfile
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -284,7 +285,25 @@ def readable(path: Path) -> Iterator[Path]:
 
 
 def _load_keras(path: Path) -> "keras.Model":
+    """Reads a model; nothing in its file is run as code."""
     import keras
 
-    with readable(path):
-        return keras.saving.load_model(path)
+    try:
+        return keras.saving.load_model(path, safe_mode=True)
+    except Exception as error:
+        reason = (str(error) or type(error).__name__).splitlines()[0]
+        written_by = _keras_version_in(path)
+        if written_by in (None, keras.__version__):
+            raise RunError(f"{path} is damaged: {reason}") from error
+        raise RunError(
+            f"{path} was written by keras {written_by}, and this is keras {keras.__version__}: "
+            f"install keras=={written_by}, or train again ({reason})."
+        ) from error
+
+
+def _keras_version_in(path: Path) -> str | None:
+    try:
+        with zipfile.ZipFile(path) as file:
+            return json.loads(file.read("metadata.json"))["keras_version"]
+    except (zipfile.BadZipFile, KeyError, ValueError):
+        return None

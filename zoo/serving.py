@@ -28,6 +28,7 @@ from zoo.errors import (
     ArtefactError,
     ExportError,
     InputError,
+    RunError,
     near_miss,
     refusing,
 )
@@ -46,22 +47,23 @@ WORSE_BY = {"accuracy": 0.01, "mse": 0.05}
 
 
 def predict(run: Run | str | Path, inputs: Sequence[Any] | np.ndarray) -> list[dict[str, Any]]:
-    """Answers raw inputs with a finished run's model.
+    """Answers raw inputs with a finished run's model, or with an artefact.
 
     Args:
-        run: the run, or its directory.
-        inputs: image files or uint8 arrays of any size for a model of images; strings of bits
-            such as ``"110"``, or sequences of them, for one of a truth table.
+        run: the run, its directory, or the folder of an artefact that `export` wrote.
+        inputs: texts; image files or uint8 arrays of any size; or, for a truth table, strings of
+            bits such as ``"110"``, or sequences of them.
 
     Returns:
         For each input its ``label`` (a class name), that label's ``probability``, and the
-        ``probabilities`` of all classes by name. From a model of images, its ``code``, the
-        ``reconstruction``, as nested lists of intensities in [0, 1], and how far that is from the
-        input, ``mse`` and ``psnr``; and the ``label`` under which the image is likeliest, if the
-        model is told labels.
+        ``probabilities`` of all classes by name. From a model of images, its ``code`` and the
+        ``reconstruction``, as nested lists of intensities in [0, 1]; from a run, also how far that
+        is from the input, ``mse`` and ``psnr``, and the ``label`` under which the image is
+        likeliest, if the model is told labels.
 
     Raises:
-        RunError: if the run is unfinished or damaged.
+        RunError: if the run is unfinished or damaged, or there is none.
+        ArtefactError: if the artefact has been cut or altered, or its format's runtime is missing.
         InputError: if an input cannot be read or is of another kind.
 
     Example:
@@ -70,12 +72,15 @@ def predict(run: Run | str | Path, inputs: Sequence[Any] | np.ndarray) -> list[d
         >>> [answer["label"] for answer in zoo.predict(run, ["00", "11"])]
         ['1', '0']
     """
-    if not isinstance(run, Run) and (Path(run) / reader.FACTS).exists():
-        with refusing(ArtefactError):
-            artefact = reader.Artefact(run)
-        with refusing(InputError):
-            return artefact.predict(list(inputs))
-    run = run if isinstance(run, Run) else load_run(run)
+    if not isinstance(run, Run):
+        if (Path(run) / reader.FACTS).exists():
+            return _ask(Path(run), inputs)
+        if not (Path(run) / "config.json").exists():
+            raise RunError(
+                f"{run} is neither a run nor an artefact: it has no config.json and no "
+                f"{reader.FACTS}."
+            )
+        run = load_run(run)
     spec = run.dataset
     rows = reader_of(spec).parse(spec, inputs)
     if not rows:
@@ -93,6 +98,13 @@ def predict(run: Run | str | Path, inputs: Sequence[Any] | np.ndarray) -> list[d
         }
         for answer in answers
     ]
+
+
+def _ask(folder: Path, inputs: Sequence[Any] | np.ndarray) -> list[dict[str, Any]]:
+    with refusing(ArtefactError):
+        artefact = reader.Artefact(folder)
+    with refusing(InputError):
+        return artefact.predict(list(inputs))
 
 
 def _reconstruct(run: Run, images: np.ndarray) -> list[dict[str, Any]]:
