@@ -13,17 +13,21 @@ from tuning import estimators, findings, oracles, plan, report, searching, space
 from tuning import figures as search_figures
 from zoo import (
     arguments,
+    artefacts,
     callbacks,
+    cards,
     course,
     data,
     endpoints,
     figures,
     figures_of_images,
+    formats,
     inspection,
     latent,
     layers,
     linear,
     losses,
+    reader,
     reconstruction,
     registry,
     runs,
@@ -36,9 +40,10 @@ from zoo import (
 from zoo.data import augmentation, corruption, images, pipeline, tfds_store, truth_tables
 
 MODULES = (
-    arguments, augmentation, callbacks, corruption, course, data, endpoints, figures,
-    figures_of_images, images, inspection, latent, layers, linear, losses, pipeline, reconstruction,
-    registry, runs, serving, specs, tasks, tfds_store, training, truth_tables, weights,
+    arguments, artefacts, augmentation, callbacks, cards, corruption, course, data, endpoints,
+    figures, figures_of_images, formats, images, inspection, latent, layers, linear, losses,
+    pipeline, reader, reconstruction, registry, runs, serving, specs, tasks, tfds_store, training,
+    truth_tables, weights,
     estimators, findings, oracles, plan, report, search_figures, searching, space, trials, workers,
 )  # fmt: skip
 PICTURES = (figures, figures_of_images, search_figures)

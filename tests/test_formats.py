@@ -14,8 +14,8 @@ from conftest import TINY, run_python
 from PIL import Image
 
 import zoo
-from zoo import serving
-from zoo.data import DATASETS
+from zoo import artefacts
+from zoo.data import DATASETS, reader_of
 from zoo.data.text import preprocessor
 from zoo.data.tokens import standardize_text
 from zoo.endpoints import probabilities_of
@@ -64,7 +64,7 @@ def train(name, folder, data_dir):
 def question_of(run, rows, labels):
     """Raw inputs of ``serve`` by name; and one of its outputs, by name, from the model itself."""
     prepared, task = run.preprocessor(rows), zoo.get_spec(run.config["model"]).task
-    given = {serving.reader_of(run.dataset).INPUT_NAME: rows}
+    given = {reader_of(run.dataset).INPUT_NAME: rows}
     if task.endswith("classification"):
         return given, "probabilities", probabilities_of(run.model.predict(prepared, verbose=0))
     mean = at_the_mean(run.model)
@@ -215,7 +215,7 @@ def test_weights_of_eight_bits_are_judged_on_validation(digits_run, data_dir, tm
 
 
 def test_weights_of_eight_bits_that_lose_too_much_are_refused(digits_run, tmp_path, monkeypatch):
-    monkeypatch.setitem(serving.WORSE_BY, "accuracy", -1.0)
+    monkeypatch.setitem(artefacts.WORSE_BY, "accuracy", -1.0)
     with pytest.raises(ExportError, match="on 142 rows of validation its accuracy is"):
         zoo.export(digits_run, tmp_path / "artefact", format="litert_int8")
     assert not list(tmp_path.iterdir())

@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 
 import zoo
-from zoo import serving
+from zoo import artefacts
 from zoo.errors import ArgumentValueError, ExportError, InputError, RunError
 from zoo.formats import FORMATS
 from zoo.reconstruction import at_the_mean
@@ -152,7 +152,7 @@ def test_an_artefact_that_does_not_reproduce_its_model_is_never_written(
     target = tmp_path / "out" / "saved"
     if old:
         shutil.copytree(artefact, target)
-    honest = serving._write_golden_rows
+    honest = artefacts._write_golden_rows
 
     def other_answers(endpoints, written, path):
         honest(endpoints, written, path)
@@ -161,7 +161,7 @@ def test_an_artefact_that_does_not_reproduce_its_model_is_never_written(
         key = "serve/outputs/probabilities"
         np.savez(path, **rows | {key: rows[key] + difference})
 
-    monkeypatch.setattr(serving, "_write_golden_rows", other_answers)
+    monkeypatch.setattr(artefacts, "_write_golden_rows", other_answers)
     with pytest.raises(ExportError, match="does not reproduce the model: .* (1e-05|nan)"):
         zoo.export(digits_run, target, overwrite=old)
     assert target.exists() is old

@@ -18,9 +18,10 @@ from zoo.registry import build, get_spec, list_models, register
 from zoo.specs import DatasetSpec, ImageOptions, ModelSpec, Recipe, Task, TextOptions
 
 if TYPE_CHECKING:
+    from zoo.artefacts import export
     from zoo.data import load_data
     from zoo.runs import load_run
-    from zoo.serving import export, predict
+    from zoo.serving import predict
     from zoo.training import evaluate, train
 
 __all__ = [
@@ -47,7 +48,7 @@ __all__ = [
 _LAZY = {
     "load_data": "zoo.data",
     "load_run": "zoo.runs",
-    "export": "zoo.serving",
+    "export": "zoo.artefacts",
     "predict": "zoo.serving",
     "evaluate": "zoo.training",
     "train": "zoo.training",

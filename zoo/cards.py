@@ -10,9 +10,11 @@ import shlex
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from zoo.data import reader_of
 from zoo.reader import CARD
 from zoo.registry import get_spec
 from zoo.runs import Run, whole
+from zoo.specs import DatasetSpec
 
 KEPT = (
     "zoo", "model", "arguments", "recipe", "seed", "parameters", "dataset_version", "environment",
@@ -42,11 +44,17 @@ def facts_of(run: Run) -> dict[str, Any]:
         "dataset": dataset.name,
         "dataset_summary": dataset.summary,
         "dataset_reference": dataset.reference,
-        "kind": dataset.kind,
+        "input": _input_of(dataset),
         "class_names": list(dataset.class_names),
         "test_rows": len(run.predictions["labels"]),
         "metrics": run.metrics,
     }
+
+
+def _input_of(dataset: DatasetSpec) -> dict[str, Any]:
+    size = {"images": "channels", "truth_tables": "bits"}.get(dataset.kind)
+    sizes = {size: dataset.input_shape[-1]} if size else {}
+    return {"kind": dataset.kind, "name": reader_of(dataset).INPUT_NAME, **sizes}
 
 
 def write_card(run: Run) -> None:
@@ -111,9 +119,9 @@ def _purpose(facts: Mapping[str, Any]) -> str:
     gives = f"one of {len(names)} classes: {', '.join(names)}" if is_classifier else "an image"
     takes = {"text": "a text", "images": "an image of any size", "truth_tables": "a row of bits"}
     reference = f" ({facts['dataset_reference']})" if facts["dataset_reference"] else ""
-    prepared = _settings(facts["recipe"].get(facts["kind"], {}))
+    prepared = _settings(facts["recipe"].get(facts["input"]["kind"], {}))
     return (
-        f"Takes {takes[facts['kind']]}, and gives {gives}. Task: {facts['task']}. "
+        f"Takes {takes[facts['input']['kind']]}, and gives {gives}. Task: {facts['task']}. "
         f"{facts['parameters']:,} parameters.\n\n"
         f"Data: {facts['dataset_version']}, {facts['dataset_summary']}{reference}. "
         f"Preprocessing: {prepared}."
@@ -174,11 +182,11 @@ def _limits(facts: Mapping[str, Any]) -> str:
         "what is in none of its classes is put in one all the same.",
         "truth_tables": "It knows the rows of its table and no others.",
     }
-    return (
-        f"{of_kind[facts['kind']]} It was measured on one data set, whose biases it has; its "
-        "probabilities were not calibrated, and it was not tried on anybody's behalf: measure it "
-        "on your own data first."
+    of_all = (
+        "It was measured on one data set, whose biases it has; its probabilities were not "
+        "calibrated: measure it on your own data first."
     )
+    return f"{of_kind[facts['input']['kind']]} {of_all}"
 
 
 def _how_to_go_on() -> str:
@@ -191,7 +199,7 @@ def _how_to_go_on() -> str:
 def _how_to_call(facts: Mapping[str, Any], name: str) -> str:
     says = _says(facts)
     runtime = RUNTIMES[facts["format"]]
-    alone = "" if facts["kind"] != "images" else " pillow"
+    alone = "" if facts["input"]["kind"] != "images" else " pillow"
     parts = [
         f"With `pip install numpy{alone} {runtime}`, and nothing else:\n\n"
         f"```sh\npython {name}/reader.py {shlex.quote(says)}\n```",
@@ -219,13 +227,13 @@ def _from_python(facts: Mapping[str, Any], name: str) -> str:
 
 def _says(facts: Mapping[str, Any]) -> str:
     says = {"text": "a great film", "images": "picture.png", "truth_tables": "110"}
-    return says[facts["kind"]][: facts["input"].get("bits")]
+    return says[facts["input"]["kind"]][: facts["input"].get("bits")]
 
 
 def _raw(facts: Mapping[str, Any]) -> str:
-    if facts["kind"] == "text":
+    if facts["input"]["kind"] == "text":
         return '["a great film"]'
-    if facts["kind"] == "truth_tables":
+    if facts["input"]["kind"] == "truth_tables":
         return f'numpy.array([{_bits(facts)}], "uint8")'
     batch = "[None, ..., None]" if facts["input"]["channels"] == 1 else "[None]"
     return f'numpy.asarray(PIL.Image.open("picture.png")){batch}'
@@ -243,7 +251,7 @@ def _endpoints(facts: Mapping[str, Any]) -> str:
 
 
 def _from_the_shell(facts: Mapping[str, Any], name: str) -> str:
-    if facts["kind"] == "text":
+    if facts["input"]["kind"] == "text":
         given = """--input_exprs 'text=["a great film"]'"""
     else:
         given = f"--inputs {facts['endpoints']['serve']['inputs'][0]}=batch.npy"
@@ -261,10 +269,10 @@ def _from_rest(facts: Mapping[str, Any], name: str) -> str:
         "truth_tables": lambda: _bits(facts),
         "images": lambda: [[[0] * facts["input"]["channels"]]],
     }
-    body = json.dumps({"instances": [{given: examples[facts["kind"]]()}]})
+    body = json.dumps({"instances": [{given: examples[facts["input"]["kind"]]()}]})
     shape = (
         ""
-        if facts["kind"] != "images"
+        if facts["input"]["kind"] != "images"
         else " An image is a list of rows of pixels of channels, whole numbers from 0 to 255; all "
         'images of a request have one size: `json.dumps({"instances": [{"image": '
         "image.tolist()}]})`."
@@ -286,7 +294,7 @@ def _endpoint_outputs(facts: Mapping[str, Any]) -> str:
 
 def _from_onnxruntime(facts: Mapping[str, Any], name: str) -> str:
     graph = facts["endpoints"]["serve"]["graph"]
-    if facts["kind"] == "text":
+    if facts["input"]["kind"] == "text":
         return (
             "ONNX holds no strings: how a text becomes numbers stands in `vocabulary.json`, whose "
             "patterns are regular expressions of any language, and `reader.py` follows it:\n\n"
@@ -313,7 +321,7 @@ def _from_litert(facts: Mapping[str, Any], name: str) -> str:
             "It takes one text at a time, as the numbers of its words, padded with 0 to "
             f"{facts['endpoints']['serve']['places']} places."
         )
-    if facts["kind"] == "text":
+    if facts["input"]["kind"] == "text":
         notes.append(
             "LiteRT holds no strings: how a text becomes numbers stands in `vocabulary.json`, and "
             "`reader.py` follows it."

@@ -244,8 +244,8 @@ def export(
     opened = _open(run)
     output = output or Path("exports") / run.resolve().name
     with _quiet_tensorflow():
-        from zoo import reader, serving
-    serving.export(opened, output, format=format, overwrite=overwrite, data_dir=data_dir)
+        from zoo import artefacts, reader
+    artefacts.export(opened, output, format=format, overwrite=overwrite, data_dir=data_dir)
     known = reader.read_facts(output)
     document = {
         "run_dir": str(run),
@@ -352,11 +352,11 @@ def tune(
 def quickstart(data_dir: Path | None, run_dir: Path | None, as_json: bool) -> None:
     """Train on handwritten digits, draw, export and ask the artefact: the zoo in a minute."""
     with _quiet_tensorflow():
-        from zoo import figures, serving, training
+        from zoo import artefacts, figures, serving, training
         from zoo.data.tfds_store import default_data_dir
     run = training.train("mlp", dataset="digits", data_dir=data_dir, run_dir=run_dir)
     sheet = figures.draw(run)[-1]
-    artefact = serving.export(run, run.directory / "saved_model")
+    artefact = artefacts.export(run, run.directory / "saved_model")
     image, truth = run.predictions["raw"][0], run.predictions["labels"][0]
     answer = serving.predict(artefact, image[None])
     document = {

@@ -283,13 +283,21 @@ def read_facts(folder: Path) -> dict[str, Any]:
 
 
 def digest_of(path: Path) -> str:
-    """Gives the SHA-256 of a file."""
+    """Gives the SHA-256 of a file.
+
+    Args:
+        path: the file.
+    """
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def digest_of_facts(facts: Mapping[str, Any]) -> str:
-    """Gives the SHA-256 of facts, whatever their layout in a file."""
+    """Gives the SHA-256 of facts, whatever their layout in a file.
+
+    Args:
+        facts: what JSON can hold.
+    """
     return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()
 
 
