@@ -251,7 +251,7 @@ def test_a_turned_photo_is_set_upright(tmp_path):
 
 @pytest.mark.parametrize("row", ["11", "1100", "1x0", [1, 0, 2], ""])
 def test_what_is_no_row_of_bits_is_refused(row):
-    with pytest.raises(InputError, match=r"no row of xor_nand: give 3 bits, such as 110\."):
+    with pytest.raises(InputError, match=r"no row of bits: give 3 bits, such as 110\."):
         reader_of(DATASETS["xor_nand"]).parse(DATASETS["xor_nand"], [row])
 
 

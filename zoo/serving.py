@@ -53,6 +53,7 @@ def predict(run: Run | str | Path, inputs: Sequence[Any] | np.ndarray) -> list[d
                 f"{reader.FACTS}."
             )
         run = load_run(run)
+    run.file("metrics.json")
     spec = run.dataset
     rows = reader_of(spec).parse(spec, inputs)
     if not rows:
