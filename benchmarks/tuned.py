@@ -25,9 +25,11 @@ from tuning.space import defaults_of
 SEARCHES = {
     "mlp": ["--algorithm", "hyperband", "--minutes", "10", "--retrain", "3"],
     "simple_cnn": ["--algorithm", "hyperband", "--minutes", "6", "--retrain", "1"],
-    "gru": ["--algorithm", "random", "--minutes", "5", "--retrain", "1"],
-    "vae": ["--algorithm", "hyperband", "--minutes", "5", "--retrain", "1"],
-}
+    "gru": ["--algorithm", "hyperband", "--minutes", "5", "--retrain", "1"],
+    "vae": [
+        "--algorithm", "hyperband", "--minutes", "5", "--set", "latent_dim=2", "--retrain", "1",
+    ],
+}  # fmt: skip
 MONITORED = ("accuracy", "loss")
 
 

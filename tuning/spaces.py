@@ -232,10 +232,10 @@ def cvae(hp: Any, default: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _drawn(hp: Any, default: Mapping[str, Any]) -> dict[str, Any]:
+    """Leaves ``beta`` alone: it weighs a part of the loss by which trials are compared."""
     return {
         "latent_dim": hp.Int("latent_dim", 2, 64, sampling="log", default=default["latent_dim"]),
         "activation": _smooth(hp, default),
-        "beta": hp.Float("beta", 0.1, 10.0, sampling="log", default=default["beta"]),
         **_training(hp, default),
     }
 
