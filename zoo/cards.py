@@ -217,12 +217,17 @@ def _from_python(facts: Mapping[str, Any], name: str) -> str:
     given = facts["endpoints"]["serve"]["inputs"][0]
     return (
         "From Python (keep what `load` returns: it owns the weights):\n\n"
-        f"```python\nimport numpy, PIL.Image\nimport tensorflow as tf\n\n"
+        f"```python\n{_imports(facts)}import tensorflow as tf\n\n"
         f'artefact = tf.saved_model.load("{name}")\n'
         f"raw = {_raw(facts)}\n"
         f'print(artefact.signatures["serving_default"]({given}=tf.constant(raw)))\n```\n\n'
         f"Signatures: {_endpoints(facts)}."
     )
+
+
+def _imports(facts: Mapping[str, Any]) -> str:
+    needed = {"text": "", "images": "import numpy\nimport PIL.Image\n"}
+    return needed.get(facts["input"]["kind"], "import numpy\n")
 
 
 def _says(facts: Mapping[str, Any]) -> str:
@@ -305,7 +310,7 @@ def _from_onnxruntime(facts: Mapping[str, Any], name: str) -> str:
         )
     return (
         "From ONNX Runtime, in any language:\n\n"
-        "```python\nimport numpy, onnxruntime, PIL.Image\n\n"
+        f"```python\n{_imports(facts)}import onnxruntime\n\n"
         f'session = onnxruntime.InferenceSession("{name}/{graph}.onnx")\n'
         f"raw = {_raw(facts)}\n"
         "print(session.run(None, {session.get_inputs()[0].name: raw}))\n```\n\n"

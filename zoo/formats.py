@@ -123,9 +123,9 @@ FORMATS: dict[str, Callable[[Run, Endpoints, Path], Places]] = {
 
 
 def _write_archive(run: Run, endpoints: Endpoints, folder: Path) -> None:
+    """Writes endpoints; their variables are found by themselves, the table of words is not."""
     archive = keras.export.ExportArchive()
     archive.track(run.preprocessor)
-    archive.track(run.model)
     for name, endpoint in endpoints.items():
         archive.add_endpoint(name, endpoint.answer, list(endpoint.signature))
     try:
