@@ -14,7 +14,6 @@ from typing import Any
 
 import zoo
 from benchmarks import tables
-from benchmarks.news import COURSE_ACCURACY
 from benchmarks.reconstruction import SYSTEMS as AUTOENCODERS
 from zoo.course import SYSTEMS
 
@@ -67,9 +66,9 @@ def course() -> str:
         (
             (
                 f"`{name}`",
-                SYSTEMS[name].arguments["filters"],
+                SYSTEMS[name].ours["filters"],
                 f"{SYSTEMS[name].parameters:,}",
-                f"{100 * SYSTEMS[name].accuracy:.2f}",
+                f"{100 * SYSTEMS[name].course:.2f}",
                 _percent(rows, "test_accuracy"),
                 f"{copy} copy" if copy else "original",
                 f"{SYSTEMS[name].seconds:.0f}",
@@ -177,7 +176,7 @@ def news() -> str:
         (
             (
                 len(rows),
-                f"{100 * COURSE_ACCURACY:.2f}",
+                f"{100 * SYSTEMS['hw2.mlp'].course:.2f}",
                 _percent(rows, "accuracy_of_1000"),
                 _percent(rows, "test_accuracy"),
                 _seconds(rows),

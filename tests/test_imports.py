@@ -13,6 +13,7 @@ KERAS_ONLY = {
     "arguments", "tasks", "layers", "losses", "latent", "linear", "weights", "models/",
 }  # fmt: skip
 BASES = {
+    "data/course_rows",
     "data/digits",
     "tuning/hypermodel",
     "tuning/oracles",
