@@ -13,7 +13,7 @@ from zoo.course import QUANTITIES, SYSTEMS, WAYS, System, Training
 from zoo.errors import RunError
 from zoo.exercises import QUESTIONS, Question
 from zoo.figures import save
-from zoo.homework import curve, history_of
+from zoo.homework import CURVES, curve
 from zoo.runs import load_run, whole
 from zoo.standings import (
     Result,
@@ -96,9 +96,7 @@ def _page(
 def _summary(known: Sequence[Standing], results: Sequence[Result]) -> str:
     ours = [row for row in known if row.results]
     seconds = sum(result.seconds for result in results)
-    machines = sorted(
-        {f"{row.environment['cores']} cores, {row.environment['platform']}" for row in results}
-    )
+    machines = sorted({_machine(result) for result in results})
     return (
         f"{len(ours)} of {len(SYSTEMS)} systems are trained, and {sum(map(_beaten, ours))} of them "
         f"are better than the course's figure. {len(results)} trainings took {seconds:,.0f} s on "
@@ -106,6 +104,12 @@ def _summary(known: Sequence[Standing], results: Sequence[Result]) -> str:
         "that the number of rows gives them; ours are means over seeds, with their standard "
         "deviation. Validation decides, and the test split is read once, after training."
     )
+
+
+def _machine(result: Result) -> str:
+    environment = result.environment
+    devices = " and ".join(dict.fromkeys(environment["devices"]))
+    return f"{environment['cores']} cores ({devices}) with TensorFlow {environment['tensorflow']}"
 
 
 def _beaten(row: Standing) -> bool:
@@ -207,7 +211,7 @@ def _curves(row: Standing, directory: Path) -> list[tuple[str, list[float]]]:
 
 def _history(directory: Path, training: Training, seed: int) -> dict[str, list[float]]:
     try:
-        return history_of(load_run(run_directory(directory, training, seed)))
+        return load_run(run_directory(directory, training, seed)).history
     except RunError:
         return {}
 
@@ -226,8 +230,9 @@ def _panel(axes: Any, system: System, curves: Sequence[tuple[str, list[float]]])
         )
         told_of.add(way)
     axes.axhline(scale * system.course, color="black", linestyle="--", label="the course")
-    axes.set(title=system.id, xlabel="epoch", ylabel="validation [%]" if quantity.share else "")
+    label, _ = CURVES[system.quantity]
+    axes.set(title=system.id, xlabel="epoch", ylabel=f"{label} [%]" if quantity.share else label)
     if not quantity.share:
-        axes.set(yscale="log", ylabel=system.quantity.replace("_", " "))
+        axes.set_yscale("log")
     axes.grid(alpha=0.3)
     axes.legend(fontsize=8)

@@ -77,7 +77,7 @@ QUESTIONS = {
                 "zero, too. It has nothing to do with vanishing gradients, and another activation "
                 "mends nothing. A bias does."
             ),
-            columns=("output_000", "table_mse"),
+            columns=("output_000", "test_mse"),
             shown=(
                 Shown("no bias", "hw1.perceptron", {"use_bias": False}, name="hw1.no_bias"),
                 Shown("a bias", "hw1.perceptron"),
@@ -91,7 +91,7 @@ QUESTIONS = {
                 "is that of 001 and 111, which are ones: a plane with both zeros on one side has a "
                 "one on it. A hidden layer bends the plane."
             ),
-            columns=("parameters", "table_mse", "test_accuracy"),
+            columns=("parameters", "test_mse", "test_accuracy"),
             shown=(
                 Shown("one unit", "hw1.single_layer"),
                 Shown("a hidden layer of four", "hw1.two_layer"),

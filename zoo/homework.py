@@ -9,6 +9,7 @@ reads the test split.
 import datetime
 import gc
 import itertools
+import json
 import logging
 import sys
 from collections.abc import Mapping, Sequence
@@ -26,20 +27,21 @@ from zoo.runs import Run, create_run, load_run, remove_partial_files
 from zoo.standings import Result, keep_result, read_results, results_of, run_directory
 from zoo.training import facts, fit, initialise, load, settle, train
 
+_ON_VALIDATION = ("accuracy on validation", ("val_accuracy",))
 CURVES = {
-    "test_accuracy": ("val_accuracy",),
-    "best_val_accuracy": ("val_accuracy",),
-    "cv_accuracy": ("val_accuracy",),
-    "train_accuracy": ("accuracy",),
-    "test_mse": ("val_mse",),
-    "train_nats": ("reconstruction_loss", "kl_loss"),
-    "table_mse": ("table_mse",),
+    "test_accuracy": _ON_VALIDATION,
+    "best_val_accuracy": _ON_VALIDATION,
+    "cv_accuracy": _ON_VALIDATION,
+    "train_accuracy": ("accuracy in training", ("accuracy",)),
+    "test_mse": ("squared error on validation", ("val_mse",)),
+    "train_nats": ("nats in training", ("reconstruction_loss", "kl_loss")),
 }
 ANALOGIES = (
     (("man", "woman", "king"), "queen", ("soldier", "prophet")),
     (("germany", "berlin", "italy"), "rome", ("spain", "france")),
 )
 AMONG = 10
+ENVIRONMENT = ("cores", "python", "tensorflow", "keras", "devices")
 
 
 def trainings_of(systems: Sequence[System], way: str) -> list[Training]:
@@ -148,7 +150,7 @@ def _result(
         epochs=run.metrics["epochs"],
         seconds=round(run.metrics["seconds"] + seconds, 1),
         figures=figures_of(run) | figures | _time_to_course(training, run, seconds),
-        environment=run.config["environment"],
+        environment={key: run.config["environment"][key] for key in ENVIRONMENT},
         finished=datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
     )
 
@@ -191,6 +193,8 @@ def _trained(
     model, data = initialise(settings), load(settings, data_dir, fold)
     if (place / "config.json").exists():
         run = load_run(place)
+        if not json.loads(json.dumps(settings)).items() <= run.config.items():
+            raise CourseError(f"{place} has other settings: choose another directory.")
         remove_partial_files(place)
     else:
         run = create_run(place, {**settings, **facts(data, model), "fold": fold})
@@ -209,11 +213,11 @@ def figures_of(run: Run) -> dict[str, float]:
         Its ``val_*`` and ``test_*``; of the epoch kept ``train_*``, and the outputs for rows of a
         truth table; and, where they are defined, the quantities of `zoo.course.QUANTITIES`.
     """
-    history, metrics = history_of(run), run.metrics
+    history, metrics = run.history, run.metrics
     kept = metrics["best_epoch"] if run.config["recipe"]["patience"] else metrics["epochs"]
     figures = {k: float(v) for k, v in metrics.items() if k.startswith(("val_", "test_"))}
     for name, values in history.items():
-        if name.startswith(("output_", "table_")):
+        if name.startswith("output_"):
             figures[name] = values[kept - 1]
         elif not name.startswith(("val_", "epoch", "seconds")):
             figures[f"train_{name}"] = values[kept - 1]
@@ -243,33 +247,17 @@ def _cosine(one: np.ndarray, other: np.ndarray) -> float:
     return float(one @ other / (np.linalg.norm(one) * np.linalg.norm(other)))
 
 
-def history_of(run: Run) -> dict[str, list[float]]:
-    """Gives a run's history; that of a truth table with its squared error as ``table_mse``.
-
-    Args:
-        run: finished.
-    """
-    history = run.history
-    if run.dataset.kind != "truth_tables":
-        return history
-    answers = run.predictions
-    names = ["output_" + "".join(map(str, bits)) for bits in answers["raw"]]
-    outputs = np.array([history[name] for name in names])
-    errors = np.square(outputs - answers["labels"][:, None]).mean(axis=0)
-    return history | {"table_mse": errors.tolist()}
-
-
 def curve(history: Mapping[str, Sequence[float]], quantity: str) -> list[float]:
     """Gives what of a history is nearest to a quantity, epoch by epoch.
 
     Args:
-        history: as `history_of` gives it.
+        history: of a run.
         quantity: key of `zoo.course.QUANTITIES`.
 
     Returns:
         One number an epoch; none where nothing of the history is near.
     """
-    names = CURVES.get(quantity, ())
+    _, names = CURVES.get(quantity, ("", ()))
     if not names or not set(names) <= history.keys():
         return []
     return [sum(parts) for parts in zip(*(history[name] for name in names), strict=True)]
@@ -279,10 +267,8 @@ def _time_to_course(training: Training, run: Run, earlier: float) -> dict[str, f
     """Gives the seconds after which a system was first as good as the course's, if ever."""
     for system in SYSTEMS.values():
         if not system.shares and training.name in {system.training(way).name for way in WAYS}:
-            history = history_of(run)
-            for seconds, reached in zip(
-                history["seconds"], curve(history, system.quantity), strict=False
-            ):
+            reached_by = curve(run.history, system.quantity)
+            for seconds, reached in zip(run.history["seconds"], reached_by, strict=True):
                 if reached == system.course or system.beaten_by(reached):
                     return {"seconds_to_course": round(earlier + seconds, 1)}
     return {}

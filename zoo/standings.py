@@ -240,5 +240,5 @@ def told(name: str, value: float | None, spread: float | None = None) -> str:
     if name.endswith("accuracy") or name == "analogies_of_list":
         parts = [f"{100 * part:.2f}" for part in (value, spread) if part is not None]
         return " ± ".join(parts) + " %"
-    digits = DIGITS.get(name.removeprefix("test_").removeprefix("table_"), 3)
+    digits = DIGITS.get(name.removeprefix("test_"), 3)
     return " ± ".join(f"{part:,.{digits}f}" for part in (value, spread) if part is not None)
