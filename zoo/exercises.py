@@ -177,7 +177,7 @@ QUESTIONS = {
             question="Why was the deeper network worse than the simple one?",
             answer=(
                 "Not for its depth: it had a sixth of the parameters. Between networks of as many "
-                "parameters the deeper one is better by far, and trained longer and better it "
+                "parameters the deeper one is better by far, and trained by our recipe it "
                 "passes even the simple one of six times its size."
             ),
             columns=("parameters", "test_accuracy"),
