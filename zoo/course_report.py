@@ -83,6 +83,7 @@ def _page(
         yield _table_of(rows)
         if homework in pictures:
             yield f"![Learning curves]({pictures[homework].relative_to(directory)})"
+        yield f"Rows: {'; '.join(dict.fromkeys(row.system.protocol for row in rows))}."
         yield "\n".join(_remark(row.system) for row in rows)
     shown = [question for question in QUESTIONS.values() if _rows_of(question, results)]
     if shown:
@@ -121,7 +122,7 @@ def _table_of(rows: Sequence[Standing]) -> str:
         "system", "model", "measured", "the course", "ours", "seeds", "as taught", "on test, ours",
         "the course [s]", "ours [s]", "ours, to the course's figure [s]",
     )  # fmt: skip
-    return _table(head, map(_cells, rows))
+    return _table(head, map(_cells, rows), texts=3)
 
 
 def _cells(row: Standing) -> tuple[str, ...]:
@@ -144,7 +145,7 @@ def _cells(row: Standing) -> tuple[str, ...]:
 
 def _remark(system: System) -> str:
     mended = f" As taught here: {system.mended}" if system.mended else ""
-    return f"- `{system.id}` ({system.protocol}): {system.flaw}{mended}"
+    return f"- `{system.id}`: {system.flaw}{mended}"
 
 
 def _rows_of(question: Question, results: Sequence[Result]) -> list[tuple[str, list[Result]]]:
@@ -168,9 +169,11 @@ def _evidence(question: Question, results: Sequence[Result]) -> str:
     )
 
 
-def _table(head: Iterable[str], rows: Iterable[Iterable[str]]) -> str:
+def _table(head: Iterable[str], rows: Iterable[Iterable[str]], texts: int = 1) -> str:
+    """Gives a table whose first columns are texts, and the others numbers."""
     names = list(head)
-    lines = [names, ["---", *["---:"] * (len(names) - 1)], *map(list, rows)]
+    marks = ["---"] * texts + ["---:"] * (len(names) - texts)
+    lines = [names, marks, *map(list, rows)]
     return "\n".join(
         f"| {' | '.join(html.escape(cell, quote=False) for cell in row)} |" for row in lines
     )

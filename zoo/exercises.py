@@ -101,9 +101,10 @@ QUESTIONS = {
             id="hw2.validation_and_test",
             question="What is validation for, and what is test for?",
             answer=(
-                "Validation chooses: settings, and the epoch to keep. What has been chosen by it "
-                "looks better on it than it is, and on the rows learnt more so. Test is read once, "
-                "after everything is chosen, and chooses nothing."
+                "Validation chooses: settings, and the epoch to keep; what it has chosen looks "
+                "better on it than it is. Test is read once, after everything is chosen, and "
+                "chooses nothing. The rows learnt tell nothing of others: as taught they look "
+                "best of all, and ours, measured while words are dropped, worst."
             ),
             columns=("train_accuracy", "best_val_accuracy", "cv_accuracy", "test_accuracy"),
             shown=(
