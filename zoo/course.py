@@ -227,7 +227,7 @@ _HOMEWORK_1 = (
             "batch_size": 1,
             "schedule": "constant",
         },
-        ours={"l2": 0.0},
+        ours={"l2": 0.0, "batch_size": 16},
         parameters=650,
         quantity="train_accuracy",
         course=0.9978,
@@ -471,15 +471,15 @@ _HOMEWORK_3 = (
             "batch_size": 256, "schedule": "constant", "augmentation": "none",
             "precision": "float32",
         },
-        ours={"filters": 32, "epochs": 20, "batch_size": 64, "augmentation": "flip+crop"},
+        ours={"filters": 16, "epochs": 24, "batch_size": 64, "augmentation": "flip+crop"},
         parameters=11_181_642,
         quantity="test_accuracy",
         course=0.7300,
         seconds=374.2,
         flaw="Frozen features were computed anew each epoch, and their running statistics moved.",
         mended=(
-            "Frozen statistics stay as they are. Ours needs no weights from elsewhere: half as "
-            "wide, it learns from these images alone."
+            "Frozen statistics stay as they are. Ours needs no weights from elsewhere: a "
+            "quarter as wide, it learns from these images alone."
         ),
         rows=2_000,
     ),
