@@ -1,8 +1,8 @@
-"""The course's networks, trained by our recipe on the course's splits, against its figures.
+"""The course's networks of images, by our recipe on the course's splits, against its figures.
 
     python -m benchmarks.course [SYSTEM...] [--seeds 5]
 
-All of `zoo.course.SYSTEMS` if none is named. Needs the extra ``benchmark``. Writes one row a seed
+All of `NETWORKS` if none is named. Needs the extra ``benchmark``. Writes one row a seed
 to ``benchmarks/results/course.csv``, and ``course.png`` beside it: accuracy against parameters.
 """
 
@@ -18,6 +18,7 @@ from zoo.course import SYSTEMS
 from zoo.figures import accuracy_against, save
 
 KEYS = ("system", "copy", "seed")
+NETWORKS = {name: system for name, system in SYSTEMS.items() if system.model == "simple_cnn"}
 
 
 def draw() -> None:
@@ -35,10 +36,10 @@ def draw() -> None:
         "parameters",
         {
             "the course": {
-                name: (SYSTEMS[name].parameters, SYSTEMS[name].accuracy) for name in ours
+                name: (NETWORKS[name].parameters, NETWORKS[name].course) for name in ours
             },
             here: {
-                name: (SYSTEMS[name].parameters, statistics.mean(accuracies))
+                name: (NETWORKS[name].parameters, statistics.mean(accuracies))
                 for name, accuracies in ours.items()
             },
         },
@@ -47,23 +48,23 @@ def draw() -> None:
 
 
 @click.command(help=__doc__)
-@click.argument("systems", nargs=-1, type=click.Choice(list(SYSTEMS)))
+@click.argument("systems", nargs=-1, type=click.Choice(list(NETWORKS)))
 @data_dir_option
 @copy_option
 @seeds_option
 def main(systems: tuple[str, ...], data_dir: str | None, copy: str, seeds: int) -> None:
     """Measures the systems."""
-    for name in systems or SYSTEMS:
-        system = SYSTEMS[name]
-        options = {**system.arguments, **system.recipe, "dataset": system.dataset}
+    for name in systems or NETWORKS:
+        system = NETWORKS[name]
+        options = {**system.ours, "dataset": system.dataset}
         for seed in range(seeds):
             row: dict[str, Any] = {"system": name, "copy": copy}
             row |= measure(system.model, seed, data_dir, options)
-            row |= {"course_accuracy": system.accuracy, "course_seconds": system.seconds}
+            row |= {"course_accuracy": system.course, "course_seconds": system.seconds}
             tables.keep("course", row, KEYS)
             click.echo(
                 f"{name} seed {seed}: test accuracy {row['test_accuracy']:.4f} in "
-                f"{row['seconds']:.0f} s; the course {system.accuracy:.4f} in {system.seconds} s"
+                f"{row['seconds']:.0f} s; the course {system.course:.4f} in {system.seconds} s"
             )
     draw()
 

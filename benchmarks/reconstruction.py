@@ -21,6 +21,7 @@ import keras
 import zoo
 from benchmarks import tables
 from benchmarks.quality import copy_option, data_dir_option
+from zoo import course
 from zoo.data import load_data
 from zoo.figures import save
 from zoo.reconstruction import Reconstructions, bounds
@@ -40,22 +41,19 @@ class System:
     Attributes:
         model: its name.
         settings: where it departs from its recipe.
-        error: the course's mean squared error on test; None if it had none.
-        seconds: that the course trained on a GPU; None if not noted.
+        course: the course's; None if it had none.
     """
 
     model: str
     settings: dict[str, Any]
-    error: float | None
-    seconds: float | None
+    course: course.System | None
 
 
 SYSTEMS = {
-    "truncated_svd": System("truncated_svd", {}, 0.00353, None),
-    "linear_autoencoder": System("linear_autoencoder", {}, 0.00901, 991),
-    "nonlinear_autoencoder": System("nonlinear_autoencoder", {}, 0.00689, 934),
-    "deep_autoencoder": System("deep_autoencoder", {}, 0.01523, 1922),
-    "denoising_autoencoder": System("denoising_autoencoder", {}, 0.01246, 1130),
+    **{
+        course.SYSTEMS[name].model: System(course.SYSTEMS[name].model, {}, course.SYSTEMS[name])
+        for name in ("hw5.svd", "hw5.linear", "hw5.nonlinear", "hw5.deep", "hw5.denoising")
+    },
     "conv_autoencoder": System(
         "conv_autoencoder",
         {
@@ -69,15 +67,14 @@ SYSTEMS = {
             "precision": "mixed_bfloat16",
         },
         None,
-        None,
     ),
 }
 
 
-def seconds_to(history: Mapping[str, list[float]], error: float | None) -> float | str:
+def seconds_to(history: Mapping[str, list[float]], error: float) -> float | str:
     """Gives when training first came to an error, on validation; nothing if it never did."""
     for seconds, reached in zip(history["seconds"], history["val_mse"], strict=True):
-        if error is not None and reached <= error:
+        if reached <= error:
             return seconds
     return ""
 
@@ -155,8 +152,11 @@ def main(systems: tuple[str, ...], data_dir: str | None, copy: str, seeds: int) 
             row = known | {"seed": seed, "parameters": config["parameters"]}
             row |= {f"test_{key}": metrics.get(f"test_{key}", "") for key in FIGURES}
             row |= {"epochs": metrics["epochs"], "seconds": metrics["seconds"]}
-            row |= {"seconds_to_course": seconds_to(history, system.error)}
-            row |= {"course_mse": system.error or "", "course_seconds": system.seconds or ""}
+            row |= dict.fromkeys(("seconds_to_course", "course_mse", "course_seconds"), "")
+            if system.course:
+                row["seconds_to_course"] = seconds_to(history, system.course.course)
+                row["course_mse"] = system.course.course
+                row["course_seconds"] = system.course.seconds
             tables.keep("reconstruction", row | tables.machine(), KEYS)
             click.echo(f"{name} seed {seed}: {row['test_mse']:.5f} in {row['seconds']:.0f} s")
             keras.backend.clear_session()

@@ -22,6 +22,7 @@ import numpy as np
 import zoo
 from benchmarks import quality, tables
 from benchmarks.quality import data_dir_option
+from zoo.course import SYSTEMS
 from zoo.data import get_dataset, load_data
 from zoo.figures import accuracy_against, save
 from zoo.training import split_overrides
@@ -29,15 +30,6 @@ from zoo.training import split_overrides
 KEYS = ("settings", "model", "seed")
 DATASET = "imdb_reviews"
 RECURRENT = ("simple_rnn", "lstm", "gru", "bilstm")
-OF_COURSE = {
-    "pooling": "last",
-    "dropout": 0.0,
-    "word_dropout": 0.0,
-    "embedding_dim": 10,
-    "epochs": 10,
-    "patience": 0,
-}
-OF_COURSE |= {"batch_size": 256, "learning_rate": 1e-3, "schedule": "constant"}
 MATCHED = {"vocab_size": 10_000, "sequence_length": 500, "embedding_dim": 32}
 SETTINGS: dict[str, dict[str, dict[str, Any]]] = {
     "recipe": {name: {} for name in (*RECURRENT, "transformer", "fasttext", "text_cnn")},
@@ -48,15 +40,7 @@ SETTINGS: dict[str, dict[str, dict[str, Any]]] = {
         "bilstm": {**MATCHED, "units": 20},
         "transformer": {**MATCHED, "intermediate_dim": 60},
     },
-    "course": {
-        **dict.fromkeys(("simple_rnn", "lstm", "gru"), OF_COURSE),
-        "bilstm": OF_COURSE | {"epochs": 15, "learning_rate": 3e-4},
-        "transformer": {
-            **{key: OF_COURSE[key] for key in ("epochs", "patience", "batch_size", "schedule")},
-            **{"learning_rate": 1e-3, "dropout": 0.1, "word_dropout": 0.0, "num_heads": 4},
-            **{"vocab_size": 10_000, "sequence_length": 200},
-        },
-    },
+    "course": {name: dict(SYSTEMS[f"hw4.{name}"].taught) for name in (*RECURRENT, "transformer")},
 }
 
 

@@ -1,5 +1,6 @@
 """What several test modules share: data directories, and a trained run of each kind."""
 
+import json
 import os
 import subprocess
 import sys
@@ -14,6 +15,7 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 import keras
 
 import zoo
+from zoo import cli
 from zoo.data import DATASETS
 from zoo.latent import alone
 from zoo.reconstruction import at_the_mean
@@ -223,3 +225,31 @@ def answers(name, model, batch):
     if zoo.get_spec(name).task in ("generation", "conditional_generation"):
         model = keras.Model(model.inputs, at_the_mean(model)(alone(model.inputs))[1])
     return model.predict(batch, verbose=0)
+
+
+@pytest.fixture
+def command(monkeypatch, capfd):
+    """Runs the command in this process; gives exit code, standard output and standard error."""
+
+    def run(*words):
+        monkeypatch.setattr(sys, "argv", ["zoo", *map(str, words)])
+        capfd.readouterr()
+        with pytest.raises(SystemExit) as stop:
+            cli.main()
+        out, err = capfd.readouterr()
+        return stop.value.code or 0, out, err
+
+    return run
+
+
+@pytest.fixture
+def answer(command):
+    """Runs the command with --json and gives its document."""
+
+    def run(*words):
+        code, out, err = command(*words, "--json")
+        assert code == 0, err
+        assert len(out.splitlines()) == 1
+        return json.loads(out)
+
+    return run

@@ -3,7 +3,6 @@
 import csv
 import errno
 import io
-import json
 import shutil
 import signal
 import subprocess
@@ -18,34 +17,6 @@ from PIL import Image
 import zoo
 from zoo import cli
 from zoo.data import DATASETS
-
-
-@pytest.fixture
-def command(monkeypatch, capfd):
-    """Runs the command in this process; gives exit code, standard output and standard error."""
-
-    def run(*words):
-        monkeypatch.setattr(sys, "argv", ["zoo", *map(str, words)])
-        capfd.readouterr()
-        with pytest.raises(SystemExit) as stop:
-            cli.main()
-        out, err = capfd.readouterr()
-        return stop.value.code or 0, out, err
-
-    return run
-
-
-@pytest.fixture
-def answer(command):
-    """Runs the command with --json and gives its document."""
-
-    def run(*words):
-        code, out, err = command(*words, "--json")
-        assert code == 0, err
-        assert len(out.splitlines()) == 1
-        return json.loads(out)
-
-    return run
 
 
 def test_list(answer, command):

@@ -17,11 +17,14 @@ from zoo import (
     callbacks,
     cards,
     course,
+    course_report,
     data,
     endpoints,
+    exercises,
     figures,
     figures_of_images,
     formats,
+    homework,
     inspection,
     latent,
     layers,
@@ -33,17 +36,26 @@ from zoo import (
     runs,
     serving,
     specs,
+    standings,
     tasks,
     training,
     weights,
 )
-from zoo.data import augmentation, corruption, images, pipeline, tfds_store, truth_tables
+from zoo.data import (
+    augmentation,
+    corruption,
+    course_rows,
+    images,
+    pipeline,
+    tfds_store,
+    truth_tables,
+)
 
 MODULES = (
-    arguments, artefacts, augmentation, callbacks, cards, corruption, course, data, endpoints,
-    figures, figures_of_images, formats, images, inspection, latent, layers, linear, losses,
-    pipeline, reader, reconstruction, registry, runs, serving, specs, tasks, tfds_store, training,
-    truth_tables, weights,
+    arguments, artefacts, augmentation, callbacks, cards, corruption, course, course_report,
+    course_rows, data, endpoints, exercises, figures, figures_of_images, formats, homework, images,
+    inspection, latent, layers, linear, losses, pipeline, reader, reconstruction, registry, runs,
+    serving, specs, standings, tasks, tfds_store, training, truth_tables, weights,
     estimators, findings, oracles, plan, report, search_figures, searching, space, trials, workers,
 )  # fmt: skip
 PICTURES = (figures, figures_of_images, search_figures)

@@ -346,6 +346,55 @@ def tune(
 
 
 @cli.command()
+@click.argument("systems", nargs=-1, metavar="[SYSTEM...]")
+@click.option("--all", "everything", is_flag=True, help="Train all systems, and what is asked.")
+@click.option("--as-taught", is_flag=True, help="In the course's settings, its mistakes mended.")
+@click.option("--seeds", type=click.IntRange(min=1), help="Trainings of each system.  [default: 1]")
+@click.option(
+    "--directory",
+    type=click.Path(path_type=Path, file_okay=False),
+    default=Path("course"),
+    show_default=True,
+    help="What is finished there is not trained again.",
+)
+@data_dir_option
+@as_json
+def course(
+    systems: tuple[str, ...],
+    everything: bool,
+    as_taught: bool,
+    seeds: int | None,
+    directory: Path,
+    data_dir: Path | None,
+    as_json: bool,
+) -> None:
+    """Show the course's systems, their figures and ours; train those named, and write a report."""
+    from zoo.course import SYSTEMS, get_system
+    from zoo.standings import read_results, standing, summarised
+
+    if systems and everything:
+        raise click.UsageError("--all trains every system: do not name one beside it.")
+    chosen = [get_system(name) for name in systems] or list(SYSTEMS.values())
+    document: dict[str, Any] = {"directory": str(directory)}
+    if systems or everything:
+        with _quiet_tensorflow():
+            from zoo import course_report, homework
+        homework.carry_out(
+            homework.trainings_of(chosen, "taught" if as_taught else "ours"),
+            directory,
+            seeds=seeds or 1,
+            data_dir=data_dir,
+        )
+        document["report"] = str(course_report.write_report(directory)[0])
+    elif as_taught or seeds:
+        raise click.UsageError("--as-taught and --seeds: name the systems, or give --all.")
+    results = read_results(directory)
+    standings = [standing(system, results) for system in chosen]
+    document["systems"] = [row.as_json() for row in standings]
+    _print(document, as_json, lambda: _table([summarised(row) for row in standings]))
+
+
+@cli.command()
 @data_dir_option
 @click.option("--run-dir", type=click.Path(path_type=Path), help="[default: runs/...]")
 @as_json

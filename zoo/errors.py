@@ -41,6 +41,14 @@ class RunError(ZooError):
     """A run directory that exists already, is missing, damaged or of another version."""
 
 
+class UnknownSystemError(ZooError, LookupError):
+    """A system that the course does not have."""
+
+
+class CourseError(ZooError):
+    """Systems of the course that could not be trained, or results of other settings."""
+
+
 class SearchError(ZooError):
     """A search whose directory exists already or is another's, or one of whose trials broke."""
 

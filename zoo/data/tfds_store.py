@@ -36,7 +36,8 @@ def open_builder(name: str, data_dir: str | Path | None) -> Any:
     """
     import tensorflow_datasets as tfds
 
-    import zoo.data.digits  # noqa: F401, registers the builder
+    import zoo.data.course_rows
+    import zoo.data.digits  # noqa: F401, both register their builders
 
     known = tfds.list_builders(with_community_datasets=False)
     if name.partition(":")[0].partition("/")[0] not in known:

@@ -1,0 +1,274 @@
+"""Trains the systems of the course, and what its questions ask for, one after the other.
+
+What is finished is not trained again, and what was interrupted goes on after its last epoch: the
+results file says what is finished, and each training has a run directory. A setting with several
+values, as the course swept some, is decided on validation rows or folds before the training that
+reads the test split.
+"""
+
+import datetime
+import gc
+import itertools
+import json
+import logging
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+
+from zoo.course import SYSTEMS, WAYS, System, Training
+from zoo.embeddings import Embeddings, read_analogies
+from zoo.errors import CourseError, DatasetError, WeightsError
+from zoo.exercises import QUESTIONS
+from zoo.runs import Run, create_run, load_run, remove_partial_files
+from zoo.standings import Result, keep_result, read_results, results_of, run_directory
+from zoo.training import facts, fit, initialise, load, settle, train
+
+_ON_VALIDATION = ("accuracy on validation", ("val_accuracy",))
+CURVES = {
+    "test_accuracy": _ON_VALIDATION,
+    "best_val_accuracy": _ON_VALIDATION,
+    "cv_accuracy": _ON_VALIDATION,
+    "train_accuracy": ("accuracy in training", ("accuracy",)),
+    "test_mse": ("squared error on validation", ("val_mse",)),
+    "train_nats": ("nats in training", ("reconstruction_loss", "kl_loss")),
+}
+ANALOGIES = (
+    (("man", "woman", "king"), "queen", ("soldier", "prophet")),
+    (("germany", "berlin", "italy"), "rome", ("spain", "france")),
+)
+AMONG = 10
+ENVIRONMENT = ("cores", "python", "tensorflow", "keras", "devices")
+
+
+def trainings_of(systems: Sequence[System], way: str) -> list[Training]:
+    """Gives the trainings of systems, and those that questions need where all systems are asked.
+
+    Args:
+        systems: of the course.
+        way: ``"ours"`` or ``"taught"``.
+
+    Returns:
+        Each once.
+    """
+    trainings = [system.training(way) for system in systems]
+    if way == "ours" and len(systems) == len(SYSTEMS):
+        trainings += [s.training for question in QUESTIONS.values() for s in question.shown]
+    return list({training.name: training for training in trainings}.values())
+
+
+def carry_out(
+    trainings: Sequence[Training],
+    directory: Path,
+    *,
+    seeds: int = 1,
+    data_dir: str | Path | None = None,
+    progress: bool = True,
+) -> None:
+    """Trains what is not finished, and writes down each result when it is.
+
+    Args:
+        trainings: what.
+        directory: of the course.
+        seeds: how many, from 0.
+        data_dir: where TFDS keeps its data; ``$TFDS_DATA_DIR`` or ``~/tensorflow_datasets`` if
+            None.
+        progress: shows on standard error how far it is.
+
+    Raises:
+        CourseError: if a result there has other settings; or, when all else is done, if data or
+            weights were out of reach.
+        ZooError: as `zoo.train` says.
+        KeyboardInterrupt: if the user stops it; says how to go on.
+    """
+    logging.getLogger("tensorflow").setLevel(logging.ERROR)  # it wonders at so many functions
+    missing = [
+        (training, seed)
+        for seed in range(seeds)
+        for training in trainings
+        if not _is_finished(training, seed, directory)
+    ]
+    out_of_reach = {}
+    for number, (training, seed) in enumerate(missing, 1):
+        if progress:
+            print(f"{number} of {len(missing)}: {training.name}, seed {seed}", file=sys.stderr)
+        try:
+            keep_result(directory, _result(training, seed, directory, data_dir, progress))
+        except (DatasetError, WeightsError) as error:
+            out_of_reach[training.name] = str(error)
+        except KeyboardInterrupt:
+            raise KeyboardInterrupt("the same command goes on where it was") from None
+        finally:
+            keras.utils.clear_session()
+            gc.collect()
+    if out_of_reach:
+        reasons = "; ".join(f"{name}: {reason}" for name, reason in out_of_reach.items())
+        raise CourseError(f"{len(missing) - len(out_of_reach)} of {len(missing)} done; {reasons}")
+
+
+def _is_finished(training: Training, seed: int, directory: Path) -> bool:
+    for result in results_of(training, read_results(directory)):
+        if result.seed == seed:
+            if dict(result.settings) != _as_json(training.settings):
+                raise CourseError(
+                    f"{directory} has a result of {training.name} with other settings, "
+                    f"{result.settings}: choose another directory."
+                )
+            return True
+    return False
+
+
+def _as_json(settings: Mapping[str, Any]) -> dict[str, Any]:
+    return {k: list(v) if isinstance(v, tuple) else v for k, v in settings.items()}
+
+
+def _result(
+    training: Training, seed: int, directory: Path, data_dir: str | Path | None, progress: bool
+) -> Result:
+    place = run_directory(directory, training, seed)
+    chosen, figures, seconds = _choose(training, seed, place.parent / f"{seed}-choice", data_dir)
+    run = train(
+        training.model,
+        dataset=training.dataset,
+        data_dir=data_dir,
+        seed=seed,
+        run_dir=place,
+        resume=(place / "config.json").exists(),
+        progress=progress,
+        **{**training.settings, **chosen},
+    )
+    return Result(
+        training=training.name,
+        seed=seed,
+        settings=_as_json(training.settings),
+        chosen=chosen,
+        dataset=run.config["dataset_version"],
+        parameters=run.config["parameters"],
+        epochs=run.metrics["epochs"],
+        seconds=round(run.metrics["seconds"] + seconds, 1),
+        figures=figures_of(run) | figures | _time_to_course(training, run, seconds),
+        environment={key: run.config["environment"][key] for key in ENVIRONMENT},
+        finished=datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
+    )
+
+
+def _choose(
+    training: Training, seed: int, place: Path, data_dir: str | Path | None
+) -> tuple[dict[str, Any], dict[str, float], float]:
+    """Finds the best of several values: those, the score if it is of folds, and the seconds."""
+    swept = {key: value for key, value in training.settings.items() if isinstance(value, tuple)}
+    if not swept:
+        return {}, {}, 0.0
+    folds: list[tuple[int, int] | None] = [None]
+    if training.folds:
+        folds = [(number, training.folds) for number in range(1, training.folds + 1)]
+    candidates = [
+        dict(zip(swept, values, strict=True)) for values in itertools.product(*swept.values())
+    ]
+    scores, seconds = [], 0.0
+    for candidate, values in enumerate(candidates, 1):
+        settings = settle(
+            training.model, training.dataset, data_dir, seed, {**training.settings, **values}
+        )
+        rows = [
+            _trained(settings, data_dir, fold, place / f"{candidate}-{number}")
+            for number, fold in enumerate(folds, 1)
+        ]
+        scores.append(float(np.mean([row["val_accuracy"] for row in rows])))
+        seconds += sum(row["seconds"] for row in rows)
+    best = int(np.argmax(scores))
+    return candidates[best], {"cv_accuracy": scores[best]} if training.folds else {}, seconds
+
+
+def _trained(
+    settings: Mapping[str, Any],
+    data_dir: str | Path | None,
+    fold: tuple[int, int] | None,
+    place: Path,
+) -> dict[str, float]:
+    """Trains up to the test split, which is left alone; gives the epoch's row that counts."""
+    model, data = initialise(settings), load(settings, data_dir, fold)
+    if (place / "config.json").exists():
+        run = load_run(place)
+        if not json.loads(json.dumps(settings)).items() <= run.config.items():
+            raise CourseError(f"{place} has other settings: choose another directory.")
+        remove_partial_files(place)
+    else:
+        run = create_run(place, {**settings, **facts(data, model), "fold": fold})
+    checkpoint = fit(run, model, data)
+    kept = checkpoint.best_epoch if checkpoint.patience else len(checkpoint.rows)
+    return {**checkpoint.rows[kept - 1], "seconds": checkpoint.rows[-1]["seconds"]}
+
+
+def figures_of(run: Run) -> dict[str, float]:
+    """Gives what a run has reached, by name.
+
+    Args:
+        run: finished.
+
+    Returns:
+        Its ``val_*`` and ``test_*``; of the epoch kept ``train_*``, and the outputs for rows of a
+        truth table; and, where they are defined, the quantities of `zoo.course.QUANTITIES`.
+    """
+    history, metrics = run.history, run.metrics
+    kept = metrics["best_epoch"] if run.config["recipe"]["patience"] else metrics["epochs"]
+    figures = {k: float(v) for k, v in metrics.items() if k.startswith(("val_", "test_"))}
+    for name, values in history.items():
+        if name.startswith("output_"):
+            figures[name] = values[kept - 1]
+        elif not name.startswith(("val_", "epoch", "seconds")):
+            figures[f"train_{name}"] = values[kept - 1]
+    if "val_accuracy" in history:
+        figures["best_val_accuracy"] = max(history["val_accuracy"])
+    if "kl_loss" in history:
+        figures["train_nats"] = curve(history, "train_nats")[kept - 1]
+    if run.config["dataset"]["name"] == "imdb_reviews":
+        figures |= _analogies(Embeddings.of(run))
+    return figures
+
+
+def _analogies(words: Embeddings) -> dict[str, float]:
+    right = 0
+    for (one, other, third), answer, wrong in ANALOGIES:
+        way = words.vector(other) - words.vector(one)
+
+        def likeness(word: str, way: np.ndarray = way, third: str = third) -> float:
+            return _cosine(way, words.vector(word) - words.vector(third))
+
+        right += likeness(answer) > max(map(likeness, wrong))
+    of_list = words.evaluate(read_analogies(), k=AMONG)
+    return {"analogies": float(right), "analogies_of_list": of_list.accuracy}
+
+
+def _cosine(one: np.ndarray, other: np.ndarray) -> float:
+    return float(one @ other / (np.linalg.norm(one) * np.linalg.norm(other)))
+
+
+def curve(history: Mapping[str, Sequence[float]], quantity: str) -> list[float]:
+    """Gives what of a history is nearest to a quantity, epoch by epoch.
+
+    Args:
+        history: of a run.
+        quantity: key of `zoo.course.QUANTITIES`.
+
+    Returns:
+        One number an epoch; none where nothing of the history is near.
+    """
+    _, names = CURVES.get(quantity, ("", ()))
+    if not names or not set(names) <= history.keys():
+        return []
+    return [sum(parts) for parts in zip(*(history[name] for name in names), strict=True)]
+
+
+def _time_to_course(training: Training, run: Run, earlier: float) -> dict[str, float]:
+    """Gives the seconds after which a system was first as good as the course's, if ever."""
+    for system in SYSTEMS.values():
+        if not system.shares and training.name in {system.training(way).name for way in WAYS}:
+            reached_by = curve(run.history, system.quantity)
+            for seconds, reached in zip(run.history["seconds"], reached_by, strict=True):
+                if reached == system.course or system.beaten_by(reached):
+                    return {"seconds_to_course": round(earlier + seconds, 1)}
+    return {}
