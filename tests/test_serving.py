@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import tensorflow as tf
 from PIL import Image
 
 import zoo
@@ -116,6 +117,13 @@ def test_what_stands_beside_an_artefact(artefact, digits_run):
         raw = golden["serve/inputs/image"]
         assert known["rows"] == len(raw) >= 20
         assert raw.dtype == np.uint8
+
+
+def test_each_weight_is_stored_once(artefact, digits_run):
+    stored = tf.train.list_variables(str(artefact / "variables" / "variables"))
+    sizes = [int(np.prod(shape)) for name, shape in stored if name.endswith("VARIABLE_VALUE")]
+    seeds = sum(size for size in sizes if size == 2)
+    assert sum(sizes) - seeds == digits_run.model.count_params()
 
 
 def test_asking_an_artefact(artefact, digits_run):
