@@ -22,7 +22,7 @@ from zoo.endpoints import probabilities_of
 from zoo.errors import ArtefactError, ExportError, InputError
 from zoo.formats import FORMATS, write_onnx, write_vocabulary
 from zoo.latent import alone
-from zoo.reader import Artefact, ReaderError, Words, read_facts
+from zoo.reader import Artefact, ReaderError, Words, digest_of_facts, read_facts
 from zoo.reconstruction import at_the_mean
 from zoo.specs import TextOptions
 
@@ -286,6 +286,18 @@ def test_a_damaged_artefact_is_refused(damage, message, in_onnx, tmp_path):
     with pytest.raises(ArtefactError, match=message) as refusal:
         zoo.predict(tmp_path / "artefact", ["a film"])
     assert "\n" not in str(refusal.value)
+
+
+def test_an_artefact_of_another_version_says_which(in_onnx, tmp_path):
+    shutil.copytree(in_onnx, tmp_path / "artefact")
+    facts = json.loads((in_onnx / "zoo.json").read_text())
+    del facts["digest"]
+    later = facts | {"version": 99, "zoo": "9.9"}
+    (tmp_path / "artefact" / "zoo.json").write_text(
+        json.dumps(later | {"digest": digest_of_facts(later)})
+    )
+    with pytest.raises(ArtefactError, match="version 99, written by zoo 9.9; this reads version"):
+        zoo.predict(tmp_path / "artefact", ["a film"])
 
 
 def test_a_card_may_be_edited(in_onnx, tmp_path):

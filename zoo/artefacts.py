@@ -146,6 +146,7 @@ def _describe(
 ) -> dict[str, Any]:
     files = sorted(path for path in folder.rglob("*") if path.is_file())
     return {
+        "version": reader.VERSION,
         "format": format,
         **facts_of(run),
         "endpoints": {

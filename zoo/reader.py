@@ -25,6 +25,7 @@ from typing import Any
 
 import numpy as np
 
+VERSION = 1
 FACTS = "zoo.json"
 GOLDEN = "golden.npz"
 VOCABULARY = "vocabulary.json"
@@ -267,18 +268,24 @@ def read_facts(folder: Path) -> dict[str, Any]:
         Content of ``zoo.json``.
 
     Raises:
-        ReaderError: if it has none, or one that has been cut or altered.
+        ReaderError: if it has none, one that has been cut or altered, or one of another version.
     """
     path = folder / FACTS
     if not path.is_file():
         raise ReaderError(f"{folder} is no artefact of the zoo: it has no {FACTS}.")
     try:
         facts = json.loads(path.read_text("utf-8"))
-        intact = facts.pop("digest") == digest_of_facts(facts) and facts["format"] in _OPENERS
+        intact = facts.pop("digest") == digest_of_facts(facts)
+        version, by = facts.get("version"), facts["zoo"]
     except (ValueError, KeyError, TypeError, AttributeError):
         intact = False
     if not intact:
         raise ReaderError(f"{path} has been cut or altered since it was written.")
+    if version != VERSION:
+        raise ReaderError(
+            f"{folder} is of version {version}, written by zoo {by}; this reads version {VERSION}: "
+            "ask the reader.py in it, or export the run again."
+        )
     return facts
 
 
