@@ -314,13 +314,12 @@ def _from_onnxruntime(facts: Mapping[str, Any], name: str) -> str:
         f'session = onnxruntime.InferenceSession("{name}/{graph}.onnx")\n'
         f"raw = {_raw(facts)}\n"
         "print(session.run(None, {session.get_inputs()[0].name: raw}))\n```\n\n"
-        f"Endpoints, a file each: {_endpoints(facts)}. Class names, in the order of the "
-        "probabilities, stand in `zoo.json`."
+        f"Each graph has a file, {_graphs(facts)}. {_asked_by_reader(facts)}"
     )
 
 
 def _from_litert(facts: Mapping[str, Any], name: str) -> str:
-    notes = [f"`model.tflite` has the signatures {_endpoints(facts)}."]
+    notes = [f"`model.tflite` has the signatures {_graphs(facts)}. {_asked_by_reader(facts)}"]
     if "places" in facts["endpoints"]["serve"]:
         notes.append(
             "It takes one text at a time, as the numbers of its words, padded with 0 to "
@@ -331,12 +330,24 @@ def _from_litert(facts: Mapping[str, Any], name: str) -> str:
             "LiteRT holds no strings: how a text becomes numbers stands in `vocabulary.json`, and "
             "`reader.py` follows it."
         )
-    notes.append("Class names, in the order of the probabilities, stand in `zoo.json`.")
     return (
         "From Python:\n\n```python\nimport sys\n\n"
         f'sys.path.insert(0, "{name}")\nimport reader\n\n'
         f'print(reader.Artefact("{name}").predict([{_says(facts)!r}]))\n```\n\n' + " ".join(notes)
     )
+
+
+def _graphs(facts: Mapping[str, Any]) -> str:
+    graphs = dict.fromkeys(known["graph"] for known in facts["endpoints"].values())
+    return ", ".join(f"`{name}`" for name in graphs)
+
+
+def _asked_by_reader(facts: Mapping[str, Any]) -> str:
+    told = f"`reader.Artefact.ask` knows the endpoints {_endpoints(facts)}."
+    if "label" in facts["endpoints"]["serve"]["outputs"]:
+        told += " A graph gives no label: class names stand in `zoo.json`, in the order of the "
+        told += "probabilities."
+    return told
 
 
 def _proof(facts: Mapping[str, Any]) -> str:
