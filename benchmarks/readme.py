@@ -420,6 +420,34 @@ def _note(row: Mapping[str, str]) -> str:
     return ""
 
 
+def grid() -> str:
+    """Gives the table of grid searches on the course's news."""
+
+    def both(row: Mapping[str, str], name: str) -> str:
+        return f"{100 * float(row[name]):.2f} ± {100 * float(row[f'{name}, spread']):.2f}"
+
+    return _table(
+        "space | varied | trials | folds left out [%] | test, trained anew [%] | best | seconds",
+        "--:::-:",
+        (
+            (
+                row["space"],
+                _settings(row["varied"]),
+                row["trials"],
+                both(row, "score"),
+                both(row, "test"),
+                _settings(row["best"]),
+                f"{float(row['seconds']):.0f}",
+            )
+            for row in tables.read("grid")
+        ),
+    )
+
+
+def _settings(text: str) -> str:
+    return ", ".join(f"{key} {value}" for key, value in json.loads(text).items())
+
+
 def kills() -> str:
     """Gives the table of searches that were killed."""
     keys = ("times", "ended as undisturbed", "ended trials trained again", "seconds lived on")
@@ -516,7 +544,7 @@ def _line(model: str, dataset: str, copy: str, overrides: str, rows: list[dict[s
 
 TABLES = (
     models, results, course, ablation, transfer, sequences, recurrence, news, regularization,
-    analogies, reconstruction, generation, homeworks, execution, tuned, search, kills, formats,
+    analogies, reconstruction, generation, homeworks, execution, tuned, grid, search, kills, formats,
     node,
 )  # fmt: skip
 
