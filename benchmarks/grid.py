@@ -17,7 +17,7 @@ import click
 import tuning
 from benchmarks import tables
 from benchmarks.quality import data_dir_option
-from tuning.space import defaults_of
+from tuning.space import described, space_of
 from zoo.course import SYSTEMS
 
 MODEL, DATASET = "text_mlp", "ag_news_course"
@@ -43,7 +43,8 @@ def measure(space: str, data_dir: str | None) -> dict[str, Any]:
     """Searches a space, and says what the folds and the test split say of the best."""
     varied, fixed = SPACES[space]
     directory = Path("searches") / f"grid-{space}"
-    others = {key: value for key, value in defaults_of(MODEL).items() if key not in varied}
+    defaults = {setting["name"]: setting["default"] for setting in described(space_of(MODEL))}
+    others = {key: value for key, value in defaults.items() if key not in varied}
     result = tuning.search(
         MODEL,
         dataset=DATASET,
@@ -68,9 +69,7 @@ def measure(space: str, data_dir: str | None) -> dict[str, Any]:
         "score, spread": best["spread"],
         "test": result.metrics["test_accuracy"],
         "test, spread": result.metrics["test_accuracy_std"],
-        "best": json.dumps(
-            {key: {**result.best_values, **result.best_recipe}[key] for key in varied}
-        ),
+        "best": json.dumps({key: found[key] for key in varied}),
         "seconds": round(sum(trial["seconds"] for trial in result.trials), 1),
     }
 

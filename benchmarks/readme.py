@@ -544,8 +544,8 @@ def _line(model: str, dataset: str, copy: str, overrides: str, rows: list[dict[s
 
 TABLES = (
     models, results, course, ablation, transfer, sequences, recurrence, news, regularization,
-    analogies, reconstruction, generation, homeworks, execution, tuned, grid, search, kills, formats,
-    node,
+    analogies, reconstruction, generation, homeworks, execution, tuned, grid, search, kills,
+    formats, node,
 )  # fmt: skip
 
 
