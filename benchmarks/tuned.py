@@ -24,7 +24,10 @@ from tuning.space import defaults_of
 
 SEARCHES = {
     "mlp": ["--algorithm", "hyperband", "--minutes", "10", "--retrain", "3"],
-    "simple_cnn": ["--algorithm", "hyperband", "--minutes", "6", "--retrain", "1"],
+    "simple_cnn": [
+        "--algorithm", "hyperband", "--minutes", "6", "--max-parameters", "100000",
+        "--retrain", "1",
+    ],
     "gru": ["--algorithm", "hyperband", "--minutes", "5", "--retrain", "1"],
     "vae": [
         "--algorithm", "hyperband", "--minutes", "5", "--set", "latent_dim=2", "--retrain", "1",

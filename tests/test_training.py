@@ -39,6 +39,7 @@ def without_times(run):
 
 def test_a_run_leaves_its_files_and_nothing_else(digits_run):
     assert sorted(path.name for path in digits_run.directory.iterdir()) == [
+        "README.md",
         "config.json",
         "history.csv",
         "metrics.json",

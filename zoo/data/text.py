@@ -249,9 +249,9 @@ def _read_table(path: Path) -> dict[str, list[Any]]:
 
     if not path.is_file():
         raise DatasetError(f"{path}: there is no such file.")
-    as_bytes = csv.ConvertOptions(column_types=dict.fromkeys((TITLE, TEXT), pyarrow.binary()))
+    texts_as_bytes = csv.ConvertOptions(column_types=dict.fromkeys((TITLE, TEXT), pyarrow.binary()))
     readers = {
-        ".csv": lambda: csv.read_csv(path, convert_options=as_bytes),
+        ".csv": lambda: csv.read_csv(path, convert_options=texts_as_bytes),
         ".jsonl": lambda: json.read_json(path),
         ".parquet": lambda: parquet.read_table(path),
     }
