@@ -278,7 +278,7 @@ _HOMEWORK_2 = (
         "mlp",
         {"num_layers": 2, "units": 64},
         {"learning_rate": 1e-4, "epochs": 40},
-        {"word_dropout": 0.5, "dropout": 0.5, "activation": "gelu"},
+        {},
         parameters=68_484,
         quantity="test_accuracy",
         course=0.8430,
