@@ -14,7 +14,7 @@ import click
 
 from benchmarks import tables
 from benchmarks.quality import copy_option, data_dir_option, measure, seeds_option
-from zoo.course import SYSTEMS
+from zoo.course.systems import SYSTEMS
 from zoo.figures import accuracy_against, save
 
 KEYS = ("system", "copy", "seed")

@@ -18,7 +18,7 @@ import tuning
 from benchmarks import tables
 from benchmarks.quality import data_dir_option
 from tuning.space import described, space_of
-from zoo.course import SYSTEMS
+from zoo.course.systems import SYSTEMS
 
 MODEL, DATASET = "text_mlp", "ag_news_course"
 TAUGHT = dict(SYSTEMS["hw2.grid_search"].taught)

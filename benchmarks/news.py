@@ -18,7 +18,7 @@ import numpy as np
 import zoo
 from benchmarks import tables
 from benchmarks.quality import FIGURES, data_dir_option
-from zoo.course import SYSTEMS
+from zoo.course.systems import SYSTEMS
 from zoo.data.course_rows import NEWS_TEST, AgNewsCourse
 
 KEYS = ("draw",)

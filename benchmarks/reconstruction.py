@@ -21,7 +21,7 @@ import keras
 import zoo
 from benchmarks import tables
 from benchmarks.quality import copy_option, data_dir_option
-from zoo import course
+from zoo.course import systems as course
 from zoo.data import load_data
 from zoo.figures import save
 from zoo.reconstruction import Reconstructions, bounds

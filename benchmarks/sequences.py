@@ -22,7 +22,7 @@ import numpy as np
 import zoo
 from benchmarks import quality, tables
 from benchmarks.quality import data_dir_option
-from zoo.course import SYSTEMS
+from zoo.course.systems import SYSTEMS
 from zoo.data import get_dataset, load_data
 from zoo.figures import accuracy_against, save
 from zoo.training import split_overrides

@@ -13,12 +13,14 @@ import pytest
 import tensorflow as tf
 
 import zoo
-from zoo import course_report, homework, standings
 from zoo.callbacks import Checkpoint
-from zoo.course import QUANTITIES, SYSTEMS, WAYS, Training
+from zoo.course import report as course_report
+from zoo.course import training as course_training
+from zoo.course.exercises import QUESTIONS, Shown
+from zoo.course.results import Result, read_results
+from zoo.course.systems import QUANTITIES, SYSTEMS, WAYS, Training
 from zoo.data import course_rows, get_dataset
 from zoo.errors import CourseError, RunError, UnknownSystemError
-from zoo.exercises import QUESTIONS, Shown
 from zoo.training import settle, split_overrides
 
 # id: the course's figure, and parameters: as the course counted, as taught here, ours
@@ -127,13 +129,13 @@ def test_one_name_is_one_training():
     ways = [system.training(way) for system in SYSTEMS.values() for way in WAYS]
     for training in ways + [s.training for q in QUESTIONS.values() for s in q.shown]:
         assert named.setdefault(training.name, training) == training
-    assert len(named) == len({json.dumps([t.model, t.dataset, homework._as_json(t.settings),
+    assert len(named) == len({json.dumps([t.model, t.dataset, course_training._as_json(t.settings),
                                           t.folds], sort_keys=True)
                               for t in named.values()})  # fmt: skip
 
 
 def test_unknown_systems_get_the_near_miss():
-    from zoo.course import get_system
+    from zoo.course.systems import get_system
 
     with pytest.raises(UnknownSystemError, match=r"Did you mean 'hw4\.gru'\?"):
         get_system("hw4.gruu")
@@ -177,12 +179,12 @@ def trainings():
 
 
 def carry_out(trainings, directory, **options):
-    homework.carry_out(trainings, directory, progress=False, **options)
+    course_training.carry_out(trainings, directory, progress=False, **options)
 
 
 def test_results_are_those_of_the_runs(trainings, tmp_path):
     carry_out(trainings, tmp_path, seeds=2)
-    results = standings.read_results(tmp_path)
+    results = read_results(tmp_path)
     assert [(r.training, r.seed) for r in results] == [
         ("t.or", 0), ("t.no_bias", 0), ("t.or", 1), ("t.no_bias", 1),
     ]  # fmt: skip
@@ -204,7 +206,9 @@ def test_what_is_finished_is_not_trained_again(trainings, tmp_path, monkeypatch)
     carry_out(trainings[:1], tmp_path)
     before = (tmp_path / "results.json").read_bytes()
     with monkeypatch.context() as patch:
-        patch.setattr(homework, "train", lambda *args, **kwargs: pytest.fail("trained again"))
+        patch.setattr(
+            course_training, "train", lambda *args, **kwargs: pytest.fail("trained again")
+        )
         carry_out(trainings[:1], tmp_path)
         with pytest.raises(pytest.fail.Exception, match="trained again"):
             carry_out(trainings, tmp_path)
@@ -223,10 +227,10 @@ def test_an_interrupted_course_ends_as_the_uninterrupted_one(trainings, tmp_path
     with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt, match="same command"):
         patch.setattr(Checkpoint, "_write", interrupted)
         carry_out(trainings, tmp_path / "cut")
-    assert [r.training for r in standings.read_results(tmp_path / "cut")] == ["t.or"]
+    assert [r.training for r in read_results(tmp_path / "cut")] == ["t.or"]
     assert len(zoo.load_run(tmp_path / "cut/runs/t.no_bias/0").history["epoch"]) == 3
     carry_out(trainings, tmp_path / "cut")
-    cut, whole = (standings.read_results(tmp_path / name) for name in ("cut", "whole"))
+    cut, whole = (read_results(tmp_path / name) for name in ("cut", "whole"))
     assert [r.training for r in cut] == ["t.or", "t.no_bias"]
     for one, other in zip(cut, whole, strict=True):
         assert one.figures == other.figures
@@ -235,9 +239,9 @@ def test_an_interrupted_course_ends_as_the_uninterrupted_one(trainings, tmp_path
 KILLED = """
 import os, signal
 from pathlib import Path
-from zoo import homework
+from zoo.course import training as course_training
 from zoo.callbacks import Checkpoint
-from zoo.course import Training
+from zoo.course.systems import Training
 
 def killed(self, seconds, write=Checkpoint._write):
     write(self, seconds)
@@ -249,7 +253,7 @@ trainings = [
     Training(name, "perceptron", "or", {"jit_compile": False, "epochs": 6})
     for name in ("t.one", "t.two")
 ]
-homework.carry_out(trainings, Path("course"), progress=False)
+course_training.carry_out(trainings, Path("course"), progress=False)
 """
 
 
@@ -258,11 +262,11 @@ def test_a_killed_course_goes_on(tmp_path):
     assert killed.returncode == -signal.SIGKILL
     second = tmp_path / "course" / "runs" / "t.two" / "0"
     assert len(zoo.load_run(second).history["epoch"]) == 3
-    (first,) = standings.read_results(tmp_path / "course")
+    (first,) = read_results(tmp_path / "course")
     assert first.training == "t.one"
     trainings = [Training(name, "perceptron", "or", QUICK) for name in ("t.one", "t.two")]
     carry_out(trainings, tmp_path / "course")
-    again, other = standings.read_results(tmp_path / "course")
+    again, other = read_results(tmp_path / "course")
     assert again == first
     assert other.figures == first.figures
 
@@ -278,7 +282,7 @@ def test_a_setting_is_chosen_on_folds_and_test_is_left_alone(tmp_path, data_dir)
     settings = {"learning_rate": (1e-6, 3e-2), "epochs": 2, "jit_compile": False}
     training = Training("t.grid", "softmax_regression", "digits", settings, folds=2)
     carry_out([training], tmp_path, data_dir=data_dir)
-    (result,) = standings.read_results(tmp_path)
+    (result,) = read_results(tmp_path)
     assert result.chosen == {"learning_rate": 3e-2}
     runs = tmp_path / "runs" / "t.grid"
     found = {
@@ -298,17 +302,17 @@ def test_a_setting_is_chosen_on_folds_and_test_is_left_alone(tmp_path, data_dir)
 
 def test_a_choice_of_other_settings_is_refused(tmp_path, data_dir):
     first = settle("softmax_regression", "digits", data_dir, 0, QUICK)
-    homework._trained(first, data_dir, None, tmp_path / "choice")
+    course_training._trained(first, data_dir, None, tmp_path / "choice")
     other = settle("softmax_regression", "digits", data_dir, 0, QUICK | {"epochs": 7})
     with pytest.raises(CourseError, match="other settings"):
-        homework._trained(other, data_dir, None, tmp_path / "choice")
+        course_training._trained(other, data_dir, None, tmp_path / "choice")
 
 
 def test_what_is_out_of_reach_is_told_after_the_rest(trainings, tmp_path):
     missing = dataclasses.replace(trainings[0], name="t.missing", dataset=str(tmp_path / "no.csv"))
     with pytest.raises(CourseError, match=r"1 of 2 done; t\.missing: "):
         carry_out([missing, trainings[0]], tmp_path / "course")
-    assert [r.training for r in standings.read_results(tmp_path / "course")] == ["t.or"]
+    assert [r.training for r in read_results(tmp_path / "course")] == ["t.or"]
 
 
 def test_vectors_are_asked_the_courses_two_questions():
@@ -317,8 +321,8 @@ def test_vectors_are_asked_the_courses_two_questions():
     vectors = dict(zip(words, np.eye(12, 12), strict=True))
     vectors["queen"] = vectors["king"] + vectors["woman"] - vectors["man"]
     vectors["france"] = vectors["italy"] + vectors["berlin"] - vectors["germany"]
-    known = homework.Embeddings(words, np.array([vectors[word] for word in words]))
-    assert homework._analogies(known)["analogies"] == 1
+    known = course_training.Embeddings(words, np.array([vectors[word] for word in words]))
+    assert course_training._analogies(known)["analogies"] == 1
 
 
 @pytest.fixture
@@ -381,7 +385,7 @@ def test_the_time_to_the_courses_figure_is_that_of_the_first_epoch_there(tmp_pat
     with pytest.MonkeyPatch.context() as patch:
         patch.setitem(SYSTEMS, "hw1.perceptron", easy)
         carry_out([easy.training("ours")], tmp_path)
-    (result,) = standings.read_results(tmp_path)
+    (result,) = read_results(tmp_path)
     history = zoo.load_run(tmp_path / "runs/hw1.perceptron/0").history
     first = next(i for i, error in enumerate(history["val_mse"]) if error <= 0.2)
     assert 0 < first < 39
@@ -389,12 +393,16 @@ def test_the_time_to_the_courses_figure_is_that_of_the_first_epoch_there(tmp_pat
 
 
 def test_all_means_every_system_and_what_the_questions_need():
-    names = [training.name for training in homework.trainings_of(list(SYSTEMS.values()), "ours")]
+    names = [
+        training.name for training in course_training.trainings_of(list(SYSTEMS.values()), "ours")
+    ]
     assert len(names) == len(set(names))
     assert set(names) >= {system.training("ours").name for system in SYSTEMS.values()}
     assert set(names) >= {s.training.name for q in QUESTIONS.values() for s in q.shown}
     one = [SYSTEMS["hw1.perceptron"]]
-    assert [t.name for t in homework.trainings_of(one, "taught")] == ["hw1.perceptron.taught"]
+    assert [t.name for t in course_training.trainings_of(one, "taught")] == [
+        "hw1.perceptron.taught"
+    ]
 
 
 def test_the_panels_have_the_courses_figure_as_a_line(tmp_path, trainings):
@@ -440,7 +448,7 @@ def test_bad_input_is_one_line_and_writes_nothing(kind, command, tmp_path, monke
     monkeypatch.chdir(tmp_path)
     (tmp_path / "file").write_text("no directory")
     row = dataclasses.asdict(
-        standings.Result("hw1.perceptron", 0, {"epochs": 1}, {}, "first_input/1.0.0", 4, 1, 1.0,
+        Result("hw1.perceptron", 0, {"epochs": 1}, {}, "first_input/1.0.0", 4, 1, 1.0,
                          {"test_mse": 0.1}, {}, "")
     )  # fmt: skip
     for name, content in (
@@ -462,7 +470,7 @@ def test_bad_input_is_one_line_and_writes_nothing(kind, command, tmp_path, monke
 def test_a_row_that_is_damaged_is_named(tmp_path):
     (tmp_path / "results.json").write_text('{"format": 1, "results": [{"seed": 0}]}')
     with pytest.raises(RunError, match="damaged"):
-        standings.read_results(tmp_path)
+        read_results(tmp_path)
 
 
 def test_the_table_imports_nothing_heavy(python):

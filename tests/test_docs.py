@@ -16,15 +16,11 @@ from zoo import (
     artefacts,
     callbacks,
     cards,
-    course,
-    course_report,
     data,
     endpoints,
-    exercises,
     figures,
     figures_of_images,
     formats,
-    homework,
     inspection,
     latent,
     layers,
@@ -36,11 +32,15 @@ from zoo import (
     runs,
     serving,
     specs,
-    standings,
     tasks,
     training,
     weights,
 )
+from zoo.course import exercises
+from zoo.course import report as course_report
+from zoo.course import results as course_results
+from zoo.course import systems as course_systems
+from zoo.course import training as course_training
 from zoo.data import (
     augmentation,
     corruption,
@@ -52,10 +52,11 @@ from zoo.data import (
 )
 
 MODULES = (
-    arguments, artefacts, augmentation, callbacks, cards, corruption, course, course_report,
-    course_rows, data, endpoints, exercises, figures, figures_of_images, formats, homework, images,
-    inspection, latent, layers, linear, losses, pipeline, reader, reconstruction, registry, runs,
-    serving, specs, standings, tasks, tfds_store, training, truth_tables, weights,
+    arguments, artefacts, augmentation, callbacks, cards, corruption, course_report, course_results,
+    course_rows, course_systems, course_training, data, endpoints, exercises, figures,
+    figures_of_images, formats, images, inspection, latent, layers, linear, losses, pipeline,
+    reader, reconstruction, registry, runs, serving, specs, tasks, tfds_store, training,
+    truth_tables, weights,
     estimators, findings, oracles, plan, report, search_figures, searching, space, trials, workers,
 )  # fmt: skip
 PICTURES = (figures, figures_of_images, search_figures)

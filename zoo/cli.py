@@ -369,8 +369,8 @@ def course(
     as_json: bool,
 ) -> None:
     """Show the course's systems, their figures and ours; train those named, and write a report."""
-    from zoo.course import SYSTEMS, get_system
-    from zoo.standings import read_results, standing, summarised
+    from zoo.course.results import read_results, standing, summarised
+    from zoo.course.systems import SYSTEMS, get_system
 
     if systems and everything:
         raise click.UsageError("--all trains every system: do not name one beside it.")
@@ -378,14 +378,15 @@ def course(
     document: dict[str, Any] = {"directory": str(directory)}
     if systems or everything:
         with _quiet_tensorflow():
-            from zoo import course_report, homework
-        homework.carry_out(
-            homework.trainings_of(chosen, "taught" if as_taught else "ours"),
+            from zoo.course.report import write_report
+            from zoo.course.training import carry_out, trainings_of
+        carry_out(
+            trainings_of(chosen, "taught" if as_taught else "ours"),
             directory,
             seeds=seeds or 1,
             data_dir=data_dir,
         )
-        document["report"] = str(course_report.write_report(directory)[0])
+        document["report"] = str(write_report(directory)[0])
     elif as_taught or seeds:
         raise click.UsageError("--as-taught and --seeds: name the systems, or give --all.")
     results = read_results(directory)

@@ -19,12 +19,12 @@ from typing import Any
 import keras
 import numpy as np
 
-from zoo.course import SYSTEMS, WAYS, System, Training
+from zoo.course.exercises import QUESTIONS
+from zoo.course.results import Result, keep_result, read_results, results_of, run_directory
+from zoo.course.systems import SYSTEMS, WAYS, System, Training
 from zoo.embeddings import Embeddings, read_analogies
 from zoo.errors import CourseError, DatasetError, WeightsError
-from zoo.exercises import QUESTIONS
 from zoo.runs import Run, create_run, load_run, remove_partial_files
-from zoo.standings import Result, keep_result, read_results, results_of, run_directory
 from zoo.training import facts, fit, initialise, load, settle, train
 
 _ON_VALIDATION = ("accuracy on validation", ("val_accuracy",))
@@ -211,7 +211,7 @@ def figures_of(run: Run) -> dict[str, float]:
 
     Returns:
         Its ``val_*`` and ``test_*``; of the epoch kept ``train_*``, and the outputs for rows of a
-        truth table; and, where they are defined, the quantities of `zoo.course.QUANTITIES`.
+        truth table; and, where they are defined, the quantities of `zoo.course.systems.QUANTITIES`.
     """
     history, metrics = run.history, run.metrics
     kept = metrics["best_epoch"] if run.config["recipe"]["patience"] else metrics["epochs"]
@@ -252,7 +252,7 @@ def curve(history: Mapping[str, Sequence[float]], quantity: str) -> list[float]:
 
     Args:
         history: of a run.
-        quantity: key of `zoo.course.QUANTITIES`.
+        quantity: key of `zoo.course.systems.QUANTITIES`.
 
     Returns:
         One number an epoch; none where nothing of the history is near.

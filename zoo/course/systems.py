@@ -2,10 +2,10 @@
 
 The figures are those of a student's published run of the homeworks of Deep Learning 2022/23 at the
 University of Padova, https://github.com/TapusiDaniel/DEEP-LEARNING-2022-2023-SCP9087561-, one
-run each. `SYSTEMS` builds and trains through the zoo; `zoo.homework` does so for all of them:
+run each. `SYSTEMS` builds and trains through the zoo; `zoo.course.training` does so for all:
 
     >>> import zoo
-    >>> from zoo.course import SYSTEMS
+    >>> from zoo.course.systems import SYSTEMS
     >>> system = SYSTEMS["hw3.cnn_7"]
     >>> system.course, round(system.noise, 4)
     (0.7225, 0.0045)

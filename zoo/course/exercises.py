@@ -1,6 +1,6 @@
 """What the homeworks ask, with the right answers, and the trainings that show them.
 
-    >>> from zoo.exercises import QUESTIONS
+    >>> from zoo.course.exercises import QUESTIONS
     >>> [shown.label for shown in QUESTIONS["hw1.fourth_sample"].shown]
     ['no bias', 'a bias']
 
@@ -11,7 +11,7 @@ import dataclasses
 from collections.abc import Mapping
 from typing import Any
 
-from zoo.course import SYSTEMS, Training
+from zoo.course.systems import SYSTEMS, Training
 
 
 @dataclasses.dataclass(frozen=True)

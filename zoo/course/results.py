@@ -14,7 +14,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from zoo.course import QUANTITIES, WAYS, System, Training
+from zoo.course.systems import QUANTITIES, WAYS, System, Training
 from zoo.errors import CourseError
 from zoo.runs import readable, write_json
 
@@ -226,12 +226,12 @@ def told(name: str, value: float | None, spread: float | None = None) -> str:
     """Writes a figure for a reader, with its spread if there is one.
 
     Args:
-        name: of the figure: key of `zoo.course.QUANTITIES`, or any other of a result's.
+        name: of the figure: key of `zoo.course.systems.QUANTITIES`, or any other of a result's.
         value: the figure; None is written as nothing.
         spread: of it, in the same unit.
 
     Example:
-        >>> from zoo.standings import told
+        >>> from zoo.course.results import told
         >>> told("test_accuracy", 0.7225, 0.0045), told("test_mse", 0.00353), told("seconds", 61.2)
         ('72.25 ± 0.45 %', '0.00353', '61')
     """

@@ -9,13 +9,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from zoo.course import QUANTITIES, SYSTEMS, WAYS, System, Training
-from zoo.errors import RunError
-from zoo.exercises import QUESTIONS, Question
-from zoo.figures import save
-from zoo.homework import CURVES, curve
-from zoo.runs import load_run, whole
-from zoo.standings import (
+from zoo.course.exercises import QUESTIONS, Question
+from zoo.course.results import (
     Result,
     Standing,
     mean_of,
@@ -25,6 +20,11 @@ from zoo.standings import (
     standing,
     told,
 )
+from zoo.course.systems import QUANTITIES, SYSTEMS, WAYS, System, Training
+from zoo.course.training import CURVES, curve
+from zoo.errors import RunError
+from zoo.figures import save
+from zoo.runs import load_run, whole
 
 HOMEWORKS = {
     "hw1": "Perceptrons, and a linear classifier of digits",
