@@ -19,12 +19,13 @@ from benchmarks import tables
 from benchmarks.quality import data_dir_option
 from zoo.formats import FORMATS
 from zoo.reader import read_facts
+from zoo.runs import Run
 
 KEYS = ("model", "format")
 MEASURED = ("bytes", "load_seconds", "milliseconds", "rows_per_second", "max_difference", "rows")
 
 
-def trained(model: str, epochs: int, data_dir: str | None) -> zoo.runs.Run:
+def trained(model: str, epochs: int, data_dir: str | None) -> Run:
     """Gives a run of some epochs, which an earlier call may have made."""
     run_dir = Path("runs") / "formats" / model
     if (run_dir / "metrics.json").exists():
@@ -34,7 +35,7 @@ def trained(model: str, epochs: int, data_dir: str | None) -> zoo.runs.Run:
     )
 
 
-def measure(run: zoo.runs.Run, format: str) -> dict[str, object]:
+def measure(run: Run, format: str) -> dict[str, object]:
     """Exports a run, and gives what its artefact says of itself."""
     name = run.config["model"]
     try:

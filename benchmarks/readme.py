@@ -480,11 +480,9 @@ def _cost_of(row: Mapping[str, str]) -> tuple[str, ...]:
         return (f"refused: {row['refused']}", "", "", "", "", "")
     judged = ""
     if row["judged rows"]:
-        digits = ".2f" if row["judged metric"] == "accuracy" else ".5f"
-        scale = 100 if row["judged metric"] == "accuracy" else 1
-        unit = " %" if row["judged metric"] == "accuracy" else ""
-        value, before = (scale * float(row[f"judged {key}"]) for key in ("value", "before"))
-        judged = f"{value:{digits}}{unit} ({before:{digits}}{unit})"
+        told = "{:.2%}" if row["judged metric"] == "accuracy" else "{:.5f}"
+        value, before = (told.format(float(row[f"judged {key}"])) for key in ("value", "before"))
+        judged = f"{value} ({before})"
     return (
         f"{float(row['bytes']) / 1e6:.2f}",
         f"{float(row['load_seconds']):.2f}",

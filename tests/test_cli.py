@@ -136,6 +136,10 @@ def test_lines_and_folders_are_predicted(
     (alone,) = answer("predict", text_run.directory, "--lines", "-")["predictions"]
     assert alone["label"] == rows[0]["label"]
 
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "film").mkdir()
+    assert answer("predict", text_run.directory, "film")["predictions"][0]["input"] == "film"
+
     (tmp_path / "digits").mkdir()
     for number, picture in enumerate(digits_run.predictions["raw"][:3]):
         Image.fromarray(picture[..., 0]).save(tmp_path / "digits" / f"{number}.png")

@@ -249,7 +249,14 @@ def test_a_turned_photo_is_set_upright(tmp_path):
     assert get_dataset(tmp_path).input_shape == (40, 20, 3)
 
 
-@pytest.mark.parametrize("row", ["11", "1100", "1x0", [1, 0, 2], ""])
+def test_what_numpy_takes_for_an_array_is_a_picture():
+    pixels = np.arange(12, dtype=np.uint8).reshape(3, 4)
+    for item in (tf.constant(pixels), np.ma.masked_array(pixels), pixels):
+        (row,) = reader_of(DATASETS["mnist"]).parse(DATASETS["mnist"], [item])
+        np.testing.assert_array_equal(row[..., 0], pixels)
+
+
+@pytest.mark.parametrize("row", ["11", "1100", "1x0", [1, 0, 2], "", 3])
 def test_what_is_no_row_of_bits_is_refused(row):
     with pytest.raises(InputError, match=r"no row of bits: give 3 bits, such as 110\."):
         reader_of(DATASETS["xor_nand"]).parse(DATASETS["xor_nand"], [row])

@@ -322,6 +322,11 @@ def test_what_an_artefact_cannot_answer_is_refused(in_onnx):
         artefact.ask("serve", image=np.zeros((1, 8, 8, 1), np.uint8))
 
 
+def test_one_input_is_not_taken_for_several(in_onnx):
+    with pytest.raises(InputError, match="give a list of inputs, even of one"):
+        zoo.predict(in_onnx, "a film")
+
+
 def test_a_model_that_is_told_labels_says_so(tmp_path, data_dir):
     run = train("cvae", tmp_path / "run", data_dir)
     folder = zoo.export(run, tmp_path / "artefact", format="onnx")
@@ -375,6 +380,15 @@ def test_the_python_on_a_card_runs(digits_run, tmp_path):
     expected = digits_run.model.predict(digits_run.preprocessor(image[None]), verbose=0)
     found = [float(number) for number in re.findall(r"\d\.\d*e[+-]\d+|\d\.\d+", printed)]
     np.testing.assert_allclose(found, expected[0], rtol=1e-4)
+
+
+def test_a_card_knows_an_autoencoder_from_a_classifier(denoiser_run, vae_run, tmp_path):
+    errors = denoiser_run.predictions["errors"]
+    card = (denoiser_run.directory / "README.md").read_text("utf-8")
+    assert f"± {errors.std() / len(errors) ** 0.5:.2g} |" in card
+    assert "classes" not in card
+    served = (zoo.export(vae_run, tmp_path / "vae") / "README.md").read_text("utf-8")
+    assert '{"signature_name": "sample", "inputs": {"count": 7}}' in served
 
 
 def test_a_run_has_a_card(digits_run):

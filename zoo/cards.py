@@ -48,7 +48,18 @@ def facts_of(run: Run) -> dict[str, Any]:
         "class_names": list(dataset.class_names),
         "test_rows": len(run.predictions["labels"]),
         "metrics": run.metrics,
+        "standard_errors": _standard_errors(run),
     }
+
+
+def _standard_errors(run: Run) -> dict[str, float]:
+    """Gives what the number of test rows leaves open of the figures that are means over them."""
+    rows, found = run.predictions, {}
+    if "probabilities" in rows:
+        found["test_accuracy"] = rows["probabilities"].argmax(axis=1) == rows["labels"]
+    elif "test_mse" in run.metrics:
+        found["test_mse"] = rows["errors"]
+    return {key: float(values.std() / math.sqrt(len(values))) for key, values in found.items()}
 
 
 def _input_of(dataset: DatasetSpec) -> dict[str, Any]:
@@ -115,8 +126,8 @@ def _sections(facts: Mapping[str, Any]) -> list[tuple[str, str]]:
 
 def _purpose(facts: Mapping[str, Any]) -> str:
     names = facts["class_names"]
-    is_classifier = facts["task"].endswith("classification")
-    gives = f"one of {len(names)} classes: {', '.join(names)}" if is_classifier else "an image"
+    classes = f"one of {len(names)} classes: {', '.join(names)}"
+    gives = classes if _is_classifier(facts) else "an image"
     takes = {"text": "a text", "images": "an image of any size", "truth_tables": "a row of bits"}
     reference = f" ({facts['dataset_reference']})" if facts["dataset_reference"] else ""
     prepared = _settings(facts["recipe"].get(facts["input"]["kind"], {}))
@@ -130,7 +141,7 @@ def _purpose(facts: Mapping[str, Any]) -> str:
 
 def _metrics(facts: Mapping[str, Any]) -> str:
     rows = [
-        f"| {key} | {value:.6g}{_spread(key, value, facts)} |"
+        f"| {key} | {value:.6g}{_spread(key, facts)} |"
         for key, value in facts["metrics"].items()
         if key.startswith(("test_", "val_"))
     ]
@@ -148,10 +159,9 @@ def _metrics(facts: Mapping[str, Any]) -> str:
     )
 
 
-def _spread(key: str, value: float, facts: Mapping[str, Any]) -> str:
-    if key != "test_accuracy":
-        return ""
-    return f" ± {math.sqrt(value * (1 - value) / facts['test_rows']):.2g}"
+def _spread(key: str, facts: Mapping[str, Any]) -> str:
+    error = facts["standard_errors"].get(key)
+    return "" if error is None else f" ± {error:.2g}"
 
 
 def _training(facts: Mapping[str, Any]) -> str:
@@ -178,15 +188,21 @@ def _limits(facts: Mapping[str, Any]) -> str:
     of_kind = {
         "text": "Words that the training texts do not have are unknown to it, other languages "
         "altogether; a text is read up to its preprocessing's length.",
-        "images": "Every image is resized to the size it was trained on, whatever its proportions; "
-        "what is in none of its classes is put in one all the same.",
+        "images": "Every image is resized to the size it was trained on, whatever its proportions.",
         "truth_tables": "It knows the rows of its table and no others.",
     }
-    of_all = (
-        "It was measured on one data set, whose biases it has; its probabilities were not "
-        "calibrated: measure it on your own data first."
-    )
-    return f"{of_kind[facts['input']['kind']]} {of_all}"
+    of_task = "What is unlike all that it has learnt is given back as something like it."
+    if _is_classifier(facts):
+        of_task = (
+            "What belongs to none of its classes is put in one all the same, and its probabilities "
+            "were not calibrated."
+        )
+    of_all = "It was measured on one data set, whose biases it has: measure it on your own first."
+    return f"{of_kind[facts['input']['kind']]} {of_task} {of_all}"
+
+
+def _is_classifier(facts: Mapping[str, Any]) -> bool:
+    return facts["task"].endswith("classification")
 
 
 def _how_to_go_on() -> str:
@@ -275,21 +291,35 @@ def _from_rest(facts: Mapping[str, Any], name: str) -> str:
         "images": lambda: [[[0] * facts["input"]["channels"]]],
     }
     body = json.dumps({"instances": [{given: examples[facts["input"]["kind"]]()}]})
-    shape = (
-        ""
-        if facts["input"]["kind"] != "images"
-        else " An image is a list of rows of pixels of channels, whole numbers from 0 to 255; all "
-        'images of a request have one size: `json.dumps({"instances": [{"image": '
-        "image.tolist()}]})`."
-    )
+    notes = [f'It answers `{{"predictions": [...]}}`, each with {_endpoint_outputs(facts)}.']
+    if facts["input"]["kind"] == "images":
+        notes.append(
+            "An image is a list of rows of pixels of channels, whole numbers from 0 to 255; all "
+            'images of a request have one size: `json.dumps({"instances": [{"image": '
+            "image.tolist()}]})`."
+        )
+    if len(facts["endpoints"]) > 1:
+        notes.append(
+            'Another signature is asked for by `"signature_name"` beside `"instances"`, so: '
+            f"`{_other_signature(facts)}`."
+        )
     return (
         "From TensorFlow Serving, over REST:\n\n```sh\n"
         f'docker run -p 8501:8501 -v "$PWD/{name}:/models/{facts["model"]}/1" '
         f"-e MODEL_NAME={facts['model']} tensorflow/serving\n"
         f"curl -d '{body}' http://localhost:8501/v1/models/{facts['model']}:predict\n```\n\n"
-        f'It answers `{{"predictions": [...]}}`, each with {_endpoint_outputs(facts)}.{shape} '
-        'Another signature is asked for by `"signature_name"` beside `"instances"`.'
+        + " ".join(notes)
     )
+
+
+def _other_signature(facts: Mapping[str, Any]) -> str:
+    """Gives a request for new images where the model draws them; else for the code of one."""
+    if "sample" not in facts["endpoints"]:
+        image = [[[0] * facts["input"]["channels"]]]
+        return json.dumps({"signature_name": "encode", "instances": [{"image": image}]})
+    if facts["endpoints"]["sample"]["inputs"] == ["count"]:
+        return json.dumps({"signature_name": "sample", "inputs": {"count": 7}})
+    return json.dumps({"signature_name": "sample", "instances": [{"label": 0}, {"label": 1}]})
 
 
 def _endpoint_outputs(facts: Mapping[str, Any]) -> str:

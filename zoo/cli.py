@@ -204,14 +204,16 @@ def predict(source: Path, inputs: tuple[str, ...], lines: Any, as_csv: bool, as_
     """Answer texts, image files or folders of them, or rows of bits such as 110."""
     if as_csv and as_json:
         raise click.UsageError("--csv and --json: choose one.")
-    given = [path for name in inputs for path in _images_in(name)]
-    given += [os.fsdecode(line.rstrip(b"\r\n")) for line in lines or ()]
+    given = [*inputs, *(os.fsdecode(line.rstrip(b"\r\n")) for line in lines or ())]
     if not given:
         raise click.UsageError("give an INPUT, or --lines FILE.")
     with _quiet_tensorflow():
         from zoo import serving
 
-        answers = serving.predict(source, given)
+        opened = serving.open_source(source)
+        if serving.kind_of(opened) == "images":
+            given = [path for name in given for path in _images_in(name)]
+        answers = serving.predict(opened, given)
     shown_as = (os.fsencode(raw).decode("utf-8", "replace") for raw in given)
     rows = [{"input": raw, **answer} for raw, answer in zip(shown_as, answers, strict=True)]
     if as_csv:

@@ -53,7 +53,7 @@ def endpoints_of(run: Run) -> dict[str, Endpoint]:
     return {"serve": found["reconstruct"], **found, **drawn}
 
 
-def graphs_of(run: Run) -> dict[str, Endpoint]:
+def graphs_of(run: Run, endpoints: Mapping[str, Endpoint]) -> dict[str, Endpoint]:
     """Gives the part of each answer that takes numbers, gives numbers, and draws none at random.
 
     A text is taken as the numbers of its words, ``tokens``, or as marks of which words it has,
@@ -61,12 +61,13 @@ def graphs_of(run: Run) -> dict[str, Endpoint]:
 
     Args:
         run: finished.
+        endpoints: its own.
     """
-    if TASKS[get_spec(run.config["model"]).task].target != "label":
-        return _of_images(run)
-    if run.dataset.kind == "text":
-        return {"serve": Endpoint(_probabilities(run.model), (_encoded_spec(run),))}
+    if "reconstruct" in endpoints:
+        return {name: endpoints[name] for name in ("reconstruct", "encode", "decode")}
     of_prepared = _probabilities(run.model)
+    if run.dataset.kind == "text":
+        return {"serve": Endpoint(of_prepared, (_encoded_spec(run),))}
     return {"serve": Endpoint(lambda raw: of_prepared(run.preprocessor(raw)), (_raw_spec(run),))}
 
 

@@ -66,7 +66,8 @@ def write_onnx(run: Run, endpoints: Endpoints, folder: Path) -> Places:
         ExportError: if tf2onnx is not installed.
     """
     tf2onnx = _required("tf2onnx", "onnx")
-    for name, graph in graphs_of(run).items():
+    graphs = graphs_of(run, endpoints)
+    for name, graph in graphs.items():
         signature = list(graph.signature)
         tf2onnx.convert.from_function(
             tf.function(graph.answer, input_signature=signature, autograph=False),
@@ -77,7 +78,7 @@ def write_onnx(run: Run, endpoints: Endpoints, folder: Path) -> Places:
         )
     if run.dataset.kind == "text":
         write_vocabulary(run.preprocessor, folder)
-    return _graphs_behind(run, endpoints)
+    return _graphs_behind(endpoints, graphs)
 
 
 def write_litert(run: Run, endpoints: Endpoints, folder: Path, quantized: bool = False) -> Places:
@@ -101,7 +102,8 @@ def write_litert(run: Run, endpoints: Endpoints, folder: Path, quantized: bool =
         ExportError: if ai-edge-litert is not installed.
     """
     _required("ai_edge_litert", "litert")
-    graphs = {name: _of_one_text(run, graph) for name, graph in graphs_of(run).items()}
+    found = graphs_of(run, endpoints)
+    graphs = {name: _of_one_text(run, graph) for name, graph in found.items()}
     with tempfile.TemporaryDirectory() as temporary, quiet():
         _write_archive(run, graphs, Path(temporary))
         converter = tf.lite.TFLiteConverter.from_saved_model(temporary, signature_keys=[*graphs])
@@ -109,7 +111,7 @@ def write_litert(run: Run, endpoints: Endpoints, folder: Path, quantized: bool =
         (folder / "model.tflite").write_bytes(converter.convert())
     if run.dataset.kind == "text":
         write_vocabulary(run.preprocessor, folder)
-    behind = _graphs_behind(run, endpoints)
+    behind = _graphs_behind(endpoints, graphs)
     places = _places(run)
     return {name: known | ({"places": places} if places else {}) for name, known in behind.items()}
 
@@ -134,8 +136,7 @@ def _write_archive(run: Run, endpoints: Endpoints, folder: Path) -> None:
         raise ExportError(f"the artefact cannot be written: {error.message}") from error
 
 
-def _graphs_behind(run: Run, endpoints: Endpoints) -> Places:
-    graphs = graphs_of(run)
+def _graphs_behind(endpoints: Endpoints, graphs: Endpoints) -> Places:
     behind = {"serve": {"graph": "serve" if "serve" in graphs else "reconstruct"}}
     return behind | {name: {"graph": name} for name in endpoints if name in graphs}
 

@@ -13,7 +13,6 @@ Pillow for image files; nothing else of what wrote the artefact. From Python:
 
 import argparse
 import hashlib
-import io
 import json
 import re
 import sys
@@ -103,7 +102,7 @@ class Artefact:
             outputs["label"] = names[outputs["probabilities"].argmax(axis=1)]
         return outputs
 
-    def predict(self, inputs: Sequence[Any]) -> list[dict[str, Any]]:
+    def predict(self, inputs: Sequence[Any] | np.ndarray) -> list[dict[str, Any]]:
         """Answers raw inputs.
 
         Args:
@@ -117,6 +116,8 @@ class Artefact:
         Raises:
             ReaderError: if an input cannot be read, or is of another kind.
         """
+        if isinstance(inputs, str | bytes | Path):
+            raise ReaderError(f"{inputs!r}: give a list of inputs, even of one.")
         name, parse = self.facts["input"]["name"], _PARSERS[self.facts["input"]["kind"]]
         if "label" in self.facts["endpoints"]["serve"]["inputs"]:
             raise ReaderError(
@@ -154,7 +155,8 @@ class Artefact:
         """
         with np.load(self.folder / GOLDEN) as file:
             golden = dict(file)
-        differences, labels_agree, endpoints, rows = [0.0], True, _first_parts(golden), 0
+        endpoints = sorted({name.partition("/")[0] for name in golden})
+        differences, labels_agree, rows = [0.0], True, 0
         for endpoint in endpoints:
             inputs, expected = (_under(golden, f"{endpoint}/{x}/") for x in ("inputs", "outputs"))
             rows = len(next(iter(inputs.values())))
@@ -171,7 +173,7 @@ class Artefact:
             "compared": endpoints,
         }
 
-    def time(self) -> dict[str, float]:
+    def speed(self) -> dict[str, float]:
         """Takes the time of the endpoint ``serve`` on this machine.
 
         Returns:
@@ -308,13 +310,13 @@ def digest_of_facts(facts: Mapping[str, Any]) -> str:
     return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()
 
 
-def picture(source: str | Path | bytes | np.ndarray, channels: int) -> np.ndarray:
+def picture(source: Any, channels: int) -> np.ndarray:
     """Reads an image file, or an array of pixels, into as many channels as are wanted.
 
     Transparency is laid on white; sixteen bits become eight; the camera's orientation is obeyed.
 
     Args:
-        source: a file, its content, or uint8 ``(height, width)`` or ``(height, width, 1, 3 or 4)``.
+        source: a file; or uint8 ``(height, width)`` or ``(height, width, 1, 3 or 4)``.
         channels: 1 or 3.
 
     Returns:
@@ -323,8 +325,8 @@ def picture(source: str | Path | bytes | np.ndarray, channels: int) -> np.ndarra
     Raises:
         ReaderError: if it cannot be read as an image.
     """
-    image = _pixels(source) if isinstance(source, np.ndarray) else opened(source)
-    return _in_channels(image, channels)
+    is_file = isinstance(source, str | Path)
+    return _in_channels(opened(source) if is_file else _pixels(np.asarray(source)), channels)
 
 
 def _in_channels(image: Any, channels: int) -> np.ndarray:
@@ -352,11 +354,11 @@ def _pixels(array: np.ndarray) -> Any:
     return Image.fromarray(array[..., 0] if array.shape[2:] == (1,) else array)
 
 
-def opened(source: str | Path | bytes) -> Any:
+def opened(path: str | Path) -> Any:
     """Reads an image file.
 
     Args:
-        source: a file, or its content.
+        path: the file.
 
     Returns:
         A Pillow image, the right way up.
@@ -366,16 +368,15 @@ def opened(source: str | Path | bytes) -> Any:
     """
     from PIL import Image, ImageOps, UnidentifiedImageError
 
-    name = "what was given" if isinstance(source, bytes) else source
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("error", Image.DecompressionBombWarning)
-            with Image.open(io.BytesIO(source) if isinstance(source, bytes) else source) as image:
+            with Image.open(path) as image:
                 image.load()
     except FileNotFoundError:
-        raise ReaderError(f"{name}: there is no such file.") from None
+        raise ReaderError(f"{path}: there is no such file.") from None
     except IsADirectoryError:
-        raise ReaderError(f"{name} is a folder; give image files.") from None
+        raise ReaderError(f"{path} is a folder; give image files.") from None
     except (
         UnidentifiedImageError,
         Image.DecompressionBombError,
@@ -384,7 +385,7 @@ def opened(source: str | Path | bytes) -> Any:
         SyntaxError,
         ValueError,
     ) as problem:
-        raise ReaderError(f"{name} is no readable image: {problem}.") from None
+        raise ReaderError(f"{path} is no readable image: {problem}.") from None
     return ImageOps.exif_transpose(image)
 
 
@@ -401,7 +402,7 @@ def bits(row: Any, count: int) -> np.ndarray:
     Raises:
         ReaderError: if there are others, or anything but 0 and 1.
     """
-    values = [str(value) for value in row]
+    values = [str(value) for value in (row if np.iterable(row) else [row])]
     if len(values) != count or not set(values) <= {"0", "1"}:
         raise ReaderError(f"{row!r} is no row of bits: give {count} bits, such as {'110'[:count]}.")
     return np.array(values, np.uint8)
@@ -514,10 +515,6 @@ _OPENERS = {
 }
 
 
-def _first_parts(names: Mapping[str, Any]) -> list[str]:
-    return sorted({name.partition("/")[0] for name in names})
-
-
 def _under(arrays: Mapping[str, np.ndarray], prefix: str) -> Arrays:
     return {k.removeprefix(prefix): rows for k, rows in arrays.items() if k.startswith(prefix)}
 
@@ -526,7 +523,7 @@ def _checked(folder: Path) -> dict[str, Any]:
     begin = time.perf_counter()
     artefact = Artefact(folder)
     seconds = time.perf_counter() - begin
-    found = artefact.check() | {"load_seconds": seconds} | artefact.time()
+    found = artefact.check() | {"load_seconds": seconds} | artefact.speed()
     foreign = {"zoo", "keras", "tensorflow"} & set(sys.modules)
     if artefact.facts["format"] == "saved_model":
         foreign -= {"keras", "tensorflow"}

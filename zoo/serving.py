@@ -18,11 +18,13 @@ from zoo.runs import Run, load_run
 from zoo.tasks import TASKS
 
 
-def predict(run: Run | str | Path, inputs: Sequence[Any] | np.ndarray) -> list[dict[str, Any]]:
+def predict(
+    run: Run | reader.Artefact | str | Path, inputs: Sequence[Any] | np.ndarray
+) -> list[dict[str, Any]]:
     """Answers raw inputs with a finished run's model, or with an artefact.
 
     Args:
-        run: the run, its directory, or the folder of an artefact that `export` wrote.
+        run: the run or an artefact, opened, or where it is.
         inputs: texts; image files or uint8 arrays of any size; or, for a truth table, strings of
             bits such as ``"110"``, or sequences of them.
 
@@ -44,15 +46,45 @@ def predict(run: Run | str | Path, inputs: Sequence[Any] | np.ndarray) -> list[d
         >>> [answer["label"] for answer in zoo.predict(run, ["00", "11"])]
         ['1', '0']
     """
-    if not isinstance(run, Run):
-        if (Path(run) / reader.FACTS).exists():
-            return _ask(Path(run), inputs)
-        if not (Path(run) / "config.json").exists():
-            raise RunError(
-                f"{run} is neither a run nor an artefact: it has no config.json and no "
-                f"{reader.FACTS}."
-            )
-        run = load_run(run)
+    opened = open_source(run) if isinstance(run, str | Path) else run
+    if isinstance(opened, reader.Artefact):
+        with refusing(InputError):
+            return opened.predict(inputs)
+    return _of_run(opened, inputs)
+
+
+def open_source(source: str | Path) -> Run | reader.Artefact:
+    """Opens what can answer.
+
+    Args:
+        source: directory of a finished run, or folder of an artefact.
+
+    Raises:
+        RunError: if the run is unfinished or damaged, or there is neither.
+        ArtefactError: if the artefact has been cut or altered, or its format's runtime is missing.
+    """
+    folder = Path(source)
+    if (folder / reader.FACTS).exists():
+        with refusing(ArtefactError):
+            return reader.Artefact(folder)
+    if not (folder / "config.json").exists():
+        raise RunError(
+            f"{folder} is neither a run nor an artefact: it has no config.json and no "
+            f"{reader.FACTS}."
+        )
+    return load_run(folder)
+
+
+def kind_of(source: Run | reader.Artefact) -> str:
+    """Gives the kind of input that is answered: ``"text"``, ``"images"`` or ``"truth_tables"``.
+
+    Args:
+        source: a run or an artefact.
+    """
+    return source.dataset.kind if isinstance(source, Run) else source.facts["input"]["kind"]
+
+
+def _of_run(run: Run, inputs: Sequence[Any] | np.ndarray) -> list[dict[str, Any]]:
     run.file("metrics.json")
     spec = run.dataset
     rows = reader_of(spec).parse(spec, inputs)
@@ -71,13 +103,6 @@ def predict(run: Run | str | Path, inputs: Sequence[Any] | np.ndarray) -> list[d
         }
         for answer in answers
     ]
-
-
-def _ask(folder: Path, inputs: Sequence[Any] | np.ndarray) -> list[dict[str, Any]]:
-    with refusing(ArtefactError):
-        artefact = reader.Artefact(folder)
-    with refusing(InputError):
-        return artefact.predict(list(inputs))
 
 
 def _reconstruct(run: Run, images: np.ndarray) -> list[dict[str, Any]]:
