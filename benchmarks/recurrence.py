@@ -16,8 +16,9 @@ import keras
 import zoo
 import zoo.models.recurrent
 from benchmarks import tables
-from benchmarks.execution import own_texts, speed
+from benchmarks.execution import own_texts
 from benchmarks.quality import data_dir_option
+from zoo.execution import speed
 from zoo.recurrence import LSTM
 
 LAYERS = {"keras": keras.layers.LSTM, "zoo": LSTM}
@@ -39,7 +40,7 @@ def main(data_dir: str | None, steps: int) -> None:
             row = {
                 "model": model,
                 "layer": name,
-                **speed(network, batches, steps * recipe.batch_size),
+                **speed(network, batches),
                 **tables.machine(),
             }
             tables.keep("recurrence", row, KEYS)

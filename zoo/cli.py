@@ -398,6 +398,49 @@ def course(
 
 
 @cli.command()
+@click.argument("name")
+@click.option("--dataset", help="What rows look like.  [default: the model's own]")
+@data_dir_option
+@click.option("--batch-size", type=click.IntRange(min=1), help="[default: the recipe's]")
+@click.option(
+    "--set", "settings", multiple=True, metavar="KEY=VALUE", help="Any argument or recipe field."
+)
+@click.option("--steps", default=16, show_default=True, help="Batches to repeat.")
+@as_json
+def benchmark(
+    name: str,
+    dataset: str | None,
+    data_dir: Path | None,
+    batch_size: int | None,
+    settings: tuple[str, ...],
+    steps: int,
+    as_json: bool,
+) -> None:
+    """Measure how fast a model trains here: as its recipe says, and in other ways."""
+    spec = get_spec(name)
+    overrides = dict(map(setting, settings))
+    for key in overrides.keys() & {"name", "dataset", "data_dir", "steps"}:
+        raise click.UsageError(f"--set {key}: it is no setting of the model or its recipe.")
+    if batch_size is not None:
+        overrides["batch_size"] = batch_size
+    with _quiet_tensorflow():
+        from zoo import execution
+    ways = []
+    for way in execution.benchmark(
+        name, dataset=dataset, data_dir=data_dir, steps=steps, **overrides
+    ):
+        ways.append({"of": "another way" if ways else "the recipe", **way})
+        click.echo("  ".join(f"{key} {_readable(value)}" for key, value in way.items()), err=True)
+    document = {
+        "model": name,
+        "batch_size": overrides.get("batch_size", spec.recipe.batch_size),
+        "ways": ways,
+        "fastest": max(ways, key=lambda way: way["rows_a_second"]),
+    }
+    _print(document, as_json, lambda: _table(ways))
+
+
+@cli.command()
 @data_dir_option
 @click.option("--run-dir", type=click.Path(path_type=Path), help="[default: runs/...]")
 @as_json
