@@ -215,10 +215,10 @@ def execution() -> str:
     )
 
 
-def recurrence() -> str:
-    """Gives the table of the zoo's LSTM against Keras'."""
+def layers() -> str:
+    """Gives the table of the zoo's own layers against Keras'."""
     return _table(
-        "model | LSTM of | rows a second | compiling [s]",
+        "model | layers of | rows a second | compiling [s]",
         "--::",
         (
             (
@@ -227,7 +227,26 @@ def recurrence() -> str:
                 f"{int(row['rows_a_second']):,}",
                 row["seconds_to_compile"],
             )
-            for row in tables.read("recurrence")
+            for row in tables.read("layers")
+        ),
+    )
+
+
+def scaling() -> str:
+    """Gives the table of what a step costs as its work grows."""
+    return _table(
+        "model | grown | to | parameters | a step [ms] | rows a second",
+        "--::::",
+        (
+            (
+                f"`{row['model']}`",
+                f"`{row['setting']}`",
+                f"{int(row['amount']):,}",
+                f"{int(row['parameters']):,}",
+                row["milliseconds_a_step"],
+                f"{int(row['rows_a_second']):,}",
+            )
+            for row in tables.read("scaling")
         ),
     )
 
@@ -583,7 +602,7 @@ def _line(model: str, dataset: str, copy: str, overrides: str, rows: list[dict[s
 TABLES = {
     ROOT / "README.md": (models, homeworks, throughput),
     ROOT / "benchmarks" / "README.md": (
-        results, rates, execution, course, ablation, transfer, sequences, recurrence, news,
+        results, rates, layers, execution, scaling, course, ablation, transfer, sequences, news,
         regularization, analogies, reconstruction, generation, formats, node, tuned, grid, search,
         kills,
     ),

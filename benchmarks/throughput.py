@@ -27,7 +27,6 @@ import statistics
 import time
 from collections.abc import Callable, Sequence
 from typing import Any
-from unittest import mock
 
 import click
 import keras
@@ -37,6 +36,7 @@ import tensorflow as tf
 
 import zoo
 from benchmarks import tables
+from benchmarks.layers import stock_layers
 from benchmarks.quality import data_dir_option
 from zoo.data import get_dataset
 from zoo.data.pipeline import Data
@@ -76,7 +76,7 @@ def zoo_training(settings: dict[str, Any], batches: Sequence[Batch]) -> Callable
 
 def plain_network(settings: dict[str, Any]) -> keras.Model:
     """Builds the same architecture of stock layers, as Keras compiles by default."""
-    with mock.patch("zoo.models.recurrent.LSTM", keras.layers.LSTM):
+    with stock_layers():
         return zoo.build(settings["model"])
 
 

@@ -27,6 +27,7 @@ from zoo import (
     layers,
     linear,
     losses,
+    normalization,
     reader,
     reconstruction,
     registry,
@@ -56,8 +57,8 @@ MODULES = (
     arguments, artefacts, augmentation, callbacks, cards, corruption, course_report, course_results,
     course_rows, course_systems, course_training, data, endpoints, execution, exercises,
     figures, figures_of_images, formats, images, inspection, latent, layers, linear, losses,
-    pipeline, reader, reconstruction, registry, runs, serving, specs, tasks, tfds_store, training,
-    truth_tables, weights,
+    normalization, pipeline, reader, reconstruction, registry, runs, serving, specs, tasks,
+    tfds_store, training, truth_tables, weights,
     estimators, findings, oracles, plan, report, search_figures, searching, space, trials, workers,
 )  # fmt: skip
 PICTURES = (figures, figures_of_images, search_figures)

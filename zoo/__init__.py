@@ -65,6 +65,7 @@ def _register_layers(keras: Any) -> None:
     importlib.import_module("zoo.losses")
     importlib.import_module("zoo.data.tokens")
     if keras.config.backend() == "tensorflow":
+        importlib.import_module("zoo.normalization")
         importlib.import_module("zoo.recurrence")
 
 

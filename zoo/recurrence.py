@@ -4,7 +4,7 @@ TensorFlow derives the gradient of a loop step by step: at each word it stores e
 value, and adds what the word contributes to the gradient of each kernel. Here the loops over time
 hold only what must wait for the last state. The words are projected before the loop; on the way
 back, gates are computed again for all words at once, and kernels get their gradient after the loop
-in one product. On a CPU training is 1.6 times as fast (``python -m benchmarks.recurrence``).
+in one product. On a CPU training is 1.6 times as fast (``python -m benchmarks.layers``).
 """
 
 from collections.abc import Callable

@@ -23,6 +23,7 @@ from zoo.arguments import (
 )
 from zoo.errors import ArgumentValueError
 from zoo.layers import InverseTruncatedSVD, TruncatedSVD
+from zoo.normalization import BatchNormalization
 from zoo.tasks import compile_for
 
 
@@ -363,7 +364,7 @@ def hidden(
     """
     x = layer(x)
     if batch_normalization:
-        x = layers.BatchNormalization(name=f"{layer.name}_normalization")(x)
+        x = BatchNormalization(name=f"{layer.name}_normalization")(x)
     return layers.Activation(activation, name=f"{layer.name}_activation")(x)
 
 

@@ -20,6 +20,7 @@ from zoo.arguments import (
     checked,
 )
 from zoo.errors import ArgumentValueError
+from zoo.normalization import BatchNormalization
 from zoo.tasks import compile_for
 
 MOMENTUM = 0.9
@@ -201,7 +202,7 @@ def _convolutional_classifier(
         if pool > 1:
             x = layers.MaxPooling2D(pool, name=f"pool_{i}")(x)
         if batch_normalization:
-            x = layers.BatchNormalization(momentum=MOMENTUM, name=f"normalization_{i}")(x)
+            x = BatchNormalization(momentum=MOMENTUM, name=f"normalization_{i}")(x)
         x = layers.Activation(activation, name=f"activation_{i}")(x)
         if dropout:
             x = layers.Dropout(dropout, name=f"dropout_{i}")(x)

@@ -18,6 +18,7 @@ from zoo.arguments import (
     checked,
 )
 from zoo.errors import ArgumentValueError
+from zoo.normalization import BatchNormalization
 from zoo.tasks import compile_for
 
 BLOCKS_PER_STAGE = 2
@@ -152,17 +153,20 @@ def _convolution(
     normalization: str,
     activation: str | None = None,
 ) -> keras.KerasTensor:
-    if kernel_size > 1:
+    padding = "same"
+    if stride > 1 and kernel_size > 1:  # Keras would pad more on the right, torchvision does not
+        padding = "valid"
         x = layers.ZeroPadding2D(kernel_size // 2, name=f"{name}.pad")(x)
     x = layers.Conv2D(
         filters,
         kernel_size,
         stride,
+        padding,
         use_bias=False,
         kernel_initializer=keras.initializers.VarianceScaling(2.0, "fan_out", "untruncated_normal"),
         name=name,
     )(x)
-    x = layers.BatchNormalization(momentum=MOMENTUM, epsilon=EPSILON, name=normalization)(x)
+    x = BatchNormalization(momentum=MOMENTUM, epsilon=EPSILON, name=normalization)(x)
     return layers.Activation("relu", name=activation)(x) if activation else x
 
 

@@ -1,0 +1,62 @@
+"""How much faster networks train with the zoo's own layers than with Keras' of the same names.
+
+    python -m benchmarks.layers [MODEL...] [--steps 40]
+
+`lstm` and `bilstm` have the LSTM of `zoo.recurrence`; convolutional networks have the batch
+normalisation of `zoo.normalization`. Each by its recipe, with either layer, in turn, on the first
+batches of an epoch of its own data. Needs the extra ``benchmark``. Writes one row a model and layer
+to ``benchmarks/results/layers.csv``: rows a second of the training step alone.
+"""
+
+import contextlib
+from collections.abc import Iterator
+from unittest import mock
+
+import click
+import keras
+import tensorflow as tf
+
+from benchmarks import tables
+from benchmarks.quality import data_dir_option
+from zoo.execution import speed
+from zoo.training import initialise, load, settle
+
+MODELS = ("lstm", "bilstm", "simple_cnn", "deep_cnn", "resnet18")
+KEYS = ("model", "layer")
+STOCK = {
+    "zoo.models.recurrent.LSTM": keras.layers.LSTM,
+    "zoo.models.conv.BatchNormalization": keras.layers.BatchNormalization,
+    "zoo.models.resnet.BatchNormalization": keras.layers.BatchNormalization,
+    "zoo.models.autoencoders.BatchNormalization": keras.layers.BatchNormalization,
+}
+
+
+@contextlib.contextmanager
+def stock_layers() -> Iterator[None]:
+    """Lets builders take Keras' layers where the zoo has its own."""
+    with contextlib.ExitStack() as stack:
+        for place, layer in STOCK.items():
+            stack.enter_context(mock.patch(place, layer))
+        yield
+
+
+@click.command(help=__doc__)
+@click.argument("models", nargs=-1)
+@data_dir_option
+@click.option("--steps", default=40, show_default=True)
+def main(models: tuple[str, ...], data_dir: str | None, steps: int) -> None:
+    """Measures both layers in each model."""
+    for model in models or MODELS:
+        settings = settle(model, None, data_dir)
+        epoch = load(settings, data_dir).train_in_epoch(tf.Variable(0, dtype=tf.int64))
+        batches = epoch.take(steps).cache()
+        for name, layers in (("keras", stock_layers), ("zoo", contextlib.nullcontext)):
+            with layers():
+                network = initialise(settings)
+            row = {"model": model, "layer": name, **speed(network, batches), **tables.machine()}
+            tables.keep("layers", row, KEYS)
+            click.echo(f"{model} with layers of {name}: {row['rows_a_second']} rows a second")
+
+
+if __name__ == "__main__":
+    main()
