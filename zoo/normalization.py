@@ -16,8 +16,8 @@ class BatchNormalization(keras.layers.BatchNormalization):
     """Keras' layer of the same name, faster to train on a CPU.
 
     Arguments, weights, statistics and answers are those of `keras.layers.BatchNormalization`, to
-    rounding; the weights of one fit into the other. Outside training, and for what is no batch of
-    images with their channels last, it leaves the work to Keras.
+    rounding; the weights of one fit into the other. Outside training, for what is no batch of images
+    with their channels last, and on another backend, it leaves the work to Keras.
 
     Example:
         >>> import numpy as np
@@ -55,4 +55,5 @@ class BatchNormalization(keras.layers.BatchNormalization):
 
     def _is_plain(self, inputs: Any) -> bool:
         is_images = len(inputs.shape) == 4 and self.axis in (3, -1)
-        return is_images and self.scale and self.center and not (self.renorm or self.synchronized)
+        is_usual = self.scale and self.center and not (self.renorm or self.synchronized)
+        return is_images and is_usual and keras.config.backend() == "tensorflow"

@@ -23,7 +23,8 @@ class LSTM(keras.layers.LSTM):
 
     Arguments, weights and answers are those of `keras.layers.LSTM`, to rounding; the weights of one
     fit into the other. Where Keras has cuDNN for it, and for what is not the LSTM of the books
-    (other activations, dropout inside the cell, an unrolled loop), it leaves the work to Keras.
+    (other activations, dropout inside the cell, an unrolled loop), and on another backend, it leaves
+    the work to Keras.
 
     Example:
         >>> import numpy as np
@@ -64,7 +65,8 @@ class LSTM(keras.layers.LSTM):
     def _is_plain(self) -> bool:
         activations = self.activation, self.recurrent_activation
         usual = activations == (keras.activations.tanh, keras.activations.sigmoid)
-        return usual and not (self.dropout or self.recurrent_dropout or self.unroll)
+        plain = usual and not (self.dropout or self.recurrent_dropout or self.unroll)
+        return plain and keras.config.backend() == "tensorflow"
 
 
 @tf.custom_gradient

@@ -21,6 +21,7 @@ import numpy as np
 import requests
 
 from zoo.errors import WeightsError
+from zoo.normalization import BatchNormalization
 
 HUB = {"imagenet": ("timm/resnet18.tv_in1k", "model.safetensors")}
 CONNECT_SECONDS = 5
@@ -32,7 +33,7 @@ COUNTERS = "num_batches_tracked"
 _NAMES: dict[type, dict[str, tuple[str, tuple[int, ...]]]] = {
     keras.layers.Conv2D: {"kernel": ("weight", (2, 3, 1, 0))},
     keras.layers.Dense: {"kernel": ("weight", (1, 0)), "bias": ("bias", (0,))},
-    keras.layers.BatchNormalization: {
+    BatchNormalization: {
         "gamma": ("weight", (0,)),
         "beta": ("bias", (0,)),
         "moving_mean": ("running_mean", (0,)),
