@@ -425,7 +425,7 @@ def benchmark(
         overrides["batch_size"] = batch_size
     with _quiet_tensorflow():
         from zoo import execution
-    ways = []
+    ways: list[dict[str, Any]] = []
     for way in execution.benchmark(
         name, dataset=dataset, data_dir=data_dir, steps=steps, **overrides
     ):

@@ -16,8 +16,8 @@ class BatchNormalization(keras.layers.BatchNormalization):
     """Keras' layer of the same name, faster to train on a CPU.
 
     Arguments, weights, statistics and answers are those of `keras.layers.BatchNormalization`, to
-    rounding; the weights of one fit into the other. Outside training, for what is no batch of images
-    with their channels last, and on another backend, it leaves the work to Keras.
+    rounding; the weights of one fit into the other. Outside training, for what is no batch of
+    images with their channels last, and on another backend, it leaves the work to Keras.
 
     Example:
         >>> import numpy as np

@@ -23,8 +23,8 @@ class LSTM(keras.layers.LSTM):
 
     Arguments, weights and answers are those of `keras.layers.LSTM`, to rounding; the weights of one
     fit into the other. Where Keras has cuDNN for it, and for what is not the LSTM of the books
-    (other activations, dropout inside the cell, an unrolled loop), and on another backend, it leaves
-    the work to Keras.
+    (other activations, dropout inside the cell, an unrolled loop), and on another backend, it
+    leaves the work to Keras.
 
     Example:
         >>> import numpy as np
