@@ -197,7 +197,7 @@ def measure(model: str, data_dir: str | None, rounds: int) -> list[dict[str, Any
     given = dict.fromkeys(names, batches)
     if is_sequence:
         given["keras"] = padded(batches, recipe.text.sequence_length)
-    rows = steps * recipe.batch_size
+    rows, machine = steps * recipe.batch_size, tables.machine()
     return [
         {
             "model": model,
@@ -205,7 +205,7 @@ def measure(model: str, data_dir: str | None, rounds: int) -> list[dict[str, Any
             "batch_size": recipe.batch_size,
             "steps": steps,
             "rows_a_second": float(f"{rows / seconds:.4g}"),
-            **tables.machine(),
+            **machine,
         }
         for name, seconds in race(settings, given, rounds).items()
     ]

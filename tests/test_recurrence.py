@@ -1,13 +1,18 @@
-"""The zoo's LSTM against Keras', and its gradient against differences."""
+"""The zoo's recurrent layers against Keras', and their gradients against differences."""
 
 import keras
 import numpy as np
 import pytest
 import tensorflow as tf
 
-from zoo.recurrence import LSTM, lstm_states
+from zoo.recurrence import GRU, LSTM, SimpleRNN, gru_states, lstm_states, simple_states
 
 UNITS, FEATURES = 4, 5
+LAYERS = {
+    "simple": (keras.layers.SimpleRNN, SimpleRNN),
+    "gru": (keras.layers.GRU, GRU),
+    "lstm": (keras.layers.LSTM, LSTM),
+}
 
 
 def words(time=7):
@@ -18,9 +23,9 @@ def words(time=7):
     return generator.normal(size=(6, time, FEATURES)).astype("float32"), known
 
 
-def both(**arguments):
+def both(name, **arguments):
     """Keras' layer and the zoo's with the same random weights."""
-    layers = keras.layers.LSTM(UNITS, **arguments), LSTM(UNITS, **arguments)
+    layers = [layer(UNITS, **arguments) for layer in LAYERS[name]]
     generator = np.random.default_rng(1)
     for layer in layers:
         layer.build((None, None, FEATURES))
@@ -34,6 +39,7 @@ def answer_and_gradients(layer, jit_compile, mask):
     """Outputs and last states, and the gradients of their weighted sum."""
     inputs, known = words()
     states = [np.full((6, UNITS), value, "float32") for value in (0.3, -0.7)]
+    states = states[: 2 if isinstance(layer, keras.layers.LSTM) else 1]
 
     @tf.function(jit_compile=jit_compile)
     def compute(inputs, *states):
@@ -51,13 +57,14 @@ def answer_and_gradients(layer, jit_compile, mask):
 
 
 @pytest.mark.parametrize("jit_compile", [False, True])
-@pytest.mark.parametrize("mask", [False, True])
-@pytest.mark.parametrize("go_backwards", [False, True])
+@pytest.mark.parametrize(("mask", "go_backwards"), [(False, False), (True, False), (True, True)])
 @pytest.mark.parametrize("return_sequences", [False, True])
+@pytest.mark.parametrize("name", LAYERS)
 def test_answers_and_gradients_are_those_of_keras(
-    return_sequences, go_backwards, mask, jit_compile
+    name, return_sequences, mask, go_backwards, jit_compile
 ):
     theirs, ours = both(
+        name,
         return_sequences=return_sequences,
         go_backwards=go_backwards,
         return_state=True,
@@ -70,17 +77,22 @@ def test_answers_and_gradients_are_those_of_keras(
         np.testing.assert_allclose(ours_part, expected_part, rtol=1e-4, atol=2e-5)
 
 
-def test_the_gradient_is_that_of_differences():
+@pytest.mark.parametrize(
+    ("run", "gates", "states"), [(simple_states, 1, 1), (gru_states, 3, 1), (lstm_states, 4, 2)]
+)
+def test_the_gradient_is_that_of_differences(run, gates, states):
     generator = np.random.default_rng(0)
     time, batch, units = 5, 3, 2
     known = tf.constant(generator.random((time, batch, 1)) < 0.7, tf.float64)
-    shapes = (time, batch, 4 * units), (units, 4 * units), (batch, units), (batch, units)
+    shapes = [(time, batch, gates * units), (units, gates * units)]
+    shapes += [(gates * units,)] * (run is gru_states) + [(batch, units)] * states
     values = [tf.constant(generator.normal(size=shape)) for shape in shapes]
 
-    def states(projected, kernel, state, cell):
-        return tf.concat(lstm_states(projected, known, kernel, state, cell), axis=-1)
+    def states_of(projected, *others):
+        found = run(projected, known, *others)
+        return tf.concat(found, axis=-1) if isinstance(found, tuple) else found
 
-    theory, numeric = tf.test.compute_gradient(states, values, delta=1e-5)
+    theory, numeric = tf.test.compute_gradient(states_of, values, delta=1e-5)
     for exact, differences in zip(theory, numeric, strict=True):
         np.testing.assert_allclose(exact, differences, atol=1e-8)
 
@@ -97,17 +109,37 @@ def test_both_directions_are_those_of_keras():
 
 
 @pytest.mark.parametrize(
-    "arguments", [{"activation": "relu"}, {"recurrent_dropout": 0.5}, {"unroll": True}]
+    ("name", "arguments"),
+    [
+        *((name, {"activation": "relu"}) for name in LAYERS),
+        *((name, {"unroll": True}) for name in LAYERS),
+        ("lstm", {"recurrent_dropout": 0.5}),
+        ("lstm", {"recurrent_activation": "hard_sigmoid"}),
+        ("gru", {"recurrent_activation": "hard_sigmoid"}),
+        ("gru", {"reset_after": False}),
+        ("gru", {"use_bias": False}),
+    ],
 )
-def test_what_it_does_not_know_is_left_to_keras(arguments):
-    theirs, ours = both(**arguments)
+def test_what_it_does_not_know_is_left_to_keras(name, arguments):
+    theirs, ours = both(name, **arguments)
     inputs, known = words()
     np.testing.assert_array_equal(ours(inputs, mask=known), theirs(inputs, mask=known))
 
 
-def test_is_the_same_again_from_its_file(tmp_path):
-    model = keras.Sequential([keras.Input((None, FEATURES)), LSTM(UNITS)])
+@pytest.mark.parametrize("name", ["simple", "lstm"])
+def test_without_a_bias_it_is_that_of_keras(name):
+    theirs, ours = both(name, use_bias=False)
+    inputs, known = words()
+    np.testing.assert_allclose(
+        ours(inputs, mask=known), theirs(inputs, mask=known), rtol=1e-4, atol=1e-6
+    )
+
+
+@pytest.mark.parametrize("name", LAYERS)
+def test_is_the_same_again_from_its_file(name, tmp_path):
+    layer = LAYERS[name][1]
+    model = keras.Sequential([keras.Input((None, FEATURES)), layer(UNITS)])
     model.save(tmp_path / "model.keras")
     loaded = keras.saving.load_model(tmp_path / "model.keras")
-    assert type(loaded.layers[0]) is LSTM
+    assert type(loaded.layers[0]) is layer
     np.testing.assert_array_equal(loaded(words()[0]), model(words()[0]))

@@ -18,7 +18,7 @@ register(
         dataset="first_input",
         parameters=4,
         summary="One sigmoid unit",
-        recipe=Recipe(epochs=100, batch_size=2, steps_per_execution=4),
+        recipe=Recipe(epochs=100, batch_size=2, steps_per_execution=64),
     )
 )
 register(
@@ -28,7 +28,7 @@ register(
         dataset="xor_nand",
         parameters=21,
         summary="One hidden layer of sigmoid units and a sigmoid unit",
-        recipe=Recipe(epochs=100, batch_size=2, steps_per_execution=4),
+        recipe=Recipe(epochs=100, batch_size=2, steps_per_execution=64),
     )
 )
 register(
@@ -117,6 +117,7 @@ register(
             batch_size=128,
             schedule="cosine",
             jit_compile=False,
+            steps_per_execution=8,
             text=TextOptions(encoding="multi_hot", vocab_size=1_000),
         ),
     )
@@ -132,7 +133,7 @@ register(
             epochs=6,
             batch_size=64,
             patience=6,
-            jit_compile=False,
+            steps_per_execution=8,
             text=TextOptions(vocab_size=100_000, sequence_length=1_600, ngrams=2),
         ),
     )
@@ -259,7 +260,9 @@ for _name, _task, _parameters, _recipe, _summary in (
         "conv_vae",
         "generation",
         825_253,
-        Recipe(epochs=12, batch_size=128, schedule="cosine", jit_compile=False),
+        Recipe(
+            epochs=12, batch_size=128, schedule="cosine", jit_compile=False, steps_per_execution=8
+        ),
         "Variational autoencoder of convolutions",
     ),
     (

@@ -16,7 +16,7 @@ from zoo.arguments import (
     checked,
 )
 from zoo.layers import MaskedMaxPooling1D
-from zoo.recurrence import LSTM
+from zoo.recurrence import GRU, LSTM, SimpleRNN
 from zoo.tasks import compile_for
 
 Pooling = Literal["last", "max", "average"]
@@ -70,7 +70,7 @@ def simple_rnn(
     Reference:
         Elman (1990), Finding structure in time, https://doi.org/10.1207/s15516709cog1402_1
     """
-    return _recurrent_classifier(layers.SimpleRNN, **locals(), name="simple_rnn")
+    return _recurrent_classifier(SimpleRNN, **locals(), name="simple_rnn")
 
 
 @checked
@@ -174,7 +174,7 @@ def gru(
         Cho et al. (2014), Learning phrase representations using RNN encoder-decoder,
         https://arxiv.org/abs/1406.1078
     """
-    return _recurrent_classifier(layers.GRU, **locals(), name="gru")
+    return _recurrent_classifier(GRU, **locals(), name="gru")
 
 
 @checked
