@@ -44,10 +44,10 @@ from zoo.specs import Recipe
 from zoo.training import initialise, load, settle
 
 KEYS = ("model", "contestant")
-STEPS = {"resnet18": 6, "deep_cnn": 12}
+STEPS = {"resnet18": 6, "deep_cnn": 12, "bilstm": 6}
 STEPS |= dict.fromkeys(("perceptron", "two_layer_perceptron", "softmax_regression"), 2048)
-STEPS |= dict.fromkeys(("mlp", "text_mlp", "vae", "cvae"), 512)
-FEW = 48
+STEPS |= dict.fromkeys(("mlp", "text_mlp", "vae", "cvae"), 256)
+FEW = 24
 NOT_TRAINED = ("truncated_svd",)
 LABELS = {
     "keras": "plain Keras",
@@ -94,7 +94,7 @@ def bucketed_keras_training(
     """Prepares plain Keras on batches of texts of like length."""
     network = plain_network(settings)
     rows = _dataset(batches)
-    return lambda: network.fit(rows, verbose=0)
+    return lambda: network.fit(rows, shuffle=False, verbose=0)
 
 
 def torch_training(
