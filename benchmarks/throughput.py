@@ -239,7 +239,7 @@ def draw() -> None:
     axes.invert_yaxis()
     axes.grid(axis="y", alpha=0.3)
     axes.set_xlabel("rows a second of the zoo / rows a second of the other")
-    axes.legend()
+    figure.legend(loc="outside lower center", ncols=3)
     figure.savefig(tables.FOLDER / "throughput.png", dpi=120)
 
 
