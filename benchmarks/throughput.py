@@ -24,7 +24,6 @@ import contextlib
 import inspect
 import multiprocessing
 import statistics
-import time
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -40,6 +39,7 @@ from benchmarks.layers import stock_layers
 from benchmarks.quality import data_dir_option
 from zoo.data import get_dataset
 from zoo.data.pipeline import Data
+from zoo.execution import seconds_of
 from zoo.specs import Recipe
 from zoo.training import initialise, load, settle
 
@@ -156,9 +156,7 @@ def _prepare(contestant: str, settings: dict[str, Any], batches: Sequence[Batch]
 
 
 def _seconds() -> float:
-    start = time.perf_counter()
-    _work()
-    return time.perf_counter() - start
+    return seconds_of(_work)
 
 
 def race(

@@ -1,8 +1,8 @@
 """Batch normalisation of images by TensorFlow's fused kernel. Importing it registers the layer.
 
 Keras composes the training step of batch normalisation of a dozen operations, each of which reads
-the whole batch, in float32 even where the network computes in bfloat16. In a small convolutional
-network on a CPU they take longer than the convolutions (``python -m benchmarks.layers``).
+the whole batch, in float32 even where the network computes in bfloat16. What that costs on a CPU,
+``python -m benchmarks.layers`` measures.
 """
 
 from typing import Any

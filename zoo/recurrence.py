@@ -4,7 +4,7 @@ TensorFlow derives the gradient of a loop step by step: at each word it stores e
 value, and adds what the word contributes to the gradient of each kernel. Here the loops over time
 hold only what must wait for the last state. The words are projected before the loop; on the way
 back, gates are computed again for all words at once, and kernels get their gradient after the loop
-in one product. On a CPU training is faster by half and more (``python -m benchmarks.layers``).
+in one product. How much faster that is on a CPU, ``python -m benchmarks.layers`` measures.
 """
 
 from collections.abc import Callable
@@ -32,7 +32,9 @@ class _ByHand(keras.layers.RNN):
         known = ops.cast(ops.transpose(mask), sequences.dtype)[..., None]
         if self.go_backwards:
             over_time, known = tf.reverse(over_time, [0]), tf.reverse(known, [0])
-        states = self._run(ops.matmul(over_time, self.cell.kernel), known, *initial_state)
+        kernel = tf.convert_to_tensor(self.cell.recurrent_kernel)
+        projected = ops.matmul(over_time, self.cell.kernel)
+        states = self._run(projected, known, kernel, *initial_state)
         shown = known if self.zero_output_for_mask else tf.minimum(tf.cumsum(known), 1)
         outputs = states[0] * shown
         last = outputs[-1]
@@ -48,7 +50,10 @@ class _ByHand(keras.layers.RNN):
     def _is_gated_by_sigmoids(self) -> bool:
         return self.recurrent_activation == keras.activations.sigmoid
 
-    def _run(self, projected: Any, known: Any, *initial_state: Any) -> tuple[Any, ...]:
+    def _biased(self, projected: Any) -> Any:
+        return projected + self.cell.bias if self.use_bias else projected
+
+    def _run(self, projected: Any, known: Any, kernel: Any, *state: Any) -> tuple[Any, ...]:
         raise NotImplementedError
 
 
@@ -70,11 +75,8 @@ class SimpleRNN(_ByHand, keras.layers.SimpleRNN):
         Elman (1990), Finding structure in time, https://doi.org/10.1207/s15516709cog1402_1
     """
 
-    def _run(self, projected: Any, known: Any, *initial_state: Any) -> tuple[Any, ...]:
-        if self.use_bias:
-            projected += self.cell.bias
-        kernel = tf.convert_to_tensor(self.cell.recurrent_kernel)
-        return (simple_states(projected, known, kernel, *initial_state),)
+    def _run(self, projected: Any, known: Any, kernel: Any, *state: Any) -> tuple[Any, ...]:
+        return (simple_states(self._biased(projected), known, kernel, *state),)
 
 
 @keras.saving.register_keras_serializable(package="zoo")
@@ -101,10 +103,9 @@ class GRU(_ByHand, keras.layers.GRU):
         has_two_biases = self.use_bias and self.reset_after
         return super()._is_plain() and self._is_gated_by_sigmoids() and has_two_biases
 
-    def _run(self, projected: Any, known: Any, *initial_state: Any) -> tuple[Any, ...]:
+    def _run(self, projected: Any, known: Any, kernel: Any, *state: Any) -> tuple[Any, ...]:
         bias = tf.convert_to_tensor(self.cell.bias)
-        kernel = tf.convert_to_tensor(self.cell.recurrent_kernel)
-        return (gru_states(projected + bias[0], known, kernel, bias[1], *initial_state),)
+        return (gru_states(projected + bias[0], known, kernel, bias[1], *state),)
 
 
 @keras.saving.register_keras_serializable(package="zoo")
@@ -130,11 +131,8 @@ class LSTM(_ByHand, keras.layers.LSTM):
     def _is_plain(self) -> bool:
         return super()._is_plain() and self._is_gated_by_sigmoids()
 
-    def _run(self, projected: Any, known: Any, *initial_state: Any) -> tuple[Any, ...]:
-        if self.use_bias:
-            projected += self.cell.bias
-        kernel = tf.convert_to_tensor(self.cell.recurrent_kernel)
-        return lstm_states(projected, known, kernel, *initial_state)
+    def _run(self, projected: Any, known: Any, kernel: Any, *state: Any) -> tuple[Any, ...]:
+        return lstm_states(self._biased(projected), known, kernel, *state)
 
 
 @tf.custom_gradient
