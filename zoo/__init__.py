@@ -63,6 +63,7 @@ def __dir__() -> list[str]:
 def _register_layers(keras: Any) -> None:
     importlib.import_module("zoo.layers")
     importlib.import_module("zoo.losses")
+    importlib.import_module("zoo.optimizers")
     importlib.import_module("zoo.data.tokens")
     if keras.config.backend() == "tensorflow":
         importlib.import_module("zoo.normalization")

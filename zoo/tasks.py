@@ -5,6 +5,7 @@ from typing import Any
 import keras
 
 from zoo.losses import SmoothedCrossentropy
+from zoo.optimizers import Muon
 from zoo.specs import Task
 
 MOMENTUM = 0.9
@@ -113,6 +114,10 @@ def _optimizer(
         config |= {"momentum": MOMENTUM, "nesterov": True}
     if weight_decay is not None:
         config["weight_decay"] = weight_decay
-    optimizer = keras.optimizers.get({"class_name": name, "config": config})
+    optimizer = (
+        Muon(**config)
+        if name == "muon"
+        else keras.optimizers.get({"class_name": name, "config": config})
+    )
     optimizer.exclude_from_weight_decay(var_names=list(UNDECAYED))
     return optimizer

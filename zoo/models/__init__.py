@@ -4,7 +4,6 @@ The networks themselves are in the modules named by `builder`, one family a file
 import Keras; this one does not, so that a list of models costs nothing.
 """
 
-import dataclasses
 from typing import Any
 
 from zoo.errors import UnknownModelError
@@ -151,6 +150,8 @@ register(
             schedule="cosine",
             patience=6,
             jit_compile=False,
+            steps_per_execution=8,
+            precision="mixed_bfloat16",
             text=TextOptions(vocab_size=20_000),
         ),
     )
@@ -190,6 +191,15 @@ register(
 )
 
 _GREY = ImageOptions(greyscale="mean")
+_BY_MUON = Recipe(
+    epochs=30,
+    batch_size=512,
+    schedule="cosine",
+    jit_compile=False,
+    steps_per_execution=8,
+    precision="mixed_bfloat16",
+    images=_GREY,
+)
 for _name, _parameters, _recipe, _summary in (
     (
         "truncated_svd",
@@ -200,35 +210,25 @@ for _name, _parameters, _recipe, _summary in (
     (
         "linear_autoencoder",
         525_568,
-        Recipe(epochs=30, batch_size=512, schedule="cosine", images=_GREY),
+        _BY_MUON,
         "One linear layer to a code and one back",
     ),
     (
         "nonlinear_autoencoder",
         525_568,
-        Recipe(epochs=30, batch_size=512, schedule="cosine", images=_GREY),
+        _BY_MUON,
         "One layer of sigmoids to a code and a linear one back",
     ),
     (
         "deep_autoencoder",
         1_395_520,
-        Recipe(
-            epochs=60,
-            batch_size=512,
-            schedule="cosine",
-            images=dataclasses.replace(_GREY, augmentation="flip"),
-        ),
+        _BY_MUON.replace(epochs=60, augmentation="flip"),
         "An hourglass: layers that narrow to a code and widen again",
     ),
     (
         "denoising_autoencoder",
         1_313_024,
-        Recipe(
-            epochs=40,
-            batch_size=1024,
-            schedule="cosine",
-            images=dataclasses.replace(_GREY, noise_stddev=0.3),
-        ),
+        _BY_MUON.replace(epochs=40, batch_size=1024, noise_stddev=0.3),
         "An hourglass that clears images of noise",
     ),
     (
