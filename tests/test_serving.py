@@ -21,39 +21,41 @@ def artefact(digits_run, tmp_path_factory):
     return zoo.export(digits_run, tmp_path_factory.mktemp("exports") / "digits")
 
 
-def served(artefact, raw, python, tmp_path):
-    """Answers of a SavedModel in a fresh process that does not import zoo."""
-    np.save(tmp_path / "raw.npy", raw)
+def served(artefact, batches, python, tmp_path):
+    """Answers of a SavedModel to each batch, in a fresh process that does not import zoo."""
+    np.savez(tmp_path / "raw.npz", *batches)
     return json.loads(
         python(
             "import json, sys, numpy as np, tensorflow as tf\n"
             f"loaded = tf.saved_model.load({str(artefact)!r})\n"
             "serve = loaded.signatures['serving_default']\n"
             "(name,) = serve.structured_input_signature[1]\n"
-            "answer = serve(**{name: tf.constant(np.load('raw.npy'))})\n"
+            "batches = np.load('raw.npz').values()\n"
+            "answers = [serve(**{name: tf.constant(batch)}) for batch in batches]\n"
             "assert 'zoo' not in sys.modules\n"
-            "print(json.dumps({'input': name,\n"
+            "print(json.dumps([{'input': name,\n"
             "    'label': [label.decode() for label in answer['label'].numpy()],\n"
-            "    'probabilities': answer['probabilities'].numpy().tolist()}))\n"
+            "    'probabilities': answer['probabilities'].numpy().tolist()}\n"
+            "    for answer in answers]))\n"
         )
     )
 
 
-@pytest.mark.parametrize("rows", [1, 37])
 def test_served_raw_equals_model_of_preprocessor_of_raw(
-    rows, artefact, digits_run, data_dir, python, tmp_path
+    artefact, digits_run, data_dir, python, tmp_path
 ):
-    raw = zoo.load_data("digits", data_dir=data_dir).rows["test"].inputs[:rows]
-    answer = served(artefact, raw, python, tmp_path)
-    expected = digits_run.model.predict(digits_run.preprocessor(raw), verbose=0)
-    assert answer["input"] == "image"
-    assert np.abs(np.array(answer["probabilities"]) - expected).max() <= 1e-6
-    assert answer["label"] == [str(digit) for digit in expected.argmax(axis=1)]
+    raw = zoo.load_data("digits", data_dir=data_dir).rows["test"].inputs
+    batches = [raw[:1], raw[:37]]
+    for answer, batch in zip(served(artefact, batches, python, tmp_path), batches, strict=True):
+        expected = digits_run.model.predict(digits_run.preprocessor(batch), verbose=0)
+        assert answer["input"] == "image"
+        assert np.abs(np.array(answer["probabilities"]) - expected).max() <= 1e-6
+        assert answer["label"] == [str(digit) for digit in expected.argmax(axis=1)]
 
 
 def test_images_of_another_size_are_served_as_preprocessed(artefact, digits_run, python, tmp_path):
     raw = np.random.default_rng(0).integers(0, 256, (3, 30, 20, 1), np.uint8)
-    answer = served(artefact, raw, python, tmp_path)
+    (answer,) = served(artefact, [raw], python, tmp_path)
     expected = digits_run.model.predict(digits_run.preprocessor(raw), verbose=0)
     assert np.abs(np.array(answer["probabilities"]) - expected).max() <= 1e-6
 
@@ -61,7 +63,7 @@ def test_images_of_another_size_are_served_as_preprocessed(artefact, digits_run,
 def test_truth_tables_are_served_with_a_column_a_class(table_run, python, tmp_path):
     raw = table_run.predictions["raw"]
     artefact = zoo.export(table_run, tmp_path / "saved")
-    answer = served(artefact, raw, python, tmp_path)
+    (answer,) = served(artefact, [raw], python, tmp_path)
     expected = table_run.model.predict(table_run.preprocessor(raw), verbose=0)
     assert answer["input"] == "bits"
     np.testing.assert_allclose(
@@ -79,7 +81,7 @@ def test_a_folder_of_pictures_goes_all_the_way(image_folder, python, tmp_path):
     assert [answer["label"] for answer in predicted] == ["rust", "blue sky", "grün"]
     artefact = zoo.export(run, tmp_path / "saved")
     raw = np.stack([np.asarray(Image.open(path)) for path in pictures])
-    answer = served(artefact, raw, python, tmp_path)
+    (answer,) = served(artefact, [raw], python, tmp_path)
     assert answer["label"] == ["rust", "blue sky", "grün"]
     names = json.loads((artefact / "zoo.json").read_text())["class_names"]
     assert names == ["blue sky", "grün", "rust"]
@@ -101,10 +103,13 @@ def test_a_network_of_images_is_served_with_its_scaling_at_any_size(
         progress=False, **settings,
     )  # fmt: skip
     artefact = zoo.export(run, tmp_path / "saved")
-    for shape in ((10, 14), (33, 21), (1, 1)):
-        raw = np.random.default_rng(0).integers(0, 256, (3, *shape, 3), np.uint8)
-        answer = served(artefact, raw, python, tmp_path)
-        expected = run.model.predict(run.preprocessor(raw), verbose=0)
+    generator = np.random.default_rng(0)
+    batches = [
+        generator.integers(0, 256, (3, *shape, 3), np.uint8)
+        for shape in ((10, 14), (33, 21), (1, 1))
+    ]
+    for answer, batch in zip(served(artefact, batches, python, tmp_path), batches, strict=True):
+        expected = run.model.predict(run.preprocessor(batch), verbose=0)
         assert np.abs(np.array(answer["probabilities"]) - expected).max() <= 1e-5
 
 

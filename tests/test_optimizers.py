@@ -1,0 +1,55 @@
+"""Optimisers: Muon against Keras', against singular values, and through a configuration."""
+
+import keras
+import numpy as np
+import pytest
+
+from zoo.optimizers import Muon
+
+
+def after_steps(optimizer, steps=3):
+    """What becomes of a matrix and a bias under gradients drawn at random."""
+    generator = np.random.default_rng(0)
+    weights = [
+        keras.Variable(generator.normal(size=shape).astype("float32"))
+        for shape in ((6, 4), (4, 6), (5,))
+    ]
+    for _ in range(steps):
+        optimizer.apply(
+            [generator.normal(size=weight.shape).astype("float32") for weight in weights], weights
+        )
+    return [np.asarray(weight) for weight in weights]
+
+
+@pytest.mark.parametrize(("dtype", "atol"), [("float32", 1e-5), ("bfloat16", 2e-2)])
+def test_its_steps_are_those_of_keras(dtype, atol):
+    ours = after_steps(Muon(learning_rate=0.1, compute_dtype=dtype))
+    theirs = after_steps(keras.optimizers.Muon(learning_rate=0.1))
+    for one, other in zip(ours, theirs, strict=True):
+        np.testing.assert_allclose(one, other, atol=atol)
+
+
+@pytest.mark.parametrize("shape", [(7, 3), (3, 7), (5, 5)])
+def test_singular_values_come_near_to_one_and_singular_vectors_stay(shape):
+    matrix = np.random.default_rng(1).normal(size=shape).astype("float32")
+    found = np.asarray(Muon().zeropower_via_newtonschulz5(keras.ops.array(matrix), 5))
+    left, values, right = np.linalg.svd(matrix, full_matrices=False)
+    inside = left.T @ found @ right.T
+    assert np.abs(inside - np.diag(np.diag(inside))).max() < 1e-5
+    scaled = values / np.linalg.norm(values)
+    for _ in range(5):
+        scaled = 3.4445 * scaled - 4.775 * scaled**3 + 2.0315 * scaled**5
+    np.testing.assert_allclose(np.diag(inside), scaled, atol=1e-5)
+
+
+def test_its_precision_is_the_policys_and_is_kept():
+    usual = keras.config.dtype_policy()
+    keras.config.set_dtype_policy("mixed_bfloat16")
+    try:
+        optimizer = Muon(learning_rate=0.1)
+    finally:
+        keras.config.set_dtype_policy(usual)
+    assert optimizer.compute_dtype == "bfloat16"
+    again = keras.saving.deserialize_keras_object(keras.saving.serialize_keras_object(optimizer))
+    assert type(again) is Muon
+    assert again.get_config() == optimizer.get_config()
