@@ -61,6 +61,7 @@ def __dir__() -> list[str]:
 
 @when_imported("keras")
 def _register_layers(keras: Any) -> None:
+    importlib.import_module("zoo.initializers")
     importlib.import_module("zoo.layers")
     importlib.import_module("zoo.losses")
     importlib.import_module("zoo.optimizers")

@@ -19,6 +19,7 @@ from zoo.arguments import (
     by_layer,
     checked,
 )
+from zoo.initializers import LogRarity
 from zoo.layers import MaskedMaxPooling1D
 from zoo.tasks import compile_for
 
@@ -124,9 +125,9 @@ def fasttext(
         num_classes: how many classes, at least 2.
         embedding_dim: length of a word's vector.
         pooling: the ``"average"`` of the vectors; or ``"weighted"``, by a softmax over the text of
-            one learned number a word: De Boom et al. (2016), Representation learning for very
-            short texts using weighted word embedding aggregation,
-            https://arxiv.org/abs/1607.00570.
+            one learned number a word, which starts from how rare the word is: De Boom et al.
+            (2016), Representation learning for very short texts using weighted word embedding
+            aggregation, https://arxiv.org/abs/1607.00570.
         word_dropout: fraction of the words dropped while training, in [0, 1).
         dropout: fraction of the mean's channels dropped while training, in [0, 1).
         optimizer: name of the optimiser.
@@ -152,7 +153,7 @@ def fasttext(
     x = layers.Embedding(vocab_size, embedding_dim, mask_zero=True, name="embedding")(inputs)
     x = layers.Dropout(word_dropout, noise_shape=(None, None, 1), name="dropout_words")(x)
     if pooling == "weighted":
-        weights = layers.Embedding(vocab_size, 1, "zeros", name="word_weights")(inputs)
+        weights = layers.Embedding(vocab_size, 1, LogRarity(), name="word_weights")(inputs)
         weights = layers.Softmax(axis=1, name="softmax")(weights, mask=inputs[..., None] != 0)
         x = layers.Flatten(name="weighted")(layers.Dot(axes=1, name="sum")([weights, x]))
     else:
