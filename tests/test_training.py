@@ -419,3 +419,18 @@ def test_two_layers_compute_what_one_cannot(tmp_path):
     one = zoo.train("perceptron", dataset="xor_nand", run_dir=tmp_path / "one", progress=False)
     assert two.metrics["test_accuracy"] == 1
     assert one.metrics["test_accuracy"] <= 7 / 8
+
+
+@pytest.mark.parametrize(
+    ("flags", "precision"),
+    [("avx512f amx_bf16", "mixed_bfloat16"), ("avx512f avx2", "float32"), (None, "float32")],
+)
+def test_bfloat16_is_used_where_the_processor_has_it(flags, precision, tmp_path, monkeypatch):
+    if flags:
+        (tmp_path / "cpuinfo").write_text(f"processor\t: 0\nflags\t\t: fpu {flags} cmov\n")
+    monkeypatch.setattr(training, "CPUINFO", tmp_path / "cpuinfo")
+    settled = training.settle("simple_cnn")["recipe"]["precision"]
+    assert settled == precision
+    asked = training.settle("simple_cnn", overrides={"precision": "mixed_bfloat16"})
+    assert asked["recipe"]["precision"] == "mixed_bfloat16"
+    assert training.settle("mlp")["recipe"]["precision"] == "float32"

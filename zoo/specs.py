@@ -198,7 +198,8 @@ class Recipe:
         steps_per_execution: steps that run between two returns to Python, at least 1.
         precision: ``"float32"``, or ``"mixed_bfloat16"``: training computes in bfloat16 and keeps
             float32 weights (Micikevicius et al., 2018, https://arxiv.org/abs/1710.03740). The
-            trained model computes in float32 either way.
+            trained model computes in float32 either way. Unless it is asked for, bfloat16 is left
+            alone on machines that have no GPU and, as far as Linux tells, no instructions for it.
         images: how images are prepared, where the data set is one of images.
         text: how texts are, where it is one of texts.
 

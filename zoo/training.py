@@ -63,6 +63,8 @@ from zoo.tasks import TASKS
 RUNS = Path("runs")
 FROM_FILES = ("weights", "keep_head")
 WARM_UP = 0.2
+CPUINFO = Path("/proc/cpuinfo")
+BFLOAT16_FLAGS = frozenset({"avx512_bf16", "amx_bf16", "bf16"})
 
 
 def train(
@@ -246,6 +248,8 @@ def settle(
     _refuse_options_of_others(chosen, overrides)
     if not chosen.mirrors and "augmentation" not in overrides:
         recipe = recipe.replace(augmentation=recipe.images.without("flip"))
+    if "precision" not in overrides and not _multiplies_bfloat16():
+        recipe = recipe.replace(precision="float32")
     if _file_of_weights(arguments):
         arguments["weights"] = str(Path(arguments["weights"]).resolve())
     from_data = _arguments_of(spec, chosen, recipe)
@@ -264,6 +268,15 @@ def settle(
         "data_dir": None if data_dir is None else str(Path(data_dir).resolve()),
         "seed": seed,
     }
+
+
+def _multiplies_bfloat16() -> bool:
+    """Says whether the machine has instructions for it: without them, float32 is faster."""
+    if tf.config.list_physical_devices("GPU"):
+        return True
+    if not CPUINFO.exists():
+        return False
+    return not BFLOAT16_FLAGS.isdisjoint(CPUINFO.read_text("utf-8").split())
 
 
 def _digest(arguments: Mapping[str, Any]) -> str | None:
