@@ -10,10 +10,10 @@ from keras import ops
 class LogRarity(keras.initializers.Initializer):
     """How rare each word is likely to be, for vocabularies in which the commonest come first.
 
-    The number of texts that have a word falls as one over its rank, says Zipf's law; the inverse
-    document frequency, the logarithm of the share of texts that have it, so grows as the logarithm
-    of the rank. This is its own logarithm, times a power: what a softmax makes that power of the
-    inverse document frequency of.
+    By Zipf's law the share of texts that have a word falls as one over its rank, so that its
+    inverse document frequency, minus the logarithm of that share, grows as the logarithm of the
+    rank. The values are logarithms, times a power: a softmax makes weights of them that go as that
+    power of the inverse document frequency.
 
     Args:
         power: of the inverse document frequency.
