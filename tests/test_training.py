@@ -429,6 +429,7 @@ def test_bfloat16_is_used_where_the_processor_has_it(flags, precision, tmp_path,
     if flags:
         (tmp_path / "cpuinfo").write_text(f"processor\t: 0\nflags\t\t: fpu {flags} cmov\n")
     monkeypatch.setattr(training, "CPUINFO", tmp_path / "cpuinfo")
+    monkeypatch.setattr(training.tf.config, "list_physical_devices", lambda *_: [])
     settled = training.settle("simple_cnn")["recipe"]["precision"]
     assert settled == precision
     asked = training.settle("simple_cnn", overrides={"precision": "mixed_bfloat16"})

@@ -10,9 +10,9 @@ from keras import ops
 class Muon(keras.optimizers.Muon):
     """Keras' Muon, which makes its steps orthogonal in the precision in which the layers compute.
 
-    That takes some fifteen products of matrices as large as the weights, more work than the network
-    itself where batches are small. Muon's authors do it in bfloat16; so does this class where the
-    policy is ``mixed_bfloat16``. Weights, momenta and gradients stay as they are.
+    That takes fifteen products of matrices for each matrix of weights, however small the batch.
+    Muon's authors do it in bfloat16; so does this class where the policy is ``mixed_bfloat16``.
+    Weights, momenta and gradients stay as they are.
 
     Args:
         compute_dtype: of the products; that of the policy in force if None.
