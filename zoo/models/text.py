@@ -32,12 +32,12 @@ def text_mlp(
     num_layers: NumLayers = 2,
     units: PerLayer = 64,
     activation: Activation = "relu",
-    word_dropout: Fraction = 0.4,
-    dropout: Fraction = 0.3,
+    word_dropout: Fraction = 0.5,
+    dropout: Fraction = 0.5,
     l1: NonNegative = 0.0,
     l2: NonNegative = 0.0,
     optimizer: Optimizer = "adam",
-    learning_rate: Positive = 1e-3,
+    learning_rate: Positive = 3e-3,
 ) -> keras.Model:
     """Multilayer perceptron on which words of the vocabulary a text has.
 
