@@ -2,12 +2,12 @@
 
 TensorFlow derives the gradient of a loop step by step: at each word it stores every intermediate
 value, and adds what the word contributes to the gradient of each kernel. Here the loops over time
-hold only what must wait for the last state. The words are projected before the loop; on the way
-back, gates are computed again for all words at once, and kernels get their gradient after the loop
-in one product. How much faster that is on a CPU, ``python -m benchmarks.layers`` measures.
+hold only what must wait for the last state. The words are projected before the loop, and kernels
+get their gradient after it, in one product for all words. How much faster that is on a CPU,
+``python -m benchmarks.layers`` measures.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import keras
@@ -289,102 +289,105 @@ def lstm_states(
     Returns:
         The states and the cells' after each word, ``(time, batch, units)``; and their gradient.
     """
-    states, cells = _forward(projected, known, kernel, state, cell)
+    states, cells, *gates = _forward(projected, known, kernel, state, cell)
 
     def gradient(d_states: tf.Tensor, d_cells: tf.Tensor) -> tuple[Any, ...]:
-        states_before, cells_before = _before(states, state), _before(cells, cell)
-        gates = _gates(projected + tf.matmul(states_before, kernel))
-        slopes = _slopes(gates, known, cells_before)
-        d_projected, d_state, d_cell = _backward(slopes, known, kernel, d_states, d_cells)
-        d_kernel = tf.einsum("tbu,tbg->ug", states_before, d_projected)
+        d_projected, d_state, d_cell = _backward(
+            gates, cells, _before(cells, cell), known, kernel, d_states, d_cells
+        )
+        d_kernel = tf.einsum("tbu,tbg->ug", _before(states, state), d_projected)
         return d_projected, None, d_kernel, d_state, d_cell
 
     return (states, cells), gradient
 
 
-def _gates(preactivations: tf.Tensor) -> Gates:
-    write, keep, candidate, read = tf.split(preactivations, 4, axis=-1)
-    return tf.sigmoid(write), tf.sigmoid(keep), tf.tanh(candidate), tf.sigmoid(read)
-
-
 def _forward(
     projected: tf.Tensor, known: tf.Tensor, kernel: tf.Tensor, state: tf.Tensor, cell: tf.Tensor
-) -> tuple[tf.Tensor, tf.Tensor]:
+) -> list[tf.Tensor]:
+    """Goes through the words; gives the states, the cells and the four gates after each.
+
+    A word that is not known shuts the gates that write and read and opens the one that keeps, so
+    that the cell stays as it is; the state is carried past them.
+    """
+    halves = _by_gate((0.5, 0.5, 1.0, 0.5), cell)
+    shut = _by_gate((-1e4, 1e4, 0.0, -1e4), cell)
+    projected = tf.where(known > 0, projected * halves, shut)
+    kernel = kernel * halves
+
     def word(
-        time: tf.Tensor, state: tf.Tensor, cell: tf.Tensor, states: Any, cells: Any
+        time: tf.Tensor, state: tf.Tensor, cell: tf.Tensor, *arrays: tf.TensorArray
     ) -> tuple[Any, ...]:
-        write, keep, candidate, read = _gates(projected[time] + tf.matmul(state, kernel))
-        new_cell = keep * cell + write * candidate
-        is_known = known[time] > 0
-        state = tf.where(is_known, read * tf.tanh(new_cell), state)
-        cell = tf.where(is_known, new_cell, cell)
-        return time + 1, state, cell, states.write(time, state), cells.write(time, cell)
+        gates = _gates(tf.tanh(projected[time] + tf.matmul(state, kernel)))
+        write, keep, candidate, read = gates
+        cell = keep * cell + write * candidate
+        state = read * tf.tanh(cell) + (1 - known[time]) * state
+        return time + 1, state, cell, *_written(arrays, time, (state, cell, *gates))
 
     length = tf.shape(projected)[0]
-    states, cells = _array(length, state), _array(length, state)
-    *_, states, cells = tf.while_loop(
+    _, _, _, *arrays = tf.while_loop(
         lambda time, *_: time < length,
         word,
-        (0, state, cell, states, cells),
+        (0, state, cell, *(_array(length, state) for _ in range(6))),
         maximum_iterations=length,
     )
-    return states.stack(), cells.stack()
+    return [array.stack() for array in arrays]
 
 
-def _slopes(gates: Gates, known: tf.Tensor, cells_before: tf.Tensor) -> tuple[tf.Tensor, ...]:
-    """Gives what the loop back multiplies by, for all words at once.
+def _by_gate(numbers: tuple[float, ...], cell: tf.Tensor) -> tf.Tensor:
+    """Repeats one number a gate for each of its units."""
+    return tf.repeat(tf.constant(numbers, cell.dtype), cell.shape[-1])
 
-    Returns:
-        From the cell to what goes into the three gates that make it; from the state to what goes
-        into the gate that reads it; from the state to the cell; from the cell to the one before.
-        A word that is not known has 0 in place of the first three, and 1 in place of the last.
-    """
-    write, keep, candidate, read = gates
-    squashed = tf.tanh(keep * cells_before + write * candidate)
-    to_cell = tf.concat(
-        [
-            candidate * write * (1 - write),
-            cells_before * keep * (1 - keep),
-            write * (1 - candidate**2),
-        ],
-        axis=-1,
-    )
-    to_read = squashed * read * (1 - read)
-    through = read * (1 - squashed**2)
-    return to_cell * known, to_read * known, through * known, keep * known + (1 - known)
+
+def _gates(tangents: tf.Tensor) -> Gates:
+    """Splits into the four gates: a sigmoid is a tangent of half its argument, moved and halved."""
+    write, keep, candidate, read = tf.split(tangents, 4, axis=-1)
+    return 0.5 * write + 0.5, 0.5 * keep + 0.5, candidate, 0.5 * read + 0.5
 
 
 def _backward(
-    slopes: tuple[tf.Tensor, ...],
+    gates: Sequence[tf.Tensor],
+    cells: tf.Tensor,
+    cells_before: tf.Tensor,
     known: tf.Tensor,
     kernel: tf.Tensor,
     d_states: tf.Tensor,
     d_cells: tf.Tensor,
 ) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
     """Gives the gradients of what was projected, and of the first state and the first cell's."""
-    to_cell, to_read, through, kept = slopes
     transposed = tf.transpose(kernel)
 
     def word(
-        time: tf.Tensor, d_state: tf.Tensor, d_cell: tf.Tensor, d_projected: Any
+        time: tf.Tensor, d_state: tf.Tensor, d_cell: tf.Tensor, *arrays: tf.TensorArray
     ) -> tuple[Any, ...]:
+        write, keep, candidate, read = (gate[time] for gate in gates)
+        squashed = tf.tanh(cells[time])
         d_state = d_state + d_states[time]
-        d_cell = d_cell + d_cells[time] + d_state * through[time]
-        d_gates = tf.concat(
-            [tf.tile(d_cell, (1, 3)) * to_cell[time], d_state * to_read[time]], axis=-1
+        d_cell = d_cell + d_cells[time] + d_state * read * (1 - squashed**2)
+        d_gates = (
+            d_cell * candidate * write * (1 - write),
+            d_cell * cells_before[time] * keep * (1 - keep),
+            d_cell * write * (1 - candidate**2),
+            d_state * squashed * read * (1 - read),
         )
-        d_before = tf.matmul(d_gates, transposed) + d_state * (1 - known[time])
-        return time - 1, d_before, d_cell * kept[time], d_projected.write(time, d_gates)
+        d_before = tf.matmul(tf.concat(d_gates, -1), transposed) + d_state * (1 - known[time])
+        return time - 1, d_before, d_cell * keep, *_written(arrays, time, d_gates)
 
     length = tf.shape(d_states)[0]
     nothing = tf.zeros_like(d_states[0])
-    _, d_state, d_cell, d_projected = tf.while_loop(
+    _, d_state, d_cell, *arrays = tf.while_loop(
         lambda time, *_: time >= 0,
         word,
-        (length - 1, nothing, nothing, _array(length, tf.tile(nothing, (1, 4)))),
+        (length - 1, nothing, nothing, *(_array(length, nothing) for _ in gates)),
         maximum_iterations=length,
     )
-    return d_projected.stack(), d_state, d_cell
+    return tf.concat([array.stack() for array in arrays], axis=-1), d_state, d_cell
+
+
+def _written(
+    arrays: Sequence[tf.TensorArray], time: tf.Tensor, rows: Sequence[tf.Tensor]
+) -> list[tf.TensorArray]:
+    """Writes a row into each; XLA is far slower where a loop joins them into one that is wide."""
+    return [array.write(time, row) for array, row in zip(arrays, rows, strict=True)]
 
 
 def _array(length: tf.Tensor, like: tf.Tensor) -> tf.TensorArray:
