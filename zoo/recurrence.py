@@ -14,7 +14,8 @@ import keras
 import tensorflow as tf
 from keras import ops
 
-Gates = tuple[tf.Tensor, tf.Tensor, tf.Tensor, tf.Tensor]
+Step = tuple[Sequence[tf.Tensor], Sequence[tf.Tensor]]
+FAR = 1e4  # here a sigmoid is 0 or 1, in every precision
 
 
 class _ByHand(keras.layers.RNN):
@@ -150,15 +151,26 @@ def simple_states(
     Returns:
         The states after each word, ``(time, batch, units)``; and their gradient.
     """
-    states = _states_of(
-        lambda time, state: tf.tanh(projected[time] + tf.matmul(state, kernel)), known, state
-    )
+    length = tf.shape(projected)[0]
+
+    def word(time: tf.Tensor, state: tf.Tensor) -> Step:
+        new_state = tf.tanh(projected[time] + tf.matmul(state, kernel))
+        state = tf.where(known[time] > 0, new_state, state)
+        return (state,), (state,)
+
+    _, (states,) = _scan(word, (state,), length, rows=1)
 
     def gradient(d_states: tf.Tensor) -> tuple[Any, ...]:
-        slopes = (1 - states**2) * known
-        d_totals, d_state = _back(d_states, slopes, 1 - known, kernel)
-        d_projected = d_totals * slopes
-        d_kernel = tf.einsum("tbu,tbg->ug", _before(states, state), d_projected)
+        transposed = tf.transpose(kernel)
+
+        def word(time: tf.Tensor, d_state: tf.Tensor) -> Step:
+            d_state = d_state + d_states[time]
+            d_sum = d_state * (1 - states[time] ** 2) * known[time]
+            d_before = tf.matmul(d_sum, transposed) + d_state * (1 - known[time])
+            return (d_before,), (d_sum,)
+
+        (d_state,), (d_projected,) = _scan(word, (tf.zeros_like(state),), length, rows=1, back=True)
+        d_kernel = _of_kernel(states, state, d_projected)
         return d_projected, None, d_kernel, d_state
 
     return states, gradient
@@ -169,6 +181,8 @@ def gru_states(
     projected: tf.Tensor, known: tf.Tensor, kernel: tf.Tensor, bias: tf.Tensor, state: tf.Tensor
 ) -> tuple[tf.Tensor, Callable[..., Any]]:
     """Runs the recurrence of gated units, which are reset after the product with the kernel.
+
+    A word that is not known opens the gate that keeps the state.
 
     Args:
         projected: what each word gives to the gates, bias included: ``(time, batch, 3 units)``, in
@@ -181,95 +195,44 @@ def gru_states(
     Returns:
         The states after each word, ``(time, batch, units)``; and their gradient.
     """
+    length = tf.shape(projected)[0]
+    halves = _by_gate((0.5, 0.5, 1.0), state)
+    words = tf.where(known > 0, projected * halves, _by_gate((FAR, 0.0, 0.0), state))
+    halved, halved_bias = kernel * halves, bias * halves
 
-    def word(time: tf.Tensor, state: tf.Tensor) -> tf.Tensor:
-        update, _, candidate, _ = _gru_gates(projected[time], tf.matmul(state, kernel) + bias)
-        return update * state + (1 - update) * candidate
+    def word(time: tf.Tensor, state: tf.Tensor) -> Step:
+        inner = tf.matmul(state, halved) + halved_bias
+        to_update, to_reset, to_candidate = tf.split(words[time], 3, axis=-1)
+        from_update, from_reset, from_candidate = tf.split(inner, 3, axis=-1)
+        update = _sigmoid(tf.tanh(to_update + from_update))
+        reset = _sigmoid(tf.tanh(to_reset + from_reset))
+        candidate = tf.tanh(to_candidate + reset * from_candidate)
+        state = update * state + (1 - update) * candidate
+        return (state,), (state, update, reset, candidate, from_candidate)
 
-    states = _states_of(word, known, state)
+    _, (states, *gates) = _scan(word, (state,), length, rows=5)
 
     def gradient(d_states: tf.Tensor) -> tuple[Any, ...]:
-        before = _before(states, state)
-        update, reset, candidate, inner = _gru_gates(projected, tf.matmul(before, kernel) + bias)
-        to_candidate = (1 - update) * (1 - candidate**2) * known
-        to_update = (before - candidate) * update * (1 - update) * known
-        to_reset = to_candidate * inner * reset * (1 - reset)
-        slopes = tf.concat([to_update, to_reset, to_candidate * reset], axis=-1)
-        d_totals, d_state = _back(d_states, slopes, update * known + 1 - known, kernel)
-        d_inner = tf.tile(d_totals, (1, 1, 3)) * slopes
-        d_projected = tf.concat(
-            [d_inner[..., : -state.shape[-1]], d_totals * to_candidate], axis=-1
-        )
-        d_kernel = tf.einsum("tbu,tbg->ug", before, d_inner)
+        before, transposed = _before(states, state), tf.transpose(kernel)
+
+        def word(time: tf.Tensor, d_state: tf.Tensor) -> Step:
+            update, reset, candidate, from_candidate = (gate[time] for gate in gates)
+            d_state = d_state + d_states[time]
+            d_candidate = d_state * (1 - update) * (1 - candidate**2)
+            d_update = d_state * (before[time] - candidate) * update * (1 - update)
+            d_reset = d_candidate * from_candidate * reset * (1 - reset)
+            d_inner = d_update, d_reset, d_candidate * reset
+            d_before = tf.matmul(tf.concat(d_inner, -1), transposed) + d_state * update
+            return (d_before,), (*d_inner, d_candidate)
+
+        (d_state,), rows = _scan(word, (tf.zeros_like(state),), length, rows=4, back=True)
+        d_update, d_reset, d_from_candidate, d_candidate = rows
+        d_projected = tf.concat([d_update, d_reset, d_candidate], -1)
+        d_inner = tf.concat([d_update, d_reset, d_from_candidate], -1)
+        d_kernel = _of_kernel(states, state, d_inner)
         return d_projected, None, d_kernel, tf.reduce_sum(d_inner, (0, 1)), d_state
 
     return states, gradient
-
-
-def _gru_gates(projected: tf.Tensor, inner: tf.Tensor) -> Gates:
-    """Gives update, reset, candidate, and what the state gives to the candidate before a reset."""
-    to_update, to_reset, to_candidate = tf.split(projected, 3, axis=-1)
-    from_update, from_reset, from_candidate = tf.split(inner, 3, axis=-1)
-    reset = tf.sigmoid(to_reset + from_reset)
-    candidate = tf.tanh(to_candidate + reset * from_candidate)
-    return tf.sigmoid(to_update + from_update), reset, candidate, from_candidate
-
-
-def _states_of(
-    word: Callable[[tf.Tensor, tf.Tensor], tf.Tensor], known: tf.Tensor, state: tf.Tensor
-) -> tf.Tensor:
-    """Goes through the words; gives the states after each."""
-
-    def step(time: tf.Tensor, state: tf.Tensor, states: Any) -> tuple[Any, ...]:
-        state = tf.where(known[time] > 0, word(time, state), state)
-        return time + 1, state, states.write(time, state)
-
-    length = tf.shape(known)[0]
-    *_, states = tf.while_loop(
-        lambda time, *_: time < length,
-        step,
-        (0, state, _array(length, state)),
-        maximum_iterations=length,
-    )
-    return states.stack()
-
-
-def _before(states: tf.Tensor, state: tf.Tensor) -> tf.Tensor:
-    return tf.concat([state[None], states[:-1]], 0)
-
-
-def _back(
-    d_states: tf.Tensor, slopes: tf.Tensor, kept: tf.Tensor, kernel: tf.Tensor
-) -> tuple[tf.Tensor, tf.Tensor]:
-    """Goes back through the words of a layer with one state.
-
-    Args:
-        d_states: what the loss owes each state directly, ``(time, batch, units)``.
-        slopes: from the new state to what the kernel's product goes into, ``(time, batch, n
-            units)``.
-        kept: from the new state to the one before it, past the kernel.
-        kernel: ``(units, n units)``.
-
-    Returns:
-        All that the loss owes each state, and the first one.
-    """
-    transposed = tf.transpose(kernel)
-    copies = kernel.shape[1] // kernel.shape[0]
-
-    def word(time: tf.Tensor, d_state: tf.Tensor, d_totals: Any) -> tuple[Any, ...]:
-        d_state = d_state + d_states[time]
-        d_before = tf.matmul(tf.tile(d_state, (1, copies)) * slopes[time], transposed)
-        return time - 1, d_before + d_state * kept[time], d_totals.write(time, d_state)
-
-    length = tf.shape(d_states)[0]
-    nothing = tf.zeros_like(d_states[0])
-    _, d_state, d_totals = tf.while_loop(
-        lambda time, *_: time >= 0,
-        word,
-        (length - 1, nothing, _array(length, nothing)),
-        maximum_iterations=length,
-    )
-    return d_totals.stack(), d_state
 
 
 @tf.custom_gradient
@@ -277,6 +240,9 @@ def lstm_states(
     projected: tf.Tensor, known: tf.Tensor, kernel: tf.Tensor, state: tf.Tensor, cell: tf.Tensor
 ) -> tuple[tuple[tf.Tensor, tf.Tensor], Callable[..., Any]]:
     """Runs the recurrence.
+
+    A word that is not known shuts the gates that write and read and opens the one that keeps, so
+    that the cell stays as it is; the state is carried past them.
 
     Args:
         projected: what each word gives to the gates, bias included: ``(time, batch, 4 units)``, in
@@ -289,106 +255,97 @@ def lstm_states(
     Returns:
         The states and the cells' after each word, ``(time, batch, units)``; and their gradient.
     """
-    states, cells, *gates = _forward(projected, known, kernel, state, cell)
+    length = tf.shape(projected)[0]
+    halves = _by_gate((0.5, 0.5, 1.0, 0.5), cell)
+    words = tf.where(known > 0, projected * halves, _by_gate((-FAR, FAR, 0.0, -FAR), cell))
+    halved = kernel * halves
+
+    def word(time: tf.Tensor, state: tf.Tensor, cell: tf.Tensor) -> Step:
+        tangents = tf.tanh(words[time] + tf.matmul(state, halved))
+        write, keep, candidate, read = tf.split(tangents, 4, axis=-1)
+        write, keep, read = _sigmoid(write), _sigmoid(keep), _sigmoid(read)
+        cell = keep * cell + write * candidate
+        state = read * tf.tanh(cell) + (1 - known[time]) * state
+        return (state, cell), (state, cell, write, keep, candidate, read)
+
+    _, (states, cells, *gates) = _scan(word, (state, cell), length, rows=6)
 
     def gradient(d_states: tf.Tensor, d_cells: tf.Tensor) -> tuple[Any, ...]:
-        d_projected, d_state, d_cell = _backward(
-            gates, cells, _before(cells, cell), known, kernel, d_states, d_cells
-        )
-        d_kernel = tf.einsum("tbu,tbg->ug", _before(states, state), d_projected)
+        before, transposed = _before(cells, cell), tf.transpose(kernel)
+
+        def word(time: tf.Tensor, d_state: tf.Tensor, d_cell: tf.Tensor) -> Step:
+            write, keep, candidate, read = (gate[time] for gate in gates)
+            squashed = tf.tanh(cells[time])
+            d_state = d_state + d_states[time]
+            d_cell = d_cell + d_cells[time] + d_state * read * (1 - squashed**2)
+            d_gates = (
+                d_cell * candidate * write * (1 - write),
+                d_cell * before[time] * keep * (1 - keep),
+                d_cell * write * (1 - candidate**2),
+                d_state * squashed * read * (1 - read),
+            )
+            d_before = tf.matmul(tf.concat(d_gates, -1), transposed) + d_state * (1 - known[time])
+            return (d_before, d_cell * keep), d_gates
+
+        nothing = tf.zeros_like(state)
+        (d_state, d_cell), rows = _scan(word, (nothing, nothing), length, rows=4, back=True)
+        d_projected = tf.concat(rows, axis=-1)
+        d_kernel = _of_kernel(states, state, d_projected)
         return d_projected, None, d_kernel, d_state, d_cell
 
     return (states, cells), gradient
 
 
-def _forward(
-    projected: tf.Tensor, known: tf.Tensor, kernel: tf.Tensor, state: tf.Tensor, cell: tf.Tensor
-) -> list[tf.Tensor]:
-    """Goes through the words; gives the states, the cells and the four gates after each.
+def _scan(
+    word: Callable[..., Step],
+    carried: Sequence[tf.Tensor],
+    length: tf.Tensor,
+    *,
+    rows: int,
+    back: bool = False,
+) -> tuple[list[tf.Tensor], list[tf.Tensor]]:
+    """Goes through the words, or back through them.
 
-    A word that is not known shuts the gates that write and read and opens the one that keeps, so
-    that the cell stays as it is; the state is carried past them.
+    Args:
+        word: takes the time and what is carried; gives what is carried on, and the rows to keep.
+        carried: to the first word, ``(batch, units)`` each.
+        length: number of words.
+        rows: how many `word` keeps, of the same shape. Each has an array to itself: XLA is far
+            slower where a loop joins them into one that is wider.
+        back: whether the last word comes first.
+
+    Returns:
+        What is carried out of the last one; and each row over time, ``(time, batch, units)``.
     """
-    halves = _by_gate((0.5, 0.5, 1.0, 0.5), cell)
-    shut = _by_gate((-1e4, 1e4, 0.0, -1e4), cell)
-    projected = tf.where(known > 0, projected * halves, shut)
-    kernel = kernel * halves
+    first, count = carried[0], len(carried)
 
-    def word(
-        time: tf.Tensor, state: tf.Tensor, cell: tf.Tensor, *arrays: tf.TensorArray
-    ) -> tuple[Any, ...]:
-        gates = _gates(tf.tanh(projected[time] + tf.matmul(state, kernel)))
-        write, keep, candidate, read = gates
-        cell = keep * cell + write * candidate
-        state = read * tf.tanh(cell) + (1 - known[time]) * state
-        return time + 1, state, cell, *_written(arrays, time, (state, cell, *gates))
+    def step(done: tf.Tensor, *loop: Any) -> tuple[Any, ...]:
+        time = length - 1 - done if back else done
+        new, kept = word(time, *loop[:count])
+        arrays = (a.write(time, row) for a, row in zip(loop[count:], kept, strict=True))
+        return done + 1, *new, *arrays
 
-    length = tf.shape(projected)[0]
-    _, _, _, *arrays = tf.while_loop(
-        lambda time, *_: time < length,
-        word,
-        (0, state, cell, *(_array(length, state) for _ in range(6))),
-        maximum_iterations=length,
+    arrays = (tf.TensorArray(first.dtype, length, element_shape=first.shape) for _ in range(rows))
+    _, *loop = tf.while_loop(
+        lambda done, *_: done < length, step, (0, *carried, *arrays), maximum_iterations=length
     )
-    return [array.stack() for array in arrays]
+    return loop[:count], [array.stack() for array in loop[count:]]
 
 
-def _by_gate(numbers: tuple[float, ...], cell: tf.Tensor) -> tf.Tensor:
+def _sigmoid(tangent: tf.Tensor) -> tf.Tensor:
+    """Gives a sigmoid, of the hyperbolic tangent of half its argument."""
+    return 0.5 * tangent + 0.5
+
+
+def _by_gate(numbers: tuple[float, ...], state: tf.Tensor) -> tf.Tensor:
     """Repeats one number a gate for each of its units."""
-    return tf.repeat(tf.constant(numbers, cell.dtype), cell.shape[-1])
+    return tf.repeat(tf.constant(numbers, state.dtype), state.shape[-1])
 
 
-def _gates(tangents: tf.Tensor) -> Gates:
-    """Splits into the four gates: a sigmoid is a tangent of half its argument, moved and halved."""
-    write, keep, candidate, read = tf.split(tangents, 4, axis=-1)
-    return 0.5 * write + 0.5, 0.5 * keep + 0.5, candidate, 0.5 * read + 0.5
+def _before(states: tf.Tensor, state: tf.Tensor) -> tf.Tensor:
+    return tf.concat([state[None], states[:-1]], 0)
 
 
-def _backward(
-    gates: Sequence[tf.Tensor],
-    cells: tf.Tensor,
-    cells_before: tf.Tensor,
-    known: tf.Tensor,
-    kernel: tf.Tensor,
-    d_states: tf.Tensor,
-    d_cells: tf.Tensor,
-) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
-    """Gives the gradients of what was projected, and of the first state and the first cell's."""
-    transposed = tf.transpose(kernel)
-
-    def word(
-        time: tf.Tensor, d_state: tf.Tensor, d_cell: tf.Tensor, *arrays: tf.TensorArray
-    ) -> tuple[Any, ...]:
-        write, keep, candidate, read = (gate[time] for gate in gates)
-        squashed = tf.tanh(cells[time])
-        d_state = d_state + d_states[time]
-        d_cell = d_cell + d_cells[time] + d_state * read * (1 - squashed**2)
-        d_gates = (
-            d_cell * candidate * write * (1 - write),
-            d_cell * cells_before[time] * keep * (1 - keep),
-            d_cell * write * (1 - candidate**2),
-            d_state * squashed * read * (1 - read),
-        )
-        d_before = tf.matmul(tf.concat(d_gates, -1), transposed) + d_state * (1 - known[time])
-        return time - 1, d_before, d_cell * keep, *_written(arrays, time, d_gates)
-
-    length = tf.shape(d_states)[0]
-    nothing = tf.zeros_like(d_states[0])
-    _, d_state, d_cell, *arrays = tf.while_loop(
-        lambda time, *_: time >= 0,
-        word,
-        (length - 1, nothing, nothing, *(_array(length, nothing) for _ in gates)),
-        maximum_iterations=length,
-    )
-    return tf.concat([array.stack() for array in arrays], axis=-1), d_state, d_cell
-
-
-def _written(
-    arrays: Sequence[tf.TensorArray], time: tf.Tensor, rows: Sequence[tf.Tensor]
-) -> list[tf.TensorArray]:
-    """Writes a row into each; XLA is far slower where a loop joins them into one that is wide."""
-    return [array.write(time, row) for array, row in zip(arrays, rows, strict=True)]
-
-
-def _array(length: tf.Tensor, like: tf.Tensor) -> tf.TensorArray:
-    return tf.TensorArray(like.dtype, length, element_shape=like.shape)
+def _of_kernel(states: tf.Tensor, state: tf.Tensor, d_products: tf.Tensor) -> tf.Tensor:
+    """Gives the kernel's gradient, of all its products with the states before."""
+    return tf.einsum("tbu,tbg->ug", _before(states, state), d_products)
