@@ -170,7 +170,7 @@ def simple_states(
             return (d_before,), (d_sum,)
 
         (d_state,), (d_projected,) = _scan(word, (tf.zeros_like(state),), length, rows=1, back=True)
-        d_kernel = _of_kernel(states, state, d_projected)
+        d_kernel = _of_kernel(_before(states, state), d_projected)
         return d_projected, None, d_kernel, d_state
 
     return states, gradient
@@ -229,7 +229,7 @@ def gru_states(
         d_update, d_reset, d_from_candidate, d_candidate = rows
         d_projected = tf.concat([d_update, d_reset, d_candidate], -1)
         d_inner = tf.concat([d_update, d_reset, d_from_candidate], -1)
-        d_kernel = _of_kernel(states, state, d_inner)
+        d_kernel = _of_kernel(before, d_inner)
         return d_projected, None, d_kernel, tf.reduce_sum(d_inner, (0, 1)), d_state
 
     return states, gradient
@@ -290,7 +290,7 @@ def lstm_states(
         nothing = tf.zeros_like(state)
         (d_state, d_cell), rows = _scan(word, (nothing, nothing), length, rows=4, back=True)
         d_projected = tf.concat(rows, axis=-1)
-        d_kernel = _of_kernel(states, state, d_projected)
+        d_kernel = _of_kernel(_before(states, state), d_projected)
         return d_projected, None, d_kernel, d_state, d_cell
 
     return (states, cells), gradient
@@ -346,6 +346,6 @@ def _before(states: tf.Tensor, state: tf.Tensor) -> tf.Tensor:
     return tf.concat([state[None], states[:-1]], 0)
 
 
-def _of_kernel(states: tf.Tensor, state: tf.Tensor, d_products: tf.Tensor) -> tf.Tensor:
-    """Gives the kernel's gradient, of all its products with the states before."""
-    return tf.einsum("tbu,tbg->ug", _before(states, state), d_products)
+def _of_kernel(states_before: tf.Tensor, d_products: tf.Tensor) -> tf.Tensor:
+    """Gives the kernel's gradient, from those of all its products with the states."""
+    return tf.einsum("tbu,tbg->ug", states_before, d_products)
