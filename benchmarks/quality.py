@@ -79,7 +79,8 @@ def main(
         row = measure(model, seed, data_dir, {**overrides, "dataset": dataset})
         row |= {"copy": copy, "overrides": json.dumps(overrides)}
         tables.keep("quality", row, KEYS)
-        click.echo(f"{model} seed {seed}: test accuracy {row['test_accuracy']:.4f}")
+        found = (f"{key} {row[key]:.5g}" for key in FIGURES if isinstance(row[key], float))
+        click.echo(f"{model} seed {seed}: {', '.join(found)}")
 
 
 if __name__ == "__main__":

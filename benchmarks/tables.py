@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import filelock
 import keras
 import tensorflow as tf
 
@@ -38,13 +39,17 @@ def read(name: str) -> list[dict[str, str]]:
 
 
 def keep(name: str, row: Mapping[str, Any], keys: Sequence[str]) -> None:
-    """Puts a row into a file, in place of an older one that agrees with it in `keys`."""
+    """Puts a row into a file, in place of an older one that agrees with it in `keys`.
+
+    Several processes may do so at once: each waits for its turn.
+    """
 
     def measured(row: Mapping[str, Any]) -> list[str]:
         return [str(row[key]) for key in keys]
 
     FOLDER.mkdir(exist_ok=True)
-    others = [other for other in read(name) if measured(other) != measured(row)]
-    columns = list(dict.fromkeys(key for each in (row, *others) for key in each))
-    rows = [{key: each.get(key, "") for key in columns} for each in (*others, row)]
-    write_csv(FOLDER / f"{name}.csv", rows)
+    with filelock.FileLock(FOLDER / "lock"):
+        others = [other for other in read(name) if measured(other) != measured(row)]
+        columns = list(dict.fromkeys(key for each in (row, *others) for key in each))
+        rows = [{key: each.get(key, "") for key in columns} for each in (*others, row)]
+        write_csv(FOLDER / f"{name}.csv", rows)

@@ -213,6 +213,7 @@ def test_signal_to_noise_and_similarity_of_the_same_image():
         ("vae", {"likelihood": "poisson"}, ArgumentValueError, "likelihood='poisson'"),
         ("vae", {"stddev": 0.0}, ArgumentValueError, "stddev=0.0: must be"),
         ("conv_vae", {"num_layers": 4}, ArgumentValueError, "8x8 pixels cannot be halved"),
+        ("conv_vae", {"dataset": "xor"}, DatasetError, "takes data such as mnist"),
         ("mlp", {"noise_stddev": 0.1}, ArgumentValueError, "only a model that gives images"),
         ("vae", {"noise_stddev": -0.1}, ArgumentValueError, "noise_stddev=-0.1"),
         ("vae", {"greyscale": "green"}, ArgumentValueError, "greyscale='green'"),
@@ -227,6 +228,12 @@ def test_what_is_refused_leaves_nothing(name, settings, error, says, data_dir, t
     with pytest.raises(error, match=says):
         zoo.train(name, data_dir=data_dir, run_dir=tmp_path / "run", progress=False, **options)
     assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("name", ["conv_autoencoder", "conv_vae"])
+def test_convolutions_want_an_image(name):
+    with pytest.raises(ArgumentValueError, match=r"input_shape=\(8, 8\): must be \(height, width"):
+        zoo.build(name, input_shape=(8, 8))
 
 
 def test_more_convolutions_at_each_size_have_the_weights_they_should():

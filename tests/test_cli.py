@@ -141,6 +141,7 @@ def test_lines_and_folders_are_predicted(
     assert answer("predict", text_run.directory, "film")["predictions"][0]["input"] == "film"
 
     (tmp_path / "digits").mkdir()
+    (tmp_path / "digits" / ".DS_Store").write_bytes(b"no image")
     for number, picture in enumerate(digits_run.predictions["raw"][:3]):
         Image.fromarray(picture[..., 0]).save(tmp_path / "digits" / f"{number}.png")
     rows = answer("predict", digits_run.directory, tmp_path / "digits")["predictions"]

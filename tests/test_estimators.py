@@ -35,6 +35,12 @@ def test_clones_and_changes_keep_every_setting_and_seeds_repeat():
     changed = clone(first).set_params(learning_rate=0.2, epochs=4)
     assert (changed.get_params()["learning_rate"], changed.get_params()["epochs"]) == (0.2, 4)
     assert changed.get_params()["seed"] == 3
+    again = ZooClassifier(**first.get_params())
+    assert again.get_params() == first.get_params()
+    first_answers = first.fit(ROWS / 16, LABELS).predict_proba(ROWS[:5] / 16)
+    for same in (again, again.set_params(**first.get_params())):
+        answers = same.fit(ROWS / 16, LABELS).predict_proba(ROWS[:5] / 16)
+        np.testing.assert_array_equal(answers, first_answers)
     scores = cross_val_score(first, ROWS / 16, LABELS, cv=2)
     assert np.array_equal(scores, cross_val_score(first, ROWS / 16, LABELS, cv=2))
 
@@ -43,5 +49,7 @@ def test_what_is_no_classifier_of_rows_is_refused():
     for name in ("gru", "vae", "perceptron"):
         with pytest.raises(ArgumentValueError, match="no classifier of rows"):
             ZooClassifier(name)
+    with pytest.raises(ArgumentValueError, match="input_shape follows from the rows"):
+        ZooClassifier("mlp", input_shape=(8, 8, 1))
     with pytest.raises(UnknownArgumentError, match="Did you mean 'units'"):
         ZooClassifier("mlp").set_params(unit=3)

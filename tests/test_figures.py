@@ -1,8 +1,10 @@
 """Figures: which are drawn, that they are pictures, and what stands in them."""
 
 import shutil
+from unittest import mock
 
 import numpy as np
+import pytest
 from matplotlib.figure import Figure
 from PIL import Image
 
@@ -173,6 +175,15 @@ def test_every_figure_of_a_variational_autoencoder(vae_run, tmp_path):
     for path in paths:
         with Image.open(path) as picture:
             assert np.asarray(picture).std() > 5
+
+
+@pytest.mark.parametrize("rows", [1, 2, 3])
+def test_codes_of_few_images_are_joined(rows, vae_run):
+    kept = {**vae_run.predictions, "codes": vae_run.predictions["codes"][:rows]}
+    few = mock.Mock(predictions=kept, model=vae_run.model, config=vae_run.config)
+    lines = (rows + 1) // 2
+    axes = drawn(figures_of_images.interpolation, few).axes
+    assert len(axes) == figures_of_images.STEPS * lines
 
 
 def test_every_figure_of_a_denoiser(denoiser_run, tmp_path):

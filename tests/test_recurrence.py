@@ -28,7 +28,7 @@ def both(name, **arguments):
     layers = [layer(UNITS, **arguments) for layer in LAYERS[name]]
     generator = np.random.default_rng(1)
     for layer in layers:
-        layer.build((None, None, FEATURES))
+        layer.build((6, None, FEATURES))
     drawn = [generator.normal(size=weight.shape) for weight in layers[0].get_weights()]
     for layer in layers:
         layer.set_weights(drawn)
@@ -75,6 +75,20 @@ def test_answers_and_gradients_are_those_of_keras(
         answer_and_gradients(ours, jit_compile, mask), expected, strict=True
     ):
         np.testing.assert_allclose(ours_part, expected_part, rtol=1e-4, atol=2e-5)
+
+
+@pytest.mark.parametrize("name", LAYERS)
+def test_a_state_that_stays_has_the_gradient_of_where_it_began(name):
+    inputs, _ = words()
+    found = []
+    for layer in both(name, stateful=True):
+        layer(inputs)
+        with tf.GradientTape() as tape:
+            total = tf.reduce_sum(layer(inputs) * np.arange(1, UNITS + 1, dtype="float32"))
+        weights = [weight.value for weight in layer.trainable_variables]
+        found.append([total, *tape.gradient(total, weights)])
+    for theirs, ours in zip(*found, strict=True):
+        np.testing.assert_allclose(ours, theirs, rtol=1e-4, atol=2e-5)
 
 
 @pytest.mark.parametrize(

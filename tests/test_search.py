@@ -23,6 +23,7 @@ from zoo.data.pipeline import Rows, cut_fold
 from zoo.errors import (
     ArgumentValueError,
     DatasetError,
+    RunError,
     SearchError,
     UnknownArgumentError,
     UnknownModelError,
@@ -119,7 +120,7 @@ def test_one_search_has_one_head(result, data_dir):
     options = {"algorithm": "grid", "space": RATES, "retrain": 2, "keep": 2, "resume": True}
     with (
         filelock.FileLock(result.directory / "lock"),
-        pytest.raises(SearchError, match="another process is searching"),
+        pytest.raises(RunError, match="another process is at work in"),
     ):
         searched(result.directory, data_dir, **options)
 

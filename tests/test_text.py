@@ -33,6 +33,7 @@ def standardized(*texts):
         ("你好 world", "你 好 world"),
         ("good 😀😀", "good 😀 😀"),
         (" tab\tand\nline ", "tab and line"),
+        ("cut\0Here", "cut here"),
         (unicodedata.normalize("NFD", "é"), unicodedata.normalize("NFD", "é")),
         ("", "[UNK]"),
         ("...", "[UNK]"),
@@ -41,6 +42,11 @@ def standardized(*texts):
 )
 def test_standardizing(raw, expected):
     assert standardized(raw) == [expected]
+
+
+def test_a_width_of_text_cnn_is_there_once():
+    with pytest.raises(ArgumentValueError, match="kernel_size='3-4-3': each width"):
+        zoo.build("text_cnn", kernel_size="3-4-3")
 
 
 def test_what_is_no_utf8_is_answered_all_the_same():
@@ -308,6 +314,30 @@ def test_a_folder_with_a_table_a_split(tmp_path):
     }  # fmt: skip
 
 
+def written(path, text):
+    path.write_text(text)
+    return path
+
+
+def number_labels(*labels):
+    return [{"text": f"number {i}", "label": label} for i, label in enumerate(labels)]
+
+
+def test_labels_stay_as_they_are_written(tmp_path):
+    rows = [{"text": f"{label} {i}", "label": label} for i in range(9) for label in ("01", "1")]
+    path = write_table(tmp_path / "MINE.CSV", rows)
+    assert zoo.load_data(path).spec.class_names == ("01", "1")
+    dates = [{"text": "2020-01-01", "label": label} for label in "ab" * 9]
+    data = zoo.load_data(write_table(tmp_path / "dates.jsonl", dates))
+    assert set(data.rows["train"].inputs) == {b"2020-01-01"}
+
+
+def test_a_folder_that_is_named_like_a_table_is_a_folder(tmp_path):
+    (tmp_path / "dir.csv").mkdir()
+    with pytest.raises(DatasetError, match="has 0 sub-folders"):
+        zoo.load_data(tmp_path / "dir.csv")
+
+
 def strange_label(folder):
     write_table(folder / "train.csv", ROWS)
     write_table(folder / "test.csv", [*ROWS[:3], {"title": "", "text": "x", "label": "ugly"}])
@@ -321,6 +351,21 @@ def strange_label(folder):
         (lambda p: write_table(p / "a.jsonl", [{"text": "a", "class": 1}]), "no column 'label'"),
         (lambda p: write_table(p / "a.csv", ROWS[::2]), r"has 1 class \(good\)"),
         (lambda p: write_table(p / "a.jsonl", [{"text": "a", "label": None}]), "have no label"),
+        (lambda p: write_table(p / "a.csv", [*ROWS, {**ROWS[0], "label": ""}]), "1 of its rows"),
+        (lambda p: write_table(p / "a.parquet", number_labels(1.0, float("nan"))), "1 of its rows"),
+        (
+            lambda p: write_table(p / "a.jsonl", [{"text": "a", "label": ["x"]}]),
+            "'x'.* is no label",
+        ),
+        (lambda p: write_table(p / "a.jsonl", [{"text": 1, "label": "x"}]), "no readable jsonl"),
+        (lambda p: write_table(p / "a.parquet", [{"text": 1, "label": "x"}]), "1 is no text"),
+        (lambda p: written(p / "a.csv", "text,label,text\na,b,c\n"), "several columns 'text'"),
+        (
+            lambda p: write_table(
+                p / "a.csv", [{**row, "text": "...", "title": ""} for row in ROWS]
+            ),
+            "no training text has a word",
+        ),
         (lambda p: p / "none.csv", "there is no such file"),
         (strange_label, "the label 'ugly', which no training row has"),
     ],

@@ -4,11 +4,13 @@ import dataclasses
 import errno
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
 import time
 
+import filelock
 import keras
 import numpy as np
 import pytest
@@ -397,6 +399,37 @@ def test_a_folder_resumes_whatever_its_spelling(spelling, image_folder, tmp_path
     assert again.metrics == run.metrics
     monkeypatch.chdir("/")
     assert zoo.evaluate(tmp_path / "run")["accuracy"] == run.metrics["test_accuracy"]
+
+
+def test_a_file_of_weights_resumes_whatever_its_spelling(image_folder, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    zoo.build("resnet18", filters=4, num_classes=2).save("w.keras")
+    options = {
+        "dataset": image_folder, "weights": "w.keras", "filters": 4, "epochs": 1, "batch_size": 8,
+        "run_dir": tmp_path / "run", "progress": False, "precision": "float32",
+    }  # fmt: skip
+    run = zoo.train("resnet18", **options)
+    assert zoo.train("resnet18", resume=True, **options).metrics == run.metrics
+
+
+def test_a_run_has_one_process_at_work(digits_run, tmp_path):
+    shutil.copytree(digits_run.directory, tmp_path / "run")
+    with (
+        filelock.FileLock(tmp_path / "run" / "lock"),
+        pytest.raises(RunError, match="another process is at work in"),
+    ):
+        zoo.train("softmax_regression", run_dir=tmp_path / "run", resume=True)
+
+
+def test_training_rows_are_measured_as_they_are(data_dir, tmp_path):
+    run = zoo.train(
+        "softmax_regression", dataset="digits", data_dir=data_dir, augmentation="cutout",
+        epochs=2, run_dir=tmp_path / "run", progress=False,
+    )  # fmt: skip
+    rows = zoo.load_data("digits", data_dir=data_dir).rows["train"]
+    answers = run.model.predict(run.preprocessor(rows.inputs), verbose=0).argmax(axis=1)
+    right = np.mean(answers == rows.labels)
+    assert zoo.evaluate(run, "train", data_dir=data_dir)["accuracy"] == pytest.approx(right)
 
 
 @pytest.mark.real_data("mnist")

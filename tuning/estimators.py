@@ -12,6 +12,7 @@ from tuning.space import defaults_of
 from zoo.errors import ArgumentValueError, UnknownArgumentError, unknown
 
 TRAINING = ("name", "epochs", "batch_size", "seed")
+FROM_ROWS = ("input_shape", "num_classes")
 
 
 class ZooClassifier(SKLearnClassifier):
@@ -30,7 +31,8 @@ class ZooClassifier(SKLearnClassifier):
     Raises:
         UnknownModelError: if there is no such model.
         UnknownArgumentError: if its builder takes no such argument.
-        ArgumentValueError: if it is no classifier of rows of numbers.
+        ArgumentValueError: if it is no classifier of rows of numbers, or if a setting follows from
+            the rows.
 
     Example:
         >>> from sklearn.datasets import load_digits
@@ -59,6 +61,8 @@ class ZooClassifier(SKLearnClassifier):
         for key in settings:
             if key not in taken:
                 raise UnknownArgumentError(unknown(f"argument of {name}", key, taken))
+            if key in FROM_ROWS:
+                raise ArgumentValueError(f"{key} follows from the rows: do not set it.")
         self.name, self.epochs, self.batch_size, self.seed = name, epochs, batch_size, seed
         self.settings = settings
         super().__init__(
@@ -77,7 +81,8 @@ class ZooClassifier(SKLearnClassifier):
             deep: scikit-learn's; there is nothing deeper.
         """
         taken = inspect.signature(zoo.get_spec(self.name).load_builder()).parameters
-        defaults = {key: value for key, value in defaults_of(self.name).items() if key in taken}
+        own = taken.keys() - FROM_ROWS
+        defaults = {key: value for key, value in defaults_of(self.name).items() if key in own}
         training = {key: getattr(self, key) for key in TRAINING}
         return {**defaults, **training, **self.settings}
 

@@ -302,9 +302,17 @@ def _effect(axes: Any, search: "Search", setting: "Setting") -> None:
         axes.set_xticks(range(len(names)), names, fontsize=8, rotation=_rotation(names))
         axes.set_xlim(-0.5, len(names) - 0.5)
     elif setting.is_log:
-        axes.set_xscale("log")
+        _set_log(axes)
     elif setting.is_integer:
         axes.xaxis.get_major_locator().set_params(integer=True)
+
+
+def _set_log(axes: Any) -> None:
+    from matplotlib.ticker import LogFormatter, LogLocator
+
+    axes.set_xscale("log")
+    axes.xaxis.set_minor_locator(LogLocator(subs=(2, 5)))
+    axes.xaxis.set_minor_formatter(LogFormatter(minor_thresholds=(2, 1)))
 
 
 def _front(axes: Any, key: str, search: "Search") -> None:

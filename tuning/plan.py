@@ -14,7 +14,7 @@ from tuning.space import described, read_changes, space_of
 from zoo.data import get_dataset
 from zoo.errors import ArgumentValueError, SearchError, unknown
 from zoo.runs import write_json
-from zoo.specs import MOST, MOST_SEED, DatasetSpec, require_choice, require_integer
+from zoo.specs import MOST, MOST_SEED, require_choice, require_integer
 from zoo.tasks import TASKS
 from zoo.training import split_overrides
 
@@ -229,15 +229,6 @@ def require_same(plan: Plan, held: Plan, directory: Path) -> None:
     ]
     if differences:
         raise SearchError(f"{directory} is another search: {'; '.join(differences)}.")
-
-
-def dataset_of(plan: Plan) -> DatasetSpec:
-    """Gives the data set of a search.
-
-    Args:
-        plan: of the search.
-    """
-    return DatasetSpec.from_json(plan.dataset)
 
 
 def _brief(then: Any, now: Any) -> str:

@@ -12,7 +12,6 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-import filelock
 import keras
 
 import zoo
@@ -31,7 +30,7 @@ from tuning.trials import (
 )
 from zoo.data.pipeline import Data
 from zoo.errors import ArgumentValueError, SearchError
-from zoo.runs import PARTIAL, Run, write_csv, write_json
+from zoo.runs import PARTIAL, Run, alone, write_csv, write_json
 from zoo.specs import MOST, require_integer, require_number
 from zoo.training import initialise, load, split_overrides
 
@@ -138,6 +137,7 @@ def search(
         DatasetError: if the data cannot be read.
         SearchError: if the directory exists, or holds another search; if a trial fails by an
             error; if no trial completes.
+        RunError: if another process is searching in the directory.
 
     Example:
         >>> import tuning
@@ -149,6 +149,8 @@ def search(
         (2, 1.0)
     """
     _require_limits(max_trials, max_minutes, workers, retrain)
+    if address:
+        processes.require_free(address)
     plan = make_plan(
         name, dataset=dataset, data_dir=data_dir, algorithm=algorithm, objective=objective,
         direction=direction, space=space, seed=seed, folds=folds, executions=executions,
@@ -166,7 +168,7 @@ def search(
         data = _look(plan)
         plan = dataclasses.replace(plan, dataset_version=data.version)
         _create(place, plan)
-    with _alone(place):
+    with alone(place), _said_how_to_go_on(place):
         oracle = _prepare(plan, place, limits, progress)
         if address:
             processes.run_as_chief(plan, place, oracle, address)
@@ -252,13 +254,9 @@ def _create(directory: Path, plan: Plan) -> None:
 
 
 @contextlib.contextmanager
-def _alone(directory: Path) -> Iterator[None]:
-    """Lets no second process head the search, and tells who interrupts it how to go on."""
+def _said_how_to_go_on(directory: Path) -> Iterator[None]:
     try:
-        with filelock.FileLock(directory / "lock", blocking=False):
-            yield
-    except filelock.Timeout:
-        raise SearchError(f"another process is searching in {directory} now.") from None
+        yield
     except KeyboardInterrupt:
         raise KeyboardInterrupt(f"go on with --directory {directory} --resume") from None
 

@@ -1,7 +1,8 @@
 """What may vary for each model: one function of `hp` a model, named as the model.
 
-A space gives values for arguments of the model's builder and for its batches. The defaults are
-those of builder and recipe, so that the first trial of any search is the model as it stands.
+A space takes keras-tuner's ``hp`` and the ``default`` of every setting, and gives values for
+arguments of the model's builder and for its batches. The defaults are those of builder and recipe,
+so that the first trial of any search is the model as it stands.
 """
 
 from collections.abc import Mapping

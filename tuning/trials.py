@@ -19,9 +19,9 @@ from tuning.plan import Plan
 from tuning.space import space_of
 from zoo.data.pipeline import Data
 from zoo.errors import TrainingDivergedError
-from zoo.runs import create_run, load_run, remove_partial_files, whole
+from zoo.runs import whole
 from zoo.specs import Recipe
-from zoo.training import facts, fit, initialise, load, settle
+from zoo.training import fit_in, initialise, load, settle
 
 RUNS = "trials"
 FAILURE = "failure.txt"
@@ -145,19 +145,7 @@ class ZooTuner(BaseTuner):
         if most and size > most:
             raise errors.FailedTrialError(f"{size:,} parameters, and {most:,} are allowed")
         data = self._data_for(settings, fold)
-        if (place / "config.json").exists():
-            run = load_run(place)
-            remove_partial_files(place)
-        else:
-            run = create_run(place, settings | facts(data, model) | {"fold": fold})
-        checkpoint = fit(run, model, data)
-        kept = checkpoint.best_epoch if checkpoint.patience else len(checkpoint.rows)
-        return {
-            **checkpoint.rows[kept - 1],
-            "epochs": len(checkpoint.rows),
-            "parameters": size,
-            "seconds": checkpoint.rows[-1]["seconds"],
-        }
+        return {**fit_in(place, settings, model, data, fold), "parameters": size}
 
     def know(self, data: Data) -> None:
         """Takes data that have been read already, as the first training needs them.

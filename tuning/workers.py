@@ -100,17 +100,8 @@ def run_as_chief(plan: Plan, directory: Path, oracle: Any, address: str) -> None
         directory: of the search, which every worker sees under the same path.
         oracle: of the search.
         address: ``HOST:PORT`` to listen at.
-
-    Raises:
-        ArgumentValueError: if the address is none, or cannot be listened at.
     """
     host, port = parse_address(address)
-    try:
-        with socket.socket() as free:
-            free.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            free.bind((host, port))
-    except OSError as error:
-        raise ArgumentValueError(f"address={address!r}: {error.strerror or error}.") from error
     with _serving(plan, directory, oracle, host, port):
         while not oracle.is_done:
             time.sleep(LOOK)
@@ -156,6 +147,24 @@ def own_name() -> str:
 def _take_back(oracle: Any) -> None:
     for name in list(oracle.ongoing_trials):
         oracle.pass_on(name)
+
+
+def require_free(address: str) -> None:
+    """Makes sure that a chief can listen at an address.
+
+    Args:
+        address: ``HOST:PORT``.
+
+    Raises:
+        ArgumentValueError: if it is none, or cannot be listened at.
+    """
+    place = parse_address(address)
+    try:
+        with socket.socket() as free:
+            free.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            free.bind(place)
+    except OSError as error:
+        raise ArgumentValueError(f"address={address!r}: {error.strerror or error}.") from error
 
 
 def parse_address(address: str) -> tuple[str, int]:

@@ -148,7 +148,7 @@ def _describe(
     return {
         "version": reader.VERSION,
         "format": format,
-        **facts_of(run),
+        **facts_of(run, run.metrics),
         "endpoints": {
             name: {
                 "inputs": [spec.name for spec in endpoints[name].signature],

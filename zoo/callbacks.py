@@ -68,6 +68,11 @@ class Checkpoint(keras.callbacks.Callback):
         return scores.index(max(scores)) + 1 if scores else 0
 
     @property
+    def kept_epoch(self) -> int:
+        """Number, from 1, of the epoch whose weights are kept: the best, or the last."""
+        return self.best_epoch if self.patience else len(self.rows)
+
+    @property
     def is_over(self) -> bool:
         """Whether the best epoch lies too far back, or too many epochs had too wide a gap."""
         wide = sum(row["val_loss"] - row["loss"] > self.max_gap for row in self.rows)

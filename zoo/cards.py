@@ -27,11 +27,12 @@ RUNTIMES = {
 }
 
 
-def facts_of(run: Run) -> dict[str, Any]:
-    """Gathers what is known of a finished run, for its card and its artefacts.
+def facts_of(run: Run, metrics: Mapping[str, Any]) -> dict[str, Any]:
+    """Gathers what is known of a run, for its card and its artefacts.
 
     Args:
-        run: finished.
+        run: with its predictions.
+        metrics: its figures.
 
     Returns:
         What JSON can hold.
@@ -47,17 +48,17 @@ def facts_of(run: Run) -> dict[str, Any]:
         "input": _input_of(dataset),
         "class_names": list(dataset.class_names),
         "test_rows": len(run.predictions["labels"]),
-        "metrics": run.metrics,
-        "standard_errors": _standard_errors(run),
+        "metrics": dict(metrics),
+        "standard_errors": _standard_errors(run.predictions, metrics),
     }
 
 
-def _standard_errors(run: Run) -> dict[str, float]:
+def _standard_errors(rows: Mapping[str, Any], metrics: Mapping[str, Any]) -> dict[str, float]:
     """Gives what the number of test rows leaves open of the figures that are means over them."""
-    rows, found = run.predictions, {}
+    found = {}
     if "probabilities" in rows:
         found["test_accuracy"] = rows["probabilities"].argmax(axis=1) == rows["labels"]
-    elif "test_mse" in run.metrics:
+    elif "test_mse" in metrics:
         found["test_mse"] = rows["errors"]
     return {key: float(values.std() / math.sqrt(len(values))) for key, values in found.items()}
 
@@ -68,14 +69,15 @@ def _input_of(dataset: DatasetSpec) -> dict[str, Any]:
     return {"kind": dataset.kind, "name": reader_of(dataset).INPUT_NAME, **sizes}
 
 
-def write_card(run: Run) -> None:
-    """Writes a finished run's card, ``README.md`` in its directory.
+def write_card(run: Run, metrics: Mapping[str, Any]) -> None:
+    """Writes a run's card, ``README.md`` in its directory.
 
     Args:
-        run: finished.
+        run: with its predictions.
+        metrics: its figures.
     """
     with whole(run.directory / CARD) as partial:
-        partial.write_text(card_of_run(facts_of(run)), "utf-8")
+        partial.write_text(card_of_run(facts_of(run, metrics)), "utf-8")
 
 
 def card_of_run(facts: Mapping[str, Any]) -> str:
@@ -151,17 +153,29 @@ def _metrics(facts: Mapping[str, Any]) -> str:
             "|---|---:|",
             *rows,
             "",
-            f"The test split has {facts['test_rows']:,} rows, and was read once, at "
-            f"{facts['metrics']['read_test_split_at']}; epochs were compared on rows cut from the "
-            "training split. One training, one seed: the spread is the standard error that the "
-            "number of test rows leaves.",
+            _splits(facts),
         ]
+    )
+
+
+def _splits(facts: Mapping[str, Any]) -> str:
+    if facts["input"]["kind"] == "truth_tables":
+        return "A truth table is whole in every split: these are the rows that were learnt."
+    compared = (
+        "the best epoch was chosen by the validation split"
+        if facts["recipe"]["patience"]
+        else "the last epoch counts"
+    )
+    return (
+        f"The test split has {facts['test_rows']:,} rows, and was read once, at "
+        f"{facts['metrics']['read_test_split_at']}; {compared}. One training, one seed: the spread "
+        "is the standard error that the number of test rows leaves."
     )
 
 
 def _spread(key: str, facts: Mapping[str, Any]) -> str:
     error = facts["standard_errors"].get(key)
-    return "" if error is None else f" ± {error:.2g}"
+    return "" if error is None or facts["input"]["kind"] == "truth_tables" else f" ± {error:.2g}"
 
 
 def _training(facts: Mapping[str, Any]) -> str:

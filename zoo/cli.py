@@ -21,6 +21,9 @@ from zoo.registry import get_spec, list_models
 BAD_INPUT = 2
 INTERRUPTED = 130
 WIDTH = 120
+DATASET_HELP = (
+    "Of the zoo, of TFDS, a folder of images or a table of texts.  [default: the model's own]"
+)
 
 as_json = click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout.")
 data_dir_option = click.option(
@@ -109,7 +112,7 @@ def show(name: str, as_json: bool) -> None:
 @cli.command()
 @as_json
 def datasets(as_json: bool) -> None:
-    """List the data sets of the zoo; any TFDS data set and any folder of images will do, too."""
+    """List the data sets of the zoo; TFDS', folders of images and tables of texts will do, too."""
     rows = [
         {
             "name": spec.name,
@@ -126,7 +129,7 @@ def datasets(as_json: bool) -> None:
 
 @cli.command()
 @click.argument("name")
-@click.option("--dataset", help="Of the zoo, of TFDS, or a folder.  [default: the model's own]")
+@click.option("--dataset", help=DATASET_HELP)
 @data_dir_option
 @click.option("--epochs", type=click.IntRange(min=1), help="[default: the recipe's]")
 @click.option("--batch-size", type=click.IntRange(min=1), help="[default: the recipe's]")
@@ -206,7 +209,7 @@ def predict(source: Path, inputs: tuple[str, ...], lines: Any, as_csv: bool, as_
         raise click.UsageError("--csv and --json: choose one.")
     given = [*inputs, *(os.fsdecode(line.rstrip(b"\r\n")) for line in lines or ())]
     if not given:
-        raise click.UsageError("give an INPUT, or --lines FILE.")
+        raise click.UsageError("give an INPUT, or --lines FILE of at least one.")
     with _quiet_tensorflow():
         from zoo import serving
 
@@ -275,14 +278,14 @@ def report(run: Path, as_json: bool) -> None:
 
 @cli.command()
 @click.argument("name")
-@click.option("--dataset", help="Of the zoo, of TFDS, or a folder.  [default: the model's own]")
+@click.option("--dataset", help=DATASET_HELP)
 @data_dir_option
 @click.option(
     "--algorithm", default="random", show_default=True, help="random, grid, bayesian or hyperband."
 )
 @click.option("--trials", "max_trials", type=int, help="That begin at most.  [default: 20, or all]")
 @click.option("--minutes", "max_minutes", type=float, help="After which no trial begins.")
-@click.option("--workers", default=1, show_default=True, help="Processes that share the cores.")
+@click.option("--workers", default=1, show_default=True, help="Processes; 0: this one alone.")
 @click.option("--folds", default=1, show_default=True, help="Of a cross-validation.")
 @click.option("--executions", default=1, show_default=True, help="Trainings a trial and fold.")
 @click.option("--objective", help="Quantity of the history.  [default: the task's]")
@@ -514,7 +517,8 @@ def _images_in(name: str) -> list[str]:
     """Gives the files of a folder; anything else is an input itself."""
     if not os.path.isdir(name):
         return [name]
-    files = sorted(entry.path for entry in os.scandir(name) if entry.is_file())
+    entries = [entry for entry in os.scandir(name) if not entry.name.startswith(".")]
+    files = sorted(entry.path for entry in entries if entry.is_file())
     if not files:
         raise click.UsageError(f"there is no file in the folder {name}.")
     return files

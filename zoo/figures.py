@@ -78,7 +78,7 @@ def learning_curves(figure: Any, run: Run) -> None:
             values = scale * np.array(history[prefix + quantity])
             axes.plot(history["epoch"], values, marker=_marker(history), label=label)
         axes.set(xlabel="epoch", ylabel=f"{quantity} [{unit}]")
-        axes.xaxis.get_major_locator().set_params(integer=True)
+        axes.xaxis.get_major_locator().set_params(integer=True, min_n_ticks=1)
         axes.grid(alpha=0.3)
         axes.legend()
     if run.config["arguments"].get("loss") == "mean_squared_error":

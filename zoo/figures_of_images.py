@@ -31,7 +31,7 @@ def loss_curves(figure: Any, run: Run) -> None:
         for prefix, label in (("", "training"), ("val_", "validation")):
             axes.plot(history["epoch"], history[prefix + key], marker=".", label=label)
         axes.set(xlabel="epoch", ylabel=f"{title} [{unit}]")
-        axes.xaxis.get_major_locator().set_params(integer=True)
+        axes.xaxis.get_major_locator().set_params(integer=True, min_n_ticks=1)
         axes.grid(alpha=0.3)
         axes.legend()
         if unit != NATS:
@@ -139,7 +139,8 @@ def interpolation(figure: Any, run: Run) -> None:
     """From one test image to the next along the straight line between their codes."""
     codes, labels = run.predictions["codes"], run.predictions["labels"]
     shares = np.linspace(0, 1, STEPS, dtype=np.float32)[:, None]
-    pairs = list(zip(range(0, SHOWN, 2), range(1, SHOWN, 2), strict=True))
+    count = min(SHOWN, len(codes))
+    pairs = [(one, (one + 1) % count) for one in range(0, count, 2)]
     grid = figure.subplots(len(pairs), STEPS, squeeze=False)
     for line, (one, other) in zip(grid, pairs, strict=True):
         between = (1 - shares) * codes[one] + shares * codes[other]

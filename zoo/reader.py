@@ -386,6 +386,8 @@ def opened(path: str | Path) -> Any:
         ValueError,
     ) as problem:
         raise ReaderError(f"{path} is no readable image: {problem}.") from None
+    if image.mode == "F":
+        raise ReaderError(f"{path} holds floating-point numbers; give 8 or 16 bits a channel.")
     return ImageOps.exif_transpose(image)
 
 

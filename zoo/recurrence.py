@@ -35,7 +35,8 @@ class _ByHand(keras.layers.RNN):
             over_time, known = tf.reverse(over_time, [0]), tf.reverse(known, [0])
         kernel = tf.convert_to_tensor(self.cell.recurrent_kernel)
         projected = ops.matmul(over_time, self.cell.kernel)
-        states = self._run(projected, known, kernel, *initial_state)
+        state = map(tf.convert_to_tensor, initial_state)  # a variable will have changed by then
+        states = self._run(projected, known, kernel, *state)
         shown = known if self.zero_output_for_mask else tf.minimum(tf.cumsum(known), 1)
         outputs = states[0] * shown
         last = outputs[-1]

@@ -6,9 +6,10 @@
     model.keras        the trained model
     preprocessor.keras the layer from raw rows to the model's input
     predictions.npz    the model's answers on the test split, and some of its raw rows
-    metrics.json       the figures; written last, so that it marks a finished run
     README.md          the model's card
+    metrics.json       the figures; written last, so that it marks a finished run
     figures/           drawn by `zoo report`
+    lock               held by the process that trains, while the run is unfinished
 
 Every file is written whole or not at all.
 """
@@ -25,6 +26,8 @@ import zipfile
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+import filelock
 
 from zoo.errors import RunError
 from zoo.specs import DatasetSpec
@@ -84,7 +87,11 @@ class Run:
 
     @functools.cached_property
     def model(self) -> "keras.Model":
-        """The trained, compiled model."""
+        """The trained, compiled model.
+
+        Keras keeps in no file which weights are spared decay: training it on by hand, where the
+        recipe has any, decays them all. `zoo.train` builds the optimiser anew.
+        """
         return _load_keras(self.file("model.keras"))
 
     @functools.cached_property
@@ -186,6 +193,25 @@ def load_run(directory: str | Path) -> Run:
             f"format {FORMAT}: open it with that version, or train again."
         )
     return Run(directory, config)
+
+
+@contextlib.contextmanager
+def alone(directory: Path) -> Iterator[None]:
+    """Lets no second process work in a directory.
+
+    Args:
+        directory: it has a file ``lock`` until all went well.
+
+    Raises:
+        RunError: if another process is at work there.
+    """
+    lock = directory / "lock"
+    try:
+        with filelock.FileLock(lock, blocking=False):
+            yield
+            lock.unlink(missing_ok=True)  # while it is held
+    except filelock.Timeout:
+        raise RunError(f"another process is at work in {directory} now.") from None
 
 
 def worst_mistakes(labels: "np.ndarray", probabilities: "np.ndarray") -> "np.ndarray":

@@ -101,8 +101,11 @@ def _is_penalised(model: keras.Model) -> bool:
 
 
 def _only(loss: str | keras.Loss, name: str) -> keras.Metric:
-    """Makes a metric of the loss alone, with nothing that layers add to it."""
-    return keras.metrics.MeanMetricWrapper(keras.losses.get(loss), name=name)
+    """Makes a metric of the loss alone, with nothing that layers add to it: the mean over rows."""
+    of_rows = keras.losses.get(loss)
+    if isinstance(of_rows, keras.Loss):
+        of_rows = type(of_rows).from_config({**of_rows.get_config(), "reduction": None})
+    return keras.metrics.MeanMetricWrapper(of_rows, name=name)
 
 
 def _optimizer(

@@ -6,6 +6,7 @@ import datetime
 import hashlib
 import importlib.metadata
 import inspect
+import json
 import math
 import os
 import platform
@@ -33,13 +34,14 @@ from zoo.errors import (
     UnknownArgumentError,
     unknown,
 )
-from zoo.layers import KLDivergenceAddLoss, Sampling
+from zoo.layers import Sampling
 from zoo.reconstruction import judge, training_images
 from zoo.registry import build, get_spec
 from zoo.runs import (
     FORMAT,
     ROWS_SHOWN,
     Run,
+    alone,
     create_run,
     load_run,
     refuse_existing,
@@ -111,7 +113,8 @@ def train(
         ArgumentValueError: if a value is of the wrong type or out of range.
         UnknownDatasetError: if there is no such data set.
         DatasetError: if it cannot be read, or is not for the model's task.
-        RunError: if the run directory exists, or is not as `resume` needs it.
+        RunError: if the run directory exists, or is not as `resume` needs it; or if another process
+            is at work in it.
         TrainingDivergedError: if the loss stops being finite. Finished epochs are kept.
 
     Example:
@@ -126,23 +129,32 @@ def train(
         overrides["batch_size"] = batch_size
     if resume:
         run = _reopen(run_dir, name, dataset, seed, overrides)
-        if run.is_finished:
-            return run
-        model = initialise(run.config)
-        data = load(run.config, data_dir or run.config["data_dir"])
-        _require_same_data(run, data)
-    else:
-        if run_dir is not None:
-            refuse_existing(Path(run_dir))
-        settings = settle(name, dataset, data_dir, 0 if seed is None else seed, overrides)
-        directory = Path(run_dir) if run_dir is not None else _new_directory(settings)
-        model, data = initialise(settings), load(settings, data_dir)
-        run = create_run(directory, settings | facts(data, model))
+        with alone(run.directory):
+            if not run.is_finished:
+                remove_partial_files(run.directory)
+                model = initialise(run.config)
+                data = load(run.config, data_dir or run.config["data_dir"])
+                _require_same_data(run, data)
+                _train_to_the_end(run, model, data, tensorboard, progress)
+        return run
+    if run_dir is not None:
+        refuse_existing(Path(run_dir))
+    settings = settle(name, dataset, data_dir, 0 if seed is None else seed, overrides)
+    directory = Path(run_dir) if run_dir is not None else _new_directory(settings)
+    model, data = initialise(settings), load(settings, data_dir)
+    run = create_run(directory, settings | facts(data, model))
+    with alone(run.directory):
+        _train_to_the_end(run, model, data, tensorboard, progress)
+    return run
+
+
+def _train_to_the_end(
+    run: Run, model: keras.Model, data: Data, tensorboard: bool, progress: bool
+) -> None:
     if progress:
         print(f"run directory: {run.directory}", file=sys.stderr, flush=True)
     checkpoint = fit(run, model, data, tensorboard=tensorboard, progress=progress)
     _finish(run, model, data, checkpoint)
-    return run
 
 
 def evaluate(
@@ -156,7 +168,8 @@ def evaluate(
         data_dir: where TFDS keeps its data; the run's own if None.
 
     Returns:
-        Loss and metrics under Keras' names. Losses are in nats and include any penalties.
+        Loss and metrics under Keras' names. Losses are in nats and include any penalties. Rows
+        are measured as they are, those of ``"train"`` too: none is augmented.
 
     Raises:
         RunError: if the run is unfinished or damaged.
@@ -183,7 +196,7 @@ def evaluate(
         target=_target(run.config["model"]),
     )
     _require_same_data(run, data)
-    return _measured(model, getattr(data, split))
+    return _measured(model, data, split)
 
 
 def split_overrides(spec: ModelSpec, overrides: Mapping[str, Any]) -> tuple[Recipe, dict[str, Any]]:
@@ -250,8 +263,7 @@ def settle(
         recipe = recipe.replace(augmentation=recipe.images.without("flip"))
     if "precision" not in overrides and not _multiplies_bfloat16():
         recipe = recipe.replace(precision="float32")
-    if _file_of_weights(arguments):
-        arguments["weights"] = str(Path(arguments["weights"]).resolve())
+    arguments |= _resolved(arguments)
     from_data = _arguments_of(spec, chosen, recipe)
     no_files = {key: value for key, value in arguments.items() if key not in FROM_FILES}
     _build(name, from_data | no_files)  # refuses bad values before any data are read
@@ -285,6 +297,12 @@ def _digest(arguments: Mapping[str, Any]) -> str | None:
     return hashlib.sha256(path.read_bytes()).hexdigest() if path else None
 
 
+def _resolved(arguments: Mapping[str, Any]) -> dict[str, str]:
+    """Gives the path of a file of weights in full, if there is one."""
+    path = _file_of_weights(arguments)
+    return {"weights": str(path.resolve())} if path else {}
+
+
 def _file_of_weights(arguments: Mapping[str, Any]) -> Path | None:
     name = arguments.get("weights")
     return Path(name) if isinstance(name, str) and os.path.isfile(name) else None
@@ -301,7 +319,12 @@ def _refuse_options_of_others(dataset: DatasetSpec, overrides: Mapping[str, Any]
 
 def _arguments_of(spec: ModelSpec, dataset: DatasetSpec, recipe: Recipe) -> dict[str, Any]:
     if spec.task == "binary_classification" and len(dataset.class_names) != 2:
-        fitting = [name for name, known in DATASETS.items() if len(known.class_names) == 2]
+        kind = get_dataset(spec.dataset).kind
+        fitting = [
+            name
+            for name, known in DATASETS.items()
+            if len(known.class_names) == 2 and known.kind == kind
+        ]
         raise DatasetError(
             f"{spec.name} tells two classes apart, and {dataset.name} has "
             f"{len(dataset.class_names)}; of the zoo's data sets these have two: "
@@ -448,7 +471,7 @@ def _reopen(
     if run_dir is None:
         raise RunError("--resume needs --run-dir: which run is to go on?")
     run = load_run(run_dir)
-    asked = {"model": name, **overrides}
+    asked = {"model": name, **overrides, **_resolved(overrides)}
     if dataset is not None:
         is_path = dataset not in DATASETS and Path(dataset).exists()
         asked["dataset"] = str(Path(dataset).resolve() if is_path else dataset)
@@ -468,13 +491,11 @@ def _reopen(
     ]
     if differences:
         raise RunError(f"{run.directory} is another run: {', '.join(differences)}.")
-    if not run.is_finished:
-        remove_partial_files(run.directory)
-        if _digest(run.config["arguments"]) != run.config.get("weights_sha256"):
-            raise RunError(
-                f"{run.directory} started from weights={run.config['arguments']['weights']!r}, and "
-                "that file is gone or another now."
-            )
+    if not run.is_finished and _digest(run.config["arguments"]) != run.config.get("weights_sha256"):
+        raise RunError(
+            f"{run.directory} started from weights={run.config['arguments']['weights']!r}, and "
+            "that file is gone or another now."
+        )
     return run
 
 
@@ -543,6 +564,43 @@ def fit(
     return checkpoint
 
 
+def fit_in(
+    directory: Path,
+    settings: Mapping[str, Any],
+    model: keras.Model,
+    data: Data,
+    fold: tuple[int, int] | None,
+) -> dict[str, float]:
+    """Trains in a run directory, new or begun, up to the test split, which is left alone.
+
+    Args:
+        directory: of the run.
+        settings: of the run, as `settle` gives them.
+        model: as `initialise` gives it.
+        data: what it is trained on.
+        fold: of the data.
+
+    Returns:
+        The row of the history of the epoch whose weights are kept; its ``epochs`` and ``seconds``
+        are those of the whole training.
+
+    Raises:
+        RunError: if the directory holds a run of other settings.
+        TrainingDivergedError: if the loss stops being finite.
+    """
+    if (directory / "config.json").exists():
+        run = load_run(directory)
+        asked = json.loads(json.dumps({**settings, "data_dir": run.config["data_dir"]}))
+        if not asked.items() <= run.config.items():
+            raise RunError(f"{directory} has other settings: choose another directory.")
+        remove_partial_files(directory)
+    else:
+        run = create_run(directory, {**settings, **facts(data, model), "fold": fold})
+    checkpoint = fit(run, model, data)
+    kept, last = (checkpoint.rows[i - 1] for i in (checkpoint.kept_epoch, len(checkpoint.rows)))
+    return {**kept, "epochs": len(checkpoint.rows), "seconds": last["seconds"]}
+
+
 def _adapted(model: keras.Model, data: Data) -> dict[str, float]:
     """Gives the training images to the layers that learn from them at once; says how it went."""
     _, rows = training_images(data)
@@ -550,9 +608,9 @@ def _adapted(model: keras.Model, data: Data) -> dict[str, float]:
         for layer in model.get_layer(part).layers:
             if hasattr(layer, "adapt"):
                 layer.adapt(rows)
-    validation = _measured(model, data.validation)
+    validation = _measured(model, data, "validation")
     return {
-        **_measured(model, data.train),
+        **_measured(model, data, "train"),
         **{f"val_{key}": value for key, value in validation.items()},
     }
 
@@ -665,7 +723,7 @@ def _discard(run: Run) -> None:
 def _finish(run: Run, model: keras.Model, data: Data, checkpoint: Checkpoint) -> None:
     checkpoint.restore_best()
     model = _in_float32(run, model)
-    validation, test = _measured(model, data.validation), _measured(model, data.test)
+    validation, test = (_measured(model, data, split) for split in ("validation", "test"))
     answers, figures = _answers(model, data) if data.target == "label" else judge(model, data)
     with whole(run.directory / "predictions.npz") as partial:
         np.savez_compressed(partial, **answers)
@@ -673,36 +731,27 @@ def _finish(run: Run, model: keras.Model, data: Data, checkpoint: Checkpoint) ->
         with whole(run.directory / name) as partial:
             layer.save(partial)
     write_csv(run.directory / "history.csv", checkpoint.rows)
-    write_json(
-        run.directory / "metrics.json",
-        {
-            **{f"val_{key}": value for key, value in validation.items()},
-            **{f"test_{key}": value for key, value in test.items()},
-            **figures,
-            "epochs": len(checkpoint.rows),
-            "best_epoch": checkpoint.best_epoch,
-            "seconds": checkpoint.rows[-1]["seconds"],
-            "read_test_split_at": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
-        },
-    )
-    write_card(run)
+    metrics = {
+        **{f"val_{key}": value for key, value in validation.items()},
+        **{f"test_{key}": value for key, value in test.items()},
+        **figures,
+        "epochs": len(checkpoint.rows),
+        "best_epoch": checkpoint.best_epoch,
+        "seconds": checkpoint.rows[-1]["seconds"],
+        "read_test_split_at": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
+    }
+    write_card(run, metrics)
+    write_json(run.directory / "metrics.json", metrics)
     checkpoint.path.unlink(missing_ok=True)
 
 
-def _measured(model: keras.Model, batches: tf.data.Dataset) -> dict[str, float]:
-    """Evaluates a model; one that draws at random draws the same each time.
-
-    Keras' own loss is the mean over batches, the last of which may be short. Where the loss is the
-    sum of two means over rows it is added up from those.
-    """
+def _measured(model: keras.Model, data: Data, split: str) -> dict[str, float]:
+    """Evaluates a model; one that draws at random draws the same each time."""
+    batches = data.in_order("train") if split == "train" else getattr(data, split)
     for layer in model.layers:
         if isinstance(layer, Sampling):
             layer.restart()
-    found = model.evaluate(batches, verbose=0, return_dict=True)
-    for layer in model.layers:
-        if isinstance(layer, KLDivergenceAddLoss):
-            found["loss"] = found["reconstruction_loss"] + layer.beta * found["kl_loss"]
-    return found
+    return model.evaluate(batches, verbose=0, return_dict=True)
 
 
 def _in_float32(run: Run, model: keras.Model) -> keras.Model:

@@ -235,7 +235,7 @@ def _panel(axes: Any, system: System, curves: Sequence[tuple[str, list[float]]])
     axes.axhline(scale * system.course, color="black", linestyle="--", label="the course")
     label, _ = CURVES[system.quantity]
     axes.set(title=system.id, xlabel="epoch", ylabel=f"{label} [%]" if quantity.share else label)
-    axes.xaxis.get_major_locator().set_params(integer=True)
+    axes.xaxis.get_major_locator().set_params(integer=True, min_n_ticks=1)
     if not quantity.share:
         axes.set_yscale("log")
     axes.grid(alpha=0.3)

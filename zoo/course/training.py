@@ -9,7 +9,6 @@ reads the test split.
 import datetime
 import gc
 import itertools
-import json
 import logging
 import sys
 from collections.abc import Mapping, Sequence
@@ -24,8 +23,8 @@ from zoo.course.results import Result, keep_result, read_results, results_of, ru
 from zoo.course.systems import SYSTEMS, WAYS, System, Training
 from zoo.embeddings import Embeddings, read_analogies
 from zoo.errors import CourseError, DatasetError, WeightsError
-from zoo.runs import Run, create_run, load_run, remove_partial_files
-from zoo.training import facts, fit, initialise, load, settle, train
+from zoo.runs import Run, alone
+from zoo.training import fit_in, initialise, load, settle, train
 
 _ON_VALIDATION = ("accuracy on validation", ("val_accuracy",))
 CURVES = {
@@ -81,10 +80,23 @@ def carry_out(
     Raises:
         CourseError: if a result there has other settings; or, when all else is done, if data or
             weights were out of reach.
+        RunError: if another process is at work there.
         ZooError: as `zoo.train` says.
         KeyboardInterrupt: if the user stops it; says how to go on.
     """
     logging.getLogger("tensorflow").setLevel(logging.ERROR)  # it wonders at so many functions
+    directory.mkdir(parents=True, exist_ok=True)
+    with alone(directory):
+        _carry_out(trainings, directory, seeds, data_dir, progress)
+
+
+def _carry_out(
+    trainings: Sequence[Training],
+    directory: Path,
+    seeds: int,
+    data_dir: str | Path | None,
+    progress: bool,
+) -> None:
     missing = [
         (training, seed)
         for seed in range(seeds)
@@ -174,33 +186,19 @@ def _choose(
             training.model, training.dataset, data_dir, seed, {**training.settings, **values}
         )
         rows = [
-            _trained(settings, data_dir, fold, place / f"{candidate}-{number}")
+            fit_in(
+                place / f"{candidate}-{number}",
+                settings,
+                initialise(settings),
+                load(settings, data_dir, fold),
+                fold,
+            )
             for number, fold in enumerate(folds, 1)
         ]
         scores.append(float(np.mean([row["val_accuracy"] for row in rows])))
         seconds += sum(row["seconds"] for row in rows)
     best = int(np.argmax(scores))
     return candidates[best], {"cv_accuracy": scores[best]} if training.folds else {}, seconds
-
-
-def _trained(
-    settings: Mapping[str, Any],
-    data_dir: str | Path | None,
-    fold: tuple[int, int] | None,
-    place: Path,
-) -> dict[str, float]:
-    """Trains up to the test split, which is left alone; gives the epoch's row that counts."""
-    model, data = initialise(settings), load(settings, data_dir, fold)
-    if (place / "config.json").exists():
-        run = load_run(place)
-        if not json.loads(json.dumps(settings)).items() <= run.config.items():
-            raise CourseError(f"{place} has other settings: choose another directory.")
-        remove_partial_files(place)
-    else:
-        run = create_run(place, {**settings, **facts(data, model), "fold": fold})
-    checkpoint = fit(run, model, data)
-    kept = checkpoint.best_epoch if checkpoint.patience else len(checkpoint.rows)
-    return {**checkpoint.rows[kept - 1], "seconds": checkpoint.rows[-1]["seconds"]}
 
 
 def figures_of(run: Run) -> dict[str, float]:

@@ -171,7 +171,7 @@ def get_dataset(name: str | Path, data_dir: str | Path | None = None) -> Dataset
     path = Path(name)
     if text.is_table(path):
         return text.describe_table(path)
-    if path.is_dir():
+    if str(name) and path.is_dir():
         return images.describe_folder(path)
     builder = tfds_store.open_builder(str(name), data_dir)
     spec = images.describe_tfds(builder) or text.describe_tfds(builder)

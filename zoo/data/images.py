@@ -12,7 +12,7 @@ import tensorflow as tf
 
 from zoo.data import tfds_store
 from zoo.data.augmentation import layers_for
-from zoo.data.pipeline import Data, Rows, hold_out
+from zoo.data.pipeline import Data, Rows, completed
 from zoo.errors import DatasetError, InputError, refusing
 from zoo.layers import AntialiasedResizing, Greyscale
 from zoo.reader import opened, picture
@@ -48,12 +48,9 @@ def describe_tfds(builder: Any) -> DatasetSpec | None:
     """
     import tensorflow_datasets as tfds
 
-    keys, features = builder.info.supervised_keys, builder.info.features
+    keys, features = tfds_store.labelled(builder, tfds.features.Image), builder.info.features
     if (
         not keys
-        or len(keys) != 2
-        or not isinstance(features[keys[0]], tfds.features.Image)
-        or not isinstance(features[keys[1]], tfds.features.ClassLabel)
         or features[keys[0]].np_dtype != np.uint8
         or features[keys[0]].shape[2] not in (1, 3)
     ):
@@ -131,14 +128,7 @@ def read(spec: DatasetSpec, data_dir: str | Path | None) -> tuple[dict[str, Rows
         splits, version = {"train": rows}, f"{Path(spec.name).name}/{_digest(rows)}"
     else:
         splits, version = _read_tfds(spec, data_dir)
-    if "test" not in splits:
-        splits["train"], splits["test"] = hold_out(splits["train"], salt=1)
-    if "validation" not in splits:
-        splits["train"], splits["validation"] = hold_out(splits["train"], salt=0)
-    for split, rows in splits.items():
-        if not len(rows):
-            raise DatasetError(f"{spec.name}: the {split} split has no row; give more images.")
-    return splits, version
+    return completed(spec, splits), version
 
 
 def raw_shape(spec: DatasetSpec) -> tuple[int | None, ...]:
@@ -333,12 +323,7 @@ def _read_tfds(spec: DatasetSpec, data_dir: str | Path | None) -> tuple[dict[str
         image = row[image_key]
         return (image if of_one_size else resize(image)), row[label_key]
 
-    splits = {
-        split: Rows(images, labels)
-        for split, (images, labels) in tfds_store.read_splits(builder, prepare_row).items()
-        if (labels >= 0).all()
-    }
-    return splits, builder.info.full_name
+    return tfds_store.read_splits(builder, prepare_row), builder.info.full_name
 
 
 def _require_memory(spec: DatasetSpec, rows: int) -> None:

@@ -9,6 +9,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from zoo.errors import DatasetError
 from zoo.specs import MOST, DatasetSpec
 
 SPLIT_SEED = 20_230_116
@@ -55,6 +56,29 @@ def hold_out(rows: Rows, salt: int) -> tuple[Rows, Rows]:
         size = max(1, round(HELD_OUT * len(members))) if len(members) > 1 else 0
         cut[generator.permutation(members)[:size]] = True
     return rows[~cut], rows[cut]
+
+
+def completed(spec: DatasetSpec, splits: Mapping[str, Rows]) -> dict[str, Rows]:
+    """Cuts the splits that a data set lacks off its training rows: test first, then validation.
+
+    Args:
+        spec: the data set.
+        splits: those that it has, ``train`` at least.
+
+    Returns:
+        All three.
+
+    Raises:
+        DatasetError: if one has no row.
+    """
+    all_three = dict(splits)
+    for salt, split in ((1, "test"), (0, "validation")):
+        if split not in all_three:
+            all_three["train"], all_three[split] = hold_out(all_three["train"], salt)
+    for split, rows in all_three.items():
+        if not len(rows):
+            raise DatasetError(f"{spec.name}: the {split} split has no row; give more rows.")
+    return all_three
 
 
 def joined(first: Rows, second: Rows) -> Rows:

@@ -10,7 +10,7 @@ import numpy as np
 import tensorflow as tf
 
 from zoo.data import tfds_store, toy_reviews
-from zoo.data.pipeline import Rows, hold_out
+from zoo.data.pipeline import Rows, completed
 from zoo.data.sequences import SequenceData
 from zoo.data.tokens import Tokens, standardize_text
 from zoo.errors import DatasetError, InputError, near_miss, refusing
@@ -39,13 +39,8 @@ def describe_tfds(builder: Any) -> DatasetSpec | None:
     """
     import tensorflow_datasets as tfds
 
-    keys, features = builder.info.supervised_keys, builder.info.features
-    if (
-        not keys
-        or len(keys) != 2
-        or not isinstance(features[keys[0]], tfds.features.Text)
-        or not isinstance(features[keys[1]], tfds.features.ClassLabel)
-    ):
+    keys, features = tfds_store.labelled(builder, tfds.features.Text), builder.info.features
+    if not keys:
         return None
     tfds_store.ensure_prepared(builder)
     name = builder.info.full_name
@@ -67,7 +62,9 @@ def is_table(path: Path) -> bool:
     Args:
         path: any.
     """
-    return path.suffix in SUFFIXES or (path.is_dir() and "train" in _tables_in(path))
+    if path.is_dir():
+        return "train" in _tables_in(path)
+    return path.suffix.lower() in SUFFIXES
 
 
 def describe_table(path: Path) -> DatasetSpec:
@@ -124,14 +121,7 @@ def read(spec: DatasetSpec, data_dir: str | Path | None) -> tuple[dict[str, Rows
         splits, version = _read_tables(spec)
     else:
         splits, version = _read_tfds(spec, data_dir)
-    if "test" not in splits:
-        splits["train"], splits["test"] = hold_out(splits["train"], salt=1)
-    if "validation" not in splits:
-        splits["train"], splits["validation"] = hold_out(splits["train"], salt=0)
-    for split, rows in splits.items():
-        if not len(rows):
-            raise DatasetError(f"{spec.name}: the {split} split has no row; give more texts.")
-    return splits, version
+    return completed(spec, splits), version
 
 
 def raw_shape(spec: DatasetSpec) -> tuple[int | None, ...]:
@@ -154,6 +144,9 @@ def preprocessor(spec: DatasetSpec, options: TextOptions, train: np.ndarray) -> 
         spec: the data set.
         options: encoding and sizes.
         train: the training split's texts, of which alone the vocabulary is learnt.
+
+    Raises:
+        DatasetError: if none of them has a word.
     """
     sequence = options.encoding == "sequence"
     vectorize = keras.layers.TextVectorization(
@@ -165,7 +158,10 @@ def preprocessor(spec: DatasetSpec, options: TextOptions, train: np.ndarray) -> 
         pad_to_max_tokens=not sequence,
         name="vectorize",
     )
-    vectorize.adapt(tf.data.Dataset.from_tensor_slices(train).batch(READ_ROWS))
+    try:
+        vectorize.adapt(tf.data.Dataset.from_tensor_slices(train).batch(READ_ROWS))
+    except tf.errors.InvalidArgumentError:
+        raise DatasetError(f"{spec.name}: no training text has a word.") from None
     return keras.Sequential(
         [keras.Input(raw_shape(spec), dtype=INPUT_DTYPE, name=INPUT_NAME), vectorize],
         name="preprocessor",
@@ -244,22 +240,7 @@ def _tables_in(path: Path) -> dict[str, Path]:
 
 def _read_table(path: Path) -> dict[str, list[Any]]:
     """Reads texts as bytes and labels as strings."""
-    import pyarrow
-    from pyarrow import csv, json, parquet
-
-    if not path.is_file():
-        raise DatasetError(f"{path}: there is no such file.")
-    texts_as_bytes = csv.ConvertOptions(column_types=dict.fromkeys((TITLE, TEXT), pyarrow.binary()))
-    readers = {
-        ".csv": lambda: csv.read_csv(path, convert_options=texts_as_bytes),
-        ".jsonl": lambda: json.read_json(path),
-        ".parquet": lambda: parquet.read_table(path),
-    }
-    try:
-        table = readers[path.suffix]()
-    except (pyarrow.ArrowException, OSError, UnicodeError) as error:
-        reason = str(error).splitlines()[0]
-        raise DatasetError(f"{path} is no readable {path.suffix[1:]} table: {reason}") from None
+    table = _opened(path)
     for column in (TEXT, LABEL):
         if column not in table.column_names:
             raise DatasetError(
@@ -267,14 +248,60 @@ def _read_table(path: Path) -> dict[str, list[Any]]:
                 f"There is: {', '.join(table.column_names)}; it needs {TEXT} and {LABEL}, and may "
                 f"have {TITLE}."
             )
-    if table[LABEL].null_count:
-        raise DatasetError(f"{path}: {table[LABEL].null_count} of its rows have no {LABEL}.")
-    kept = {name: table[name].to_pylist() for name in (TITLE, TEXT) if name in table.column_names}
-    texts = {
-        name: [b"" if value is None else as_bytes(value) for value in values]
-        for name, values in kept.items()
+    columns = [name for name in (TITLE, TEXT, LABEL) if name in table.column_names]
+    repeated = [name for name in columns if table.column_names.count(name) > 1]
+    if repeated:
+        raise DatasetError(f"{path} has several columns {', '.join(map(repr, repeated))}.")
+    values = {name: table[name].to_pylist() for name in columns}
+    with refusing(DatasetError):
+        texts = {
+            name: [b"" if value is None else as_bytes(value) for value in values[name]]
+            for name in columns[:-1]
+        }
+    return {**texts, LABEL: _labels(path, values[LABEL])}
+
+
+def _opened(path: Path) -> Any:
+    import pyarrow
+    from pyarrow import csv, parquet
+
+    if not path.is_file():
+        raise DatasetError(f"{path}: there is no such file.")
+    as_they_stand = csv.ConvertOptions(
+        column_types={TITLE: pyarrow.binary(), TEXT: pyarrow.binary(), LABEL: pyarrow.string()}
+    )
+    readers = {
+        ".csv": lambda: csv.read_csv(path, convert_options=as_they_stand),
+        ".jsonl": lambda: _opened_jsonl(path),
+        ".parquet": lambda: parquet.read_table(path),
     }
-    return {**texts, LABEL: [str(label) for label in table[LABEL].to_pylist()]}
+    kind = path.suffix.lower()
+    try:
+        return readers[kind]()
+    except (pyarrow.ArrowException, OSError, UnicodeError) as error:
+        reason = str(error).splitlines()[0]
+        raise DatasetError(f"{path} is no readable {kind[1:]} table: {reason}") from None
+
+
+def _opened_jsonl(path: Path) -> Any:
+    """Reads texts as texts, those too that look like dates."""
+    import pyarrow
+    from pyarrow import json
+
+    texts = pyarrow.schema([(name, pyarrow.string()) for name in (TITLE, TEXT)])
+    table = json.read_json(path, parse_options=json.ParseOptions(texts))
+    absent = [name for name in (TITLE, TEXT) if table[name].null_count == len(table)]
+    return table.drop_columns(absent)
+
+
+def _labels(path: Path, values: list[Any]) -> list[str]:
+    missing = sum(value is None or value != value or not str(value).strip() for value in values)
+    if missing:
+        raise DatasetError(f"{path}: {missing} of its rows have no {LABEL}.")
+    odd = [value for value in values if isinstance(value, list | dict)]
+    if odd:
+        raise DatasetError(f"{path}: {odd[0]!r} is no {LABEL}: give a word or a number.")
+    return [str(value) for value in values]
 
 
 def _read_tables(spec: DatasetSpec) -> tuple[dict[str, Rows], str]:
@@ -305,9 +332,4 @@ def _read_tfds(spec: DatasetSpec, data_dir: str | Path | None) -> tuple[dict[str
         parts = [row[column] for column in spec.columns]
         return tf.strings.join(parts, separator=BETWEEN), row[label_key]
 
-    splits = {
-        split: Rows(texts, labels)
-        for split, (texts, labels) in tfds_store.read_splits(builder, prepare_row).items()
-        if (labels >= 0).all()
-    }
-    return splits, builder.info.full_name
+    return tfds_store.read_splits(builder, prepare_row), builder.info.full_name

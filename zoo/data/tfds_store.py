@@ -14,6 +14,7 @@ import requests
 import tensorflow as tf
 
 from zoo.data import DATASETS
+from zoo.data.pipeline import Rows
 from zoo.errors import DatasetError, UnknownDatasetError
 
 CONNECT_SECONDS = 5
@@ -61,9 +62,28 @@ def default_data_dir() -> Path:
     return Path(tfds.core.constants.DATA_DIR).expanduser()
 
 
+def labelled(builder: Any, feature: type) -> tuple[str, str] | None:
+    """Gives the names that inputs and labels have in a data set that is a classification.
+
+    Args:
+        builder: from `open_builder`.
+        feature: of TFDS, that the inputs must be.
+
+    Returns:
+        Both names; None if it is no classification of such inputs.
+    """
+    import tensorflow_datasets as tfds
+
+    keys, features = builder.info.supervised_keys, builder.info.features
+    if not keys or len(keys) != 2:
+        return None
+    fits = isinstance(features[keys[0]], feature)
+    return keys if fits and isinstance(features[keys[1]], tfds.features.ClassLabel) else None
+
+
 def read_splits(
     builder: Any, prepare_row: Callable[[dict[str, Any]], tuple[Any, Any]]
-) -> dict[str, tuple[np.ndarray, np.ndarray]]:
+) -> dict[str, Rows]:
     """Reads every split whole.
 
     Args:
@@ -71,7 +91,7 @@ def read_splits(
         prepare_row: from a row's features to its input and its label, inside `tf.data`.
 
     Returns:
-        ``(inputs, labels)`` of each of ``train``, ``validation`` and ``test`` that there is.
+        The rows of each of ``train``, ``validation`` and ``test`` that there is and has labels.
 
     Raises:
         DatasetError: if it is damaged or has no training split.
@@ -81,12 +101,13 @@ def read_splits(
         raise DatasetError(
             f"{builder.name} has no train split, only {', '.join(builder.info.splits) or 'none'}."
         )
-    return {split: _read_split(builder, split, prepare_row) for split in splits}
+    read = {split: _read_split(builder, split, prepare_row) for split in splits}
+    return {split: rows for split, rows in read.items() if (rows.labels >= 0).all()}
 
 
 def _read_split(
     builder: Any, split: str, prepare_row: Callable[[dict[str, Any]], tuple[Any, Any]]
-) -> tuple[np.ndarray, np.ndarray]:
+) -> Rows:
     rows = builder.as_dataset(split=split, shuffle_files=False)
     batches = rows.map(prepare_row, num_parallel_calls=tf.data.AUTOTUNE).batch(READ_ROWS)
     damage = f"{builder.name} in {builder.data_dir} is damaged ({split} split)"
@@ -101,7 +122,7 @@ def _read_split(
         raise DatasetError(
             f"{damage}: {read} rows of {told}; delete that folder and prepare it again."
         )
-    return np.concatenate(inputs), np.concatenate(labels)
+    return Rows(np.concatenate(inputs), np.concatenate(labels))
 
 
 def ensure_prepared(builder: Any) -> None:

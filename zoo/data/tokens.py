@@ -37,6 +37,7 @@ def standardize_text(texts: Any) -> Any:
     import tensorflow as tf
 
     texts = tf.strings.unicode_transcode(texts, "UTF-8", "UTF-8", errors="replace")
+    texts = tf.strings.regex_replace(texts, "\x00", " ")  # it would end the text for what is next
     texts = tf.strings.lower(texts, encoding="utf-8")
     for pattern, replacement in REPLACEMENTS:
         texts = tf.strings.regex_replace(texts, pattern, replacement)

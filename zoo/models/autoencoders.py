@@ -376,8 +376,10 @@ def halved(shape: tuple[int, ...], times: int) -> tuple[int, int, int]:
         times: how often.
 
     Raises:
-        ArgumentValueError: if a side cannot be halved so often.
+        ArgumentValueError: if there are not three, or a side cannot be halved so often.
     """
+    if len(shape) != 3:
+        raise ArgumentValueError(f"input_shape={shape}: must be (height, width, channels).")
     height, width, channels = shape
     if height % 2**times or width % 2**times:
         raise ArgumentValueError(

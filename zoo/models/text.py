@@ -19,6 +19,7 @@ from zoo.arguments import (
     by_layer,
     checked,
 )
+from zoo.errors import ArgumentValueError
 from zoo.initializers import LogRarity
 from zoo.layers import MaskedMaxPooling1D
 from zoo.tasks import compile_for
@@ -201,7 +202,7 @@ def text_cnn(
 
     Raises:
         UnknownArgumentError: for any other argument.
-        ArgumentValueError: for a value of another type or out of range.
+        ArgumentValueError: for a value of another type or out of range, or a repeated width.
 
     Example:
         >>> import zoo
@@ -212,13 +213,16 @@ def text_cnn(
         Kim (2014), Convolutional neural networks for sentence classification,
         https://arxiv.org/abs/1408.5882
     """
+    widths = [int(width) for width in str(kernel_size).split("-")]
+    if len(set(widths)) < len(widths):
+        raise ArgumentValueError(f"kernel_size={kernel_size!r}: each width may be there once.")
     inputs = keras.Input((None,), dtype="int64", name="inputs")
     is_word = ops.not_equal(inputs, 0)  # by hand: convolutions know no masks
     x = layers.Embedding(vocab_size, embedding_dim, name="embedding")(inputs)
     x = layers.SpatialDropout1D(dropout, name="dropout_words")(x)
     words = x * ops.cast(is_word[:, :, None], x.dtype)
     pooled = []
-    for width in map(int, str(kernel_size).split("-")):
+    for width in widths:
         x = layers.Conv1D(filters, width, padding="same", activation="relu", name=f"conv_{width}")(
             words
         )
