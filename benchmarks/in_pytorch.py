@@ -165,7 +165,7 @@ class Transformer(nn.Module):
 
     def __init__(self) -> None:
         super().__init__()
-        self.tokens, self.positions = nn.Embedding(20_000, 32), nn.Embedding(500, 32)
+        self.tokens, self.positions = nn.Embedding(5_000, 32), nn.Embedding(500, 32)
         self.attention_norm, self.network_norm = nn.LayerNorm(32), nn.LayerNorm(32)
         self.attention = nn.MultiheadAttention(32, 2, batch_first=True)
         self.network = nn.Sequential(nn.Linear(32, 128), nn.ReLU(), nn.Linear(128, 32))
@@ -288,7 +288,7 @@ NETWORKS: dict[str, Callable[[], nn.Module]] = {
     "text_cnn": TextCNN,
     "simple_rnn": lambda: Recurrent(rnn(nn.RNN), "max", 0.4),
     "lstm": lambda: Recurrent(rnn(nn.LSTM), "average", 0.5, 0.2),
-    "gru": lambda: Recurrent(rnn(nn.GRU), "average", 0.5),
+    "gru": lambda: Recurrent(rnn(nn.GRU), "average", 0.5, 0.6),
     "bilstm": lambda: Recurrent(rnn(nn.LSTM, bidirectional=True), "average", 0.5, 0.4),
     "transformer": Transformer,
     "linear_autoencoder": lambda: Autoencoder(nn.Linear(1024, 256), nn.Linear(256, 1024)),

@@ -177,7 +177,7 @@ register(
         builder="zoo.models.attention:transformer",
         task="multiclass_classification",
         dataset="imdb_reviews",
-        parameters=668_834,
+        parameters=188_834,
         summary="The Transformer's encoder, with positions and a mask",
         recipe=Recipe(
             epochs=4,
@@ -185,7 +185,7 @@ register(
             schedule="cosine",
             patience=4,
             jit_compile=False,
-            text=TextOptions(vocab_size=20_000),
+            text=TextOptions(vocab_size=5_000),
         ),
     )
 )

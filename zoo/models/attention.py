@@ -21,7 +21,7 @@ from zoo.tasks import compile_for
 @checked
 def transformer(
     *,
-    vocab_size: VocabSize = 20_000,
+    vocab_size: VocabSize = 5_000,
     sequence_length: PositiveInt = 500,
     num_classes: NumClasses = 2,
     embedding_dim: PositiveInt = 32,

@@ -135,7 +135,7 @@ def gru(
     units: PositiveInt = 32,
     pooling: Pooling = "average",
     dropout: Fraction = 0.5,
-    word_dropout: Fraction = 0.0,
+    word_dropout: Fraction = 0.6,
     optimizer: Optimizer = "adam",
     learning_rate: Positive = 3e-3,
 ) -> keras.Model:
