@@ -363,7 +363,7 @@ def accuracy_against(
     axes.xaxis.set_major_formatter("{x:,g}")
     axes.xaxis.set_minor_formatter(LogFormatter(minor_thresholds=(1, 0.5)))
     axes.grid(alpha=0.3, which="both")
-    axes.legend(loc="lower right")
+    axes.legend()
     figure.suptitle(f"Accuracy against {quantity}")
 
 
