@@ -21,7 +21,7 @@ from zoo.course.results import Result, read_results
 from zoo.course.systems import QUANTITIES, SYSTEMS, WAYS, Training
 from zoo.data import course_rows, get_dataset
 from zoo.errors import CourseError, RunError, UnknownSystemError
-from zoo.training import settle, split_overrides
+from zoo.training import split_overrides
 
 # id: the course's figure, and parameters: as the course counted, as taught here, ours
 PUBLISHED = {
@@ -298,14 +298,6 @@ def test_a_setting_is_chosen_on_folds_and_test_is_left_alone(tmp_path, data_dir)
     config = zoo.load_run(runs / "0").config
     assert config["arguments"]["learning_rate"] == 3e-2
     assert result.settings["learning_rate"] == [1e-6, 3e-2]
-
-
-def test_a_choice_of_other_settings_is_refused(tmp_path, data_dir):
-    first = settle("softmax_regression", "digits", data_dir, 0, QUICK)
-    course_training._trained(first, data_dir, None, tmp_path / "choice")
-    other = settle("softmax_regression", "digits", data_dir, 0, QUICK | {"epochs": 7})
-    with pytest.raises(CourseError, match="other settings"):
-        course_training._trained(other, data_dir, None, tmp_path / "choice")
 
 
 def test_what_is_out_of_reach_is_told_after_the_rest(trainings, tmp_path):

@@ -25,7 +25,7 @@ from zoo.errors import (
     TrainingDivergedError,
     UnknownArgumentError,
 )
-from zoo.training import learning_rate_at
+from zoo.training import fit_in, learning_rate_at, settle
 
 DIGITS = {"dataset": "digits", "units": 16, "num_layers": 1, "epochs": 6, "progress": False}
 UNCOMPILED = DIGITS | {"jit_compile": False}
@@ -410,6 +410,21 @@ def test_a_file_of_weights_resumes_whatever_its_spelling(image_folder, tmp_path,
     }  # fmt: skip
     run = zoo.train("resnet18", **options)
     assert zoo.train("resnet18", resume=True, **options).metrics == run.metrics
+
+
+def test_a_begun_training_of_other_settings_is_refused(data_dir, tmp_path):
+    def begin(epochs):
+        options = {"epochs": epochs, "jit_compile": False}
+        settings = settle("softmax_regression", "digits", data_dir, 0, options)
+        model, data = training.initialise(settings), training.load(settings, data_dir)
+        return fit_in(tmp_path / "run", settings, model, data, None)
+
+    found = begin(2)
+    assert (found["epoch"], found["epochs"]) == (2, 2)
+    assert begin(2) == found
+    with pytest.raises(RunError, match="has other settings"):
+        begin(3)
+    assert not (tmp_path / "run" / "metrics.json").exists()
 
 
 def test_a_run_has_one_process_at_work(digits_run, tmp_path):
