@@ -54,8 +54,8 @@ TINY = {
 
 OF_TEXT_RUN = {
     "dataset": "toy_reviews", "vocab_size": 60, "sequence_length": 24, "embedding_dim": 16,
-    "units": 16, "pooling": "max", "dropout": 0.2, "epochs": 8, "learning_rate": 0.01,
-    "jit_compile": False, "progress": False,
+    "units": 16, "pooling": "max", "dropout": 0.2, "word_dropout": 0.0, "epochs": 8,
+    "learning_rate": 0.01, "jit_compile": False, "progress": False,
 }  # fmt: skip
 
 

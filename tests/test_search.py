@@ -18,7 +18,7 @@ import tuning
 import zoo
 from tuning import trials
 from tuning.plan import read_plan
-from zoo import cli
+from zoo import cli, training
 from zoo.data.pipeline import Rows, cut_fold
 from zoo.errors import (
     ArgumentValueError,
@@ -166,7 +166,7 @@ def broken_fit(fit):
 
 
 def test_a_trial_that_breaks_stops_the_search_with_its_values(tmp_path, data_dir, monkeypatch):
-    monkeypatch.setattr(trials, "fit", broken_fit(trials.fit))
+    monkeypatch.setattr(training, "fit", broken_fit(training.fit))
     options = {"algorithm": "grid", "space": RATES}
     with pytest.raises(SearchError, match=r"trial 0001 broke: OSError: the disk is on fire") as it:
         searched(tmp_path / "s", data_dir, **options)

@@ -85,24 +85,23 @@ def carry_out(
         KeyboardInterrupt: if the user stops it; says how to go on.
     """
     logging.getLogger("tensorflow").setLevel(logging.ERROR)  # it wonders at so many functions
-    directory.mkdir(parents=True, exist_ok=True)
-    with alone(directory):
-        _carry_out(trainings, directory, seeds, data_dir, progress)
-
-
-def _carry_out(
-    trainings: Sequence[Training],
-    directory: Path,
-    seeds: int,
-    data_dir: str | Path | None,
-    progress: bool,
-) -> None:
     missing = [
         (training, seed)
         for seed in range(seeds)
         for training in trainings
         if not _is_finished(training, seed, directory)
     ]
+    directory.mkdir(parents=True, exist_ok=True)
+    with alone(directory):
+        _train_missing(missing, directory, data_dir, progress)
+
+
+def _train_missing(
+    missing: Sequence[tuple[Training, int]],
+    directory: Path,
+    data_dir: str | Path | None,
+    progress: bool,
+) -> None:
     out_of_reach = {}
     for number, (training, seed) in enumerate(missing, 1):
         if progress:
