@@ -228,6 +228,9 @@ def figures_of(run: Run) -> dict[str, float]:
 
 
 def _analogies(words: Embeddings) -> dict[str, float]:
+    asked = {word for question, answer, wrong in ANALOGIES for word in (*question, answer, *wrong)}
+    if not asked <= set(words.words):  # a small vocabulary
+        return {}
     right = 0
     for (one, other, third), answer, wrong in ANALOGIES:
         way = words.vector(other) - words.vector(one)
