@@ -312,7 +312,8 @@ def _set_log(axes: Any) -> None:
 
     axes.set_xscale("log")
     axes.xaxis.set_minor_locator(LogLocator(subs=(2, 5)))
-    axes.xaxis.set_minor_formatter(LogFormatter(minor_thresholds=(2, 1)))
+    axes.xaxis.set_major_formatter(LogFormatter())
+    axes.xaxis.set_minor_formatter(LogFormatter(minor_thresholds=(3, 1.5)))
 
 
 def _front(axes: Any, key: str, search: "Search") -> None:

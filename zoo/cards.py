@@ -49,12 +49,19 @@ def facts_of(run: Run, metrics: Mapping[str, Any]) -> dict[str, Any]:
         "class_names": list(dataset.class_names),
         "test_rows": len(run.predictions["labels"]),
         "metrics": dict(metrics),
-        "standard_errors": _standard_errors(run.predictions, metrics),
+        "standard_errors": _standard_errors(dataset, run.predictions, metrics),
     }
 
 
-def _standard_errors(rows: Mapping[str, Any], metrics: Mapping[str, Any]) -> dict[str, float]:
-    """Gives what the number of test rows leaves open of the figures that are means over them."""
+def _standard_errors(
+    dataset: DatasetSpec, rows: Mapping[str, Any], metrics: Mapping[str, Any]
+) -> dict[str, float]:
+    """Gives what the number of test rows leaves open of the figures that are means over them.
+
+    A truth table leaves nothing open: its rows are all that there are.
+    """
+    if dataset.kind == "truth_tables":
+        return {}
     found = {}
     if "probabilities" in rows:
         found["test_accuracy"] = rows["probabilities"].argmax(axis=1) == rows["labels"]
@@ -175,7 +182,7 @@ def _splits(facts: Mapping[str, Any]) -> str:
 
 def _spread(key: str, facts: Mapping[str, Any]) -> str:
     error = facts["standard_errors"].get(key)
-    return "" if error is None or facts["input"]["kind"] == "truth_tables" else f" ± {error:.2g}"
+    return "" if error is None else f" ± {error:.2g}"
 
 
 def _training(facts: Mapping[str, Any]) -> str:

@@ -209,7 +209,8 @@ def alone(directory: Path) -> Iterator[None]:
     try:
         with filelock.FileLock(lock, blocking=False):
             yield
-            lock.unlink(missing_ok=True)  # while it is held
+            with contextlib.suppress(PermissionError):  # Windows removes no file that is open
+                lock.unlink()
     except filelock.Timeout:
         raise RunError(f"another process is at work in {directory} now.") from None
 

@@ -80,7 +80,7 @@ def carry_out(
     Raises:
         CourseError: if a result there has other settings; or, when all else is done, if data or
             weights were out of reach.
-        RunError: if another process is at work there.
+        RunError: if another process is at work there, or a training begun has other settings.
         ZooError: as `zoo.train` says.
         KeyboardInterrupt: if the user stops it; says how to go on.
     """
