@@ -3,9 +3,10 @@
     python -m benchmarks.layers [MODEL...] [--steps 40]
 
 Recurrent networks have the layers of `zoo.recurrence`, convolutional ones the batch normalisation
-of `zoo.normalization`. Each by its recipe, with either layer, in turn, on the first
-batches of an epoch of its own data. Needs the extra ``benchmark``. Writes one row a model and layer
-to ``benchmarks/results/layers.csv``: rows a second of the training step alone.
+of `zoo.normalization`, the Transformer the attention of `zoo.attention`. Each by its recipe, with
+either layer, in turn, on the first batches of an epoch of its own data. Needs the extra
+``benchmark``. Writes one row a model and layer to ``benchmarks/results/layers.csv``: rows a second
+of the training step alone.
 """
 
 import contextlib
@@ -21,12 +22,22 @@ from benchmarks.quality import data_dir_option
 from zoo.execution import speed
 from zoo.training import initialise, load, settle
 
-MODELS = ("simple_rnn", "gru", "lstm", "bilstm", "simple_cnn", "deep_cnn", "resnet18")
+MODELS = (
+    "simple_rnn",
+    "gru",
+    "lstm",
+    "bilstm",
+    "transformer",
+    "simple_cnn",
+    "deep_cnn",
+    "resnet18",
+)
 KEYS = ("model", "layer")
 STOCK = {
     "zoo.models.recurrent.SimpleRNN": keras.layers.SimpleRNN,
     "zoo.models.recurrent.GRU": keras.layers.GRU,
     "zoo.models.recurrent.LSTM": keras.layers.LSTM,
+    "zoo.layers.MultiHeadAttention": keras.layers.MultiHeadAttention,
     "zoo.models.conv.BatchNormalization": keras.layers.BatchNormalization,
     "zoo.models.resnet.BatchNormalization": keras.layers.BatchNormalization,
     "zoo.models.autoencoders.BatchNormalization": keras.layers.BatchNormalization,

@@ -99,6 +99,7 @@ def table_run(tmp_path_factory):
         "perceptron",
         epochs=20,
         use_bias=False,
+        jit_compile=False,
         run_dir=tmp_path_factory.mktemp("runs") / "table",
         progress=False,
     )

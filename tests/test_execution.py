@@ -10,6 +10,11 @@ from zoo.execution import PASSES, WAYS, benchmark, random_rows, speed
 from zoo.training import initialise, settle
 
 
+@pytest.fixture
+def short_passes(monkeypatch):
+    monkeypatch.setattr("zoo.execution.LEAST_SECONDS", 0.01)
+
+
 @pytest.mark.parametrize("name", zoo.list_models())
 def test_random_rows_are_such_as_the_model_takes(name):
     settings = settle(name, overrides={**TINY[name], "jit_compile": False})
@@ -26,7 +31,7 @@ def test_random_rows_are_such_as_the_model_takes(name):
     assert get_dataset(settings["dataset"]["name"]).kind == "text" or np.max(parts[0]) <= 1
 
 
-def test_each_way_is_measured_and_the_recipes_first():
+def test_each_way_is_measured_and_the_recipes_first(short_passes):
     rows = list(benchmark("perceptron", steps=2))
     ways = [{key: row[key] for key in WAYS[0]} for row in rows]
     recipe = zoo.get_spec("perceptron").recipe
@@ -54,7 +59,7 @@ def test_a_model_without_steps_is_refused():
         next(benchmark("truncated_svd"))
 
 
-def test_the_command_answers_in_json(answer):
+def test_the_command_answers_in_json(answer, short_passes):
     document = answer("benchmark", "perceptron", "--steps", "2", "--batch-size", "4")
     assert document["model"] == "perceptron"
     assert document["batch_size"] == 4

@@ -159,8 +159,9 @@ def test_the_all_zero_row_is_explained(table_run):
 
 def test_the_surface_of_two_inputs_is_one_panel(tmp_path):
     run = zoo.train(
-        "two_layer_perceptron", dataset="xor", epochs=3, run_dir=tmp_path / "run", progress=False
-    )
+        "two_layer_perceptron", dataset="xor", epochs=3, jit_compile=False,
+        run_dir=tmp_path / "run", progress=False,
+    )  # fmt: skip
     figure = drawn(figures.decision_surface, run)
     assert [axes.get_xlabel() for axes in figure.axes][:1] == ["x0"]
     assert len(figure.axes) == 2

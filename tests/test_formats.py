@@ -27,7 +27,7 @@ from zoo.reconstruction import at_the_mean
 from zoo.specs import TextOptions
 
 SMALL_DATA = {
-    "text": {"dataset": "toy_reviews"},
+    "text": {"dataset": "toy_reviews", "sequence_length": 24},
     "images": {"dataset": "digits", "batch_size": 512},
     "truth_tables": {},
 }
@@ -50,8 +50,8 @@ def train(name, folder, data_dir):
     kind = DATASETS[spec.dataset].kind
     in_grey = kind == "images" and spec.recipe.images.greyscale != "none"
     settings = {
-        **TINY[name],
         **SMALL_DATA[kind],
+        **TINY[name],
         **ON_SMALL_IMAGES.get(name, {}),
         **({"greyscale": "none"} if in_grey else {}),
     }
@@ -73,22 +73,26 @@ def question_of(run, rows, labels):
     return given | told, "reconstruction", images
 
 
-def asked(folder, questions, tmp_path):
-    """What an artefact answers in a process of its own, and the packages imported there."""
+def asked(folders, questions, tmp_path):
+    """What artefacts answer in a process of their own, and the packages imported there."""
     for number, inputs in enumerate(questions):
         texts = {k: rows.astype(bytes) for k, rows in inputs.items() if rows.dtype == object}
         np.savez(tmp_path / f"inputs{number}.npz", **inputs | texts)
     imported = run_python(
-        f"import sys; sys.path.insert(0, {str(folder)!r})\n"
+        f"import sys; sys.path.insert(0, {str(folders[0])!r})\n"
         "import json, numpy as np, reader\n"
-        f"artefact = reader.Artefact({str(folder)!r})\n"
-        f"for number in range({len(questions)}):\n"
-        "    inputs = dict(np.load(f'inputs{number}.npz'))\n"
-        "    np.savez(f'outputs{number}.npz', **artefact.ask('serve', **inputs))\n"
+        f"for folder in {[*map(str, folders)]}:\n"
+        "    artefact = reader.Artefact(folder)\n"
+        f"    for number in range({len(questions)}):\n"
+        "        inputs = dict(np.load(f'inputs{number}.npz'))\n"
+        "        np.savez(f'{folder}/outputs{number}.npz', **artefact.ask('serve', **inputs))\n"
         "print(json.dumps([name for name in sys.modules]))\n",
         tmp_path,
     )
-    answers = [dict(np.load(tmp_path / f"outputs{number}.npz")) for number in range(len(questions))]
+    answers = [
+        [dict(np.load(folder / f"outputs{number}.npz")) for number in range(len(questions))]
+        for folder in folders
+    ]
     return answers, set(json.loads(imported))
 
 
@@ -97,10 +101,10 @@ def test_every_model_answers_raw_rows_without_tensorflow(name, data_dir, tmp_pat
     run = train(name, tmp_path / "run", data_dir)
     rows = zoo.load_data(run.dataset, data_dir=data_dir).rows["train"]
     questions = [question_of(run, rows.inputs[:n], rows.labels[:n]) for n in (1, 32)]
-    for format in ("onnx", "litert"):
-        folder = zoo.export(run, tmp_path / format, format=format)
-        answers, imported = asked(folder, [given for given, *_ in questions], tmp_path)
-        assert not imported & {"zoo", "keras", "tensorflow"}
+    folders = [zoo.export(run, tmp_path / format, format=format) for format in ("onnx", "litert")]
+    found, imported = asked(folders, [given for given, *_ in questions], tmp_path)
+    assert not imported & {"zoo", "keras", "tensorflow"}
+    for answers in found:
         for answer, (_, key, expected) in zip(answers, questions, strict=True):
             assert answer[key].shape == expected.shape
             assert np.abs(answer[key] - np.asarray(expected)).max() <= 1e-5
@@ -113,7 +117,7 @@ def test_images_of_any_size_are_answered(format, cnn_run, tmp_path):
     images = [
         generator.integers(0, 256, (3, *size, 1), np.uint8) for size in ((8, 8), (1, 1), (31, 20))
     ]
-    answers, _ = asked(folder, [{"image": batch} for batch in images], tmp_path)
+    (answers,), _ = asked([folder], [{"image": batch} for batch in images], tmp_path)
     for answer, batch in zip(answers, images, strict=True):
         expected = cnn_run.model.predict(cnn_run.preprocessor(batch), verbose=0)
         assert np.abs(answer["probabilities"] - expected).max() <= 1e-5

@@ -102,6 +102,7 @@ def test_the_gradient_is_that_of_differences(run, gates, states):
     shapes += [(gates * units,)] * (run is gru_states) + [(batch, units)] * states
     values = [tf.constant(generator.normal(size=shape)) for shape in shapes]
 
+    @tf.function
     def states_of(projected, *others):
         found = run(projected, known, *others)
         return tf.concat(found, axis=-1) if isinstance(found, tuple) else found

@@ -18,7 +18,7 @@ import tuning
 import zoo
 from tuning import trials
 from tuning.plan import read_plan
-from zoo import cli, training
+from zoo import training
 from zoo.data.pipeline import Rows, cut_fold
 from zoo.errors import (
     ArgumentValueError,
@@ -233,37 +233,50 @@ def test_each_row_is_in_one_fold_and_classes_are_spread():
         assert all(np.abs(counts - np.array([10, 7, 3]) / 3) < 1)
 
 
-def test_two_workers_run_the_trials_of_one(tmp_path, data_dir):
-    options = {"max_trials": 4, "retrain": 0, "seed": 5}
-    alone = searched(tmp_path / "one", data_dir, **options).trials
-    both = searched(tmp_path / "two", data_dir, workers=2, **options).trials
-    values = ["trial", "learning_rate", "batch_size", "l2"]
-    assert [[row[key] for key in values] for row in both] == [
-        [row[key] for key in values] for row in alone
+THREE_TRIALS = {"max_trials": 3, "retrain": 0, "seed": 5}
+
+
+@pytest.fixture(scope="module")
+def in_one_process(tmp_path_factory, data_dir):
+    """A search whose trials one process runs to the end, however much it grows."""
+    folder = tmp_path_factory.mktemp("searches") / "alone"
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(trials, "MOST_GROWTH", 1)
+        found = searched(folder, data_dir, workers=0, **THREE_TRIALS)
+    assert not (folder / "workers").exists()
+    return found
+
+
+def assert_same_trials(found, expected):
+    values = ["trial", "status", "learning_rate", "batch_size", "l2"]
+    assert [[row[key] for key in values] for row in found.trials] == [
+        [row[key] for key in values] for row in expected.trials
     ]
-    assert [row["score"] for row in both] == pytest.approx([row["score"] for row in alone])
-    assert not processes_of(tmp_path / "two")
+    scores = [row["score"] for row in expected.trials]
+    assert [row["score"] for row in found.trials] == pytest.approx(scores)
+    assert {row["status"] for row in found.trials} == {"COMPLETED"}
 
 
-def test_a_process_that_grows_is_followed_by_another(tmp_path, data_dir, monkeypatch):
+def test_two_workers_run_the_trials_of_one(tmp_path, data_dir, in_one_process):
+    both = searched(tmp_path / "s", data_dir, workers=2, **THREE_TRIALS)
+    assert_same_trials(both, in_one_process)
+    assert not processes_of(tmp_path / "s")
+
+
+def test_a_process_that_grows_is_followed_by_another(
+    tmp_path, data_dir, in_one_process, monkeypatch
+):
     monkeypatch.setattr(trials, "MOST_GROWTH", 1)
-    options = {"max_trials": 3, "retrain": 0}
-    found = searched(tmp_path / "s", data_dir, **options)
-    assert [row["status"] for row in found.trials] == ["COMPLETED"] * 3
+    found = searched(tmp_path / "s", data_dir, **THREE_TRIALS)
+    assert_same_trials(found, in_one_process)
     assert (tmp_path / "s" / "workers" / "worker-0.log").exists()
-    alone = searched(tmp_path / "t", data_dir, workers=0, **options)
-    assert not (tmp_path / "t" / "workers").exists()
-    assert [row["score"] for row in found.trials] == pytest.approx(
-        [row["score"] for row in alone.trials]
-    )
 
 
-def test_a_worker_ends_well_and_begins_anew_when_it_has_grown(tmp_path, data_dir):
+def test_a_worker_ends_well_and_begins_anew_when_it_has_grown(tmp_path, data_dir, answer):
     search = Command(tmp_path / "s", data_dir)
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         address = f"127.0.0.1:{free.getsockname()[1]}"
-    chief = search.start("--role", "chief", "--address", address, "--trials", "3")
     code = (
         "import runpy, sys\n"
         "from tuning import trials\n"
@@ -277,12 +290,13 @@ def test_a_worker_ends_well_and_begins_anew_when_it_has_grown(tmp_path, data_dir
         stderr=subprocess.PIPE,
         text=True,
     )
-    document = answer_of(chief)
+    chief = ["--role", "chief", "--address", address, "--trials", 2]
+    document = answer(*search.words, *chief)
     worker.wait(timeout=60)
     said = worker.communicate()[1]
     assert worker.returncode == 0, said
     assert said.count("begins") >= 2
-    assert [row["status"] for row in document["trials"]] == ["COMPLETED"] * 3
+    assert [row["status"] for row in document["trials"]] == ["COMPLETED"] * 2
 
 
 def processes_of(folder):
@@ -305,18 +319,18 @@ def eventually(holds, seconds=90):
 
 
 class Command:
-    """A search of digits by the command, in processes of its own."""
+    """A search of digits by the command, in this process or others."""
 
     def __init__(self, folder, data_dir):
         self.folder = folder
         self.words = [
-            sys.executable, "-m", "zoo", "tune", "softmax_regression", "--data-dir", data_dir,
-            "--directory", folder, "--trials", "5", "--epochs", "30", "--set", "jit_compile=false",
-            "--retrain", "1", "--json",
+            "tune", "softmax_regression", "--data-dir", data_dir, "--directory", folder,
+            "--trials", 4, "--epochs", 10, "--set", "jit_compile=false", "--retrain", 0,
         ]  # fmt: skip
 
     def start(self, *options):
-        words = list(map(str, [*self.words, *options]))
+        """Starts it in a process of its own."""
+        words = [sys.executable, "-m", "zoo", *map(str, [*self.words, *options])]
         return subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
 
     def ended(self):
@@ -331,14 +345,8 @@ class Command:
         return self.folder / "trials" / f"trial_{name}" / "1" / "history.csv"
 
 
-def answer_of(process):
-    out, err = process.communicate(timeout=300)
-    assert process.returncode == 0, err
-    return json.loads(out) if out else None
-
-
 @pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
-def test_a_search_that_is_killed_leaves_no_process_and_loses_no_trial(tmp_path, data_dir):
+def test_a_search_that_is_killed_leaves_no_process_and_loses_no_trial(tmp_path, data_dir, answer):
     search = Command(tmp_path / "killed", data_dir)
     process = search.start("--workers", "2")
     eventually(lambda: len(search.ended()) >= 1)
@@ -349,13 +357,13 @@ def test_a_search_that_is_killed_leaves_no_process_and_loses_no_trial(tmp_path, 
     process.communicate()
     eventually(lambda: not processes_of(search.folder))
     before = search.written()
-    document = answer_of(search.start("--workers", "2", "--resume"))
-    assert [row["status"] for row in document["trials"]] == ["COMPLETED"] * 5
+    document = answer(*search.words, "--workers", 2, "--resume")
+    assert [row["status"] for row in document["trials"]] == ["COMPLETED"] * 4
     after = search.written()
     assert {name: after[name] for name in before} == before
 
 
-def test_a_worker_outlives_its_chief_and_serves_the_next(tmp_path, data_dir):
+def test_a_worker_outlives_its_chief_and_serves_the_next(tmp_path, data_dir, answer):
     search = Command(tmp_path / "chief", data_dir)
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
@@ -366,36 +374,29 @@ def test_a_worker_outlives_its_chief_and_serves_the_next(tmp_path, data_dir):
     chief.kill()
     chief.communicate()
     before = search.written()
-    document = answer_of(search.start("--role", "chief", "--resume", *address))
-    assert answer_of(worker) is None
-    assert [row["status"] for row in document["trials"]] == ["COMPLETED"] * 5
+    document = answer(*search.words, "--role", "chief", "--resume", *address)
+    out, err = worker.communicate(timeout=60)
+    assert (worker.returncode, out) == (0, ""), err
+    assert [row["status"] for row in document["trials"]] == ["COMPLETED"] * 4
     after = search.written()
     assert {name: after[name] for name in before} == before
 
 
-def test_the_command_gives_one_document_and_its_settings_train(tmp_path, data_dir, capsys):
-    options = [
+def test_the_command_gives_one_document_and_its_settings_train(tmp_path, data_dir, answer):
+    document = answer(
         "tune", "softmax_regression", "--data-dir", data_dir, "--directory", tmp_path / "s",
         "--trials", 2, "--epochs", 2, "--set", "jit_compile=false", "--set", "l2=0.001",
-        "--retrain", 1, "--json",
-    ]  # fmt: skip
-    document = run_command(options, capsys)
+        "--retrain", 1,
+    )  # fmt: skip
     assert set(document) == {"trials", "best_values", "best_recipe", "directory", "metrics"}
     assert document["best_values"]["l2"] == 0.001
-    trained = run_command(
-        ["train", "softmax_regression", "--data-dir", data_dir, "--run-dir", tmp_path / "run",
-         "--set-file", tmp_path / "s" / "best_settings.json", "--epochs", 1, "--json"],
-        capsys,
+    trained = answer(
+        "train", "softmax_regression", "--data-dir", data_dir, "--run-dir", tmp_path / "run",
+        "--set-file", tmp_path / "s" / "best_settings.json", "--epochs", 1,
     )  # fmt: skip
     assert trained["epochs"] == 1
     arguments = zoo.load_run(tmp_path / "run").config["arguments"]
     assert arguments | document["best_values"] == arguments
-
-
-def run_command(options, capsys):
-    capsys.readouterr()
-    cli.cli.main(list(map(str, options)), standalone_mode=False)
-    return json.loads(capsys.readouterr().out)
 
 
 @pytest.mark.parametrize(
@@ -408,19 +409,26 @@ def run_command(options, capsys):
         (["--space", "none.toml"], "none.toml"),
     ],
 )
-def test_bad_words_to_the_command_are_one_line(options, words, tmp_path, monkeypatch):
+def test_bad_words_to_the_command_are_one_line(options, words, command, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     options = options if "localhost:1" in options else [*options, "--directory", "s"]
-    answer = subprocess.run(
-        [sys.executable, "-m", "zoo", "tune", "mlp", *options],
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert answer.returncode == 2
-    assert words in answer.stderr
-    assert len(answer.stderr.splitlines()) == 1
+    code, out, err = command("tune", "mlp", *options)
+    assert code == 2
+    assert out == ""
+    assert words in err
+    assert len(err.splitlines()) == 1
     assert not list(tmp_path.iterdir())
+
+
+def test_importing_tensorflow_adds_no_line_to_what_is_wrong(tmp_path):
+    words = ["tune", "mlp", "--directory", "s", "--space", "none.toml"]
+    answer = subprocess.run(
+        [sys.executable, "-m", "zoo", *words],
+        capture_output=True, text=True, cwd=tmp_path, check=False,
+    )  # fmt: skip
+    assert answer.returncode == 2
+    assert "none.toml" in answer.stderr
+    assert len(answer.stderr.splitlines()) == 1
 
 
 def test_data_are_prepared_as_the_space_has_it_and_not_the_recipe(tmp_path, data_dir):

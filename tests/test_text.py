@@ -395,8 +395,8 @@ def test_texts_that_are_no_utf8_are_read(tmp_path):
 
 def test_a_vocabulary_larger_than_the_data_leaves_vectors_unused(tmp_path):
     run = zoo.train(
-        "fasttext", dataset="toy_reviews", vocab_size=9_999, epochs=1, progress=False,
-        run_dir=tmp_path / "run",
+        "fasttext", dataset="toy_reviews", vocab_size=9_999, epochs=1, jit_compile=False,
+        progress=False, run_dir=tmp_path / "run",
     )  # fmt: skip
     assert run.model.get_layer("embedding").input_dim == 9_999
     assert len(text.vocabulary(run.preprocessor)) < 1_000

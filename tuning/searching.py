@@ -142,8 +142,8 @@ def search(
     Example:
         >>> import tuning
         >>> result = tuning.search(
-        ...     "perceptron", dataset="or", max_trials=2, retrain=1, directory=tmp / "search",
-        ...     epochs=100, progress=False,
+        ...     "perceptron", dataset="or", space={"learning_rate": [0.5, 1.0]}, max_trials=2,
+        ...     epochs=15, retrain=1, directory=tmp / "search", progress=False,
         ... )
         >>> len(result.trials), result.metrics["test_accuracy"]
         (2, 1.0)

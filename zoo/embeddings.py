@@ -2,7 +2,10 @@
 
 >>> import zoo
 >>> from zoo.embeddings import Embeddings
->>> run = zoo.train("gru", dataset="toy_reviews", epochs=1, run_dir=tmp / "run")
+>>> run = zoo.train(
+...     "gru", dataset="toy_reviews", sequence_length=24, epochs=1, jit_compile=False,
+...     run_dir=tmp / "run",
+... )
 >>> vectors = Embeddings.of(run)
 >>> len(vectors.nearest("film", 3))
 3

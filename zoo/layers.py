@@ -6,6 +6,7 @@ import keras
 import numpy as np
 from keras import ops
 
+from zoo.attention import MultiHeadAttention
 from zoo.linear import principal_subspace
 from zoo.losses import kl_divergence
 
@@ -223,7 +224,7 @@ class TransformerEncoderBlock(keras.layers.Layer):
         """Makes the layers for the input's channels."""
         channels = int(input_shape[-1] or 0)
         self.attention_norm = keras.layers.LayerNormalization(epsilon=1e-5, name="attention_norm")
-        self.attention = keras.layers.MultiHeadAttention(
+        self.attention = MultiHeadAttention(
             self.num_heads, channels // self.num_heads, name="attention"
         )
         self.network_norm = keras.layers.LayerNormalization(epsilon=1e-5, name="network_norm")

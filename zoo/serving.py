@@ -42,7 +42,9 @@ def predict(
 
     Example:
         >>> import zoo
-        >>> run = zoo.train("perceptron", dataset="nand", epochs=100, run_dir=tmp / "nand")
+        >>> run = zoo.train(
+        ...     "perceptron", dataset="nand", learning_rate=0.5, epochs=15, run_dir=tmp / "nand"
+        ... )
         >>> [answer["label"] for answer in zoo.predict(run, ["00", "11"])]
         ['1', '0']
     """

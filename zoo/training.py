@@ -119,7 +119,9 @@ def train(
 
     Example:
         >>> import zoo
-        >>> run = zoo.train("perceptron", dataset="or", epochs=100, run_dir=tmp / "or")
+        >>> run = zoo.train(
+        ...     "perceptron", dataset="or", learning_rate=0.5, epochs=15, run_dir=tmp / "or"
+        ... )
         >>> run.metrics["test_accuracy"]
         1.0
     """
@@ -178,7 +180,9 @@ def evaluate(
 
     Example:
         >>> import zoo
-        >>> run = zoo.train("perceptron", dataset="and", epochs=100, run_dir=tmp / "and")
+        >>> run = zoo.train(
+        ...     "perceptron", dataset="and", learning_rate=0.5, epochs=15, run_dir=tmp / "and"
+        ... )
         >>> zoo.evaluate(run)["accuracy"]
         1.0
     """

@@ -32,7 +32,7 @@ def text_mlp(
     num_classes: NumClasses = 4,
     num_layers: NumLayers = 2,
     units: PerLayer = 64,
-    activation: Activation = "relu",
+    activation: Activation = "gelu",
     word_dropout: Fraction = 0.5,
     dropout: Fraction = 0.5,
     l1: NonNegative = 0.0,
