@@ -34,7 +34,7 @@ SPACES: dict[str, tuple[dict[str, list[Any]], dict[str, Any]]] = {
             "word_dropout": [0.4, 0.6, 0.8],
             "learning_rate": [1e-3, 3e-3],
         },
-        {"units": 64, "epochs": 15},
+        {"units": 64, "activation": "relu", "epochs": 15},
     ),
 }
 

@@ -280,8 +280,8 @@ NETWORKS: dict[str, Callable[[], nn.Module]] = {
     "deep_cnn": lambda: convolutions((48, 96, 96, 192, 192, 192), (2, 1, 2, 1, 2, 1)),
     "resnet18": resnet18,
     "text_mlp": lambda: nn.Sequential(
-        nn.Dropout(0.4),
-        *dense(1_000, 64, 64, activation=nn.ReLU, dropout=0.3),
+        nn.Dropout(0.5),
+        *dense(1_000, 64, 64, activation=nn.GELU, dropout=0.5),
         nn.Linear(64, 4),
     ),
     "fasttext": FastText,
