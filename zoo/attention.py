@@ -22,8 +22,8 @@ class MultiHeadAttention(keras.layers.MultiHeadAttention):
 
     Arguments, weights and answers are those of `keras.layers.MultiHeadAttention`, to rounding; the
     weights of one fit into the other. Only what is asked by padding may differ: its queries get an
-    answer like all others. Outside training, where the weights themselves are wanted, dropped, or
-    masked for each query apart, and on other devices and backends, it leaves the work to Keras.
+    answer like all others. Outside training, where scores are asked for, dropped or masked for each
+    query apart, and on other devices and backends, it leaves the work to Keras.
 
     Example:
         >>> import numpy as np
