@@ -1,11 +1,15 @@
 """The zoo's attention against Keras', and its gradient against differences."""
 
+from unittest import mock
+
 import keras
 import numpy as np
 import pytest
 import tensorflow as tf
 
+from zoo import attention
 from zoo.attention import MultiHeadAttention, attended
+from zoo.layers import TransformerEncoderBlock
 
 BATCH, WORDS, CHANNELS = 4, 7, 6
 KEY_BIAS = "key/bias"  # adds the same to all logits of a query: its gradient is rounding alone
@@ -35,7 +39,7 @@ def both(**arguments):
 
 
 def answer_and_gradients(layer, mask, training=True, jit_compile=False):
-    """Outputs, and the gradients of the weighted sum of those that known words ask for."""
+    """Outputs that known words ask for, and the gradients of the sum of their weighted squares."""
     inputs, known = words()
     counted = known[..., None] * np.arange(1, CHANNELS + 1, dtype="float32")
 
@@ -64,6 +68,29 @@ def assert_alike(layers, mask, rtol=1e-4, **options):
 def test_answers_and_gradients_are_those_of_keras(policy, rtol, masked, jit_compile):
     mask = words()[1][:, None, :] if masked else None
     assert_alike(both(dtype=policy), mask, rtol, jit_compile=jit_compile)
+
+
+@pytest.mark.parametrize("arguments", [{"use_gate": True}, {"use_bias": False}])
+def test_answers_with_a_gate_or_without_a_bias_are_those_of_keras(arguments):
+    assert_alike(both(**arguments), words()[1][:, None, :])
+
+
+def test_training_is_by_hand_and_all_else_is_left_to_keras(monkeypatch):
+    inputs, known = words()
+    mask, apart = known[:, None], np.ones((1, WORDS, WORDS), bool)
+    asked = mock.Mock(wraps=attended)
+    monkeypatch.setattr(attention, "attended", asked)
+    _, layer = both()
+    layer(inputs, inputs, training=True)
+    layer(inputs, inputs, attention_mask=mask, training=True)
+    TransformerEncoderBlock(2, 8)(inputs, mask=known, training=True)
+    assert asked.call_count == 3
+    layer(inputs, inputs, attention_mask=mask)
+    layer(inputs, inputs, attention_mask=apart, training=True)
+    layer(inputs, inputs, use_causal_mask=True, training=True)
+    layer(inputs, inputs, return_attention_scores=True, training=True)
+    both(dropout=0.1)[1](inputs, inputs, training=True)
+    assert asked.call_count == 3
 
 
 @pytest.mark.parametrize("arguments", [{"use_gate": True}, {"flash_attention": False}, {}])
