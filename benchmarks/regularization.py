@@ -24,8 +24,14 @@ from zoo.figures import losses, save
 from zoo.inspection import kernel_statistics
 
 KEYS = ("way", "strength", "seed")
-NETWORK = {"num_layers": 4, "units": "64-128-256-512", "activation": "relu"}
-NETWORK |= {"learning_rate": 0.01, "dropout": 0.0, "word_dropout": 0.0}
+NETWORK = {
+    "num_layers": 4,
+    "units": "64-128-256-512",
+    "activation": "relu",
+    "learning_rate": 0.01,
+    "dropout": 0.0,
+    "word_dropout": 0.0,
+}
 PROTOCOL = {"epochs": 40, "batch_size": 256, "schedule": "constant", "patience": 0}
 WAYS: dict[str, dict[float, dict[str, Any]]] = {
     "control": {0.0: {}},

@@ -242,8 +242,13 @@ _HOMEWORK_1 = (
 )
 
 _NEWS = "10,000 / 1,000 / 1,000 texts; here the last are the 6,600 left of AG News' test half"
-_PLAIN = {"activation": "relu", "word_dropout": 0.0, "dropout": 0.0}
-_PLAIN |= {"schedule": "constant", "batch_size": 256}
+_PLAIN = {
+    "activation": "relu",
+    "word_dropout": 0.0,
+    "dropout": 0.0,
+    "schedule": "constant",
+    "batch_size": 256,
+}
 _AS_NEWS = "Weights begin as Keras draws them, and rows come in a new order each epoch."
 _HELD_BACK = {"word_dropout": 0.6, "dropout": 0.3}
 _BALANCED = _HELD_BACK | {"learning_rate": 1e-3, "patience": 40}
