@@ -3,6 +3,7 @@
 import csv
 import errno
 import io
+import os
 import shutil
 import signal
 import subprocess
@@ -363,6 +364,19 @@ def test_standard_error_is_quiet_and_an_interrupt_says_how_to_go_on(tmp_path):
     assert last == "zoo: interrupted; go on with --run-dir run --resume"
     assert not list((tmp_path / "run").glob(".*"))
     assert zoo.load_run(tmp_path / "run").history["epoch"][0] == 1
+
+
+@pytest.mark.skipif(not hasattr(os, "SCHED_BATCH"), reason="Linux alone has the policy")
+@pytest.mark.parametrize(("given", "kept"), [("OTHER", "BATCH"), ("IDLE", "IDLE")])
+def test_the_command_is_a_batch_job_unless_it_is_told_otherwise(given, kept):
+    run = (
+        "import os, sys; from zoo import cli; "
+        f"os.sched_setscheduler(0, os.SCHED_{given}, os.sched_param(0)); "
+        "sys.argv = ['zoo', '--version']; "
+        "import atexit; atexit.register(lambda: print(os.sched_getscheduler(0))); cli.main()"
+    )
+    done = subprocess.run([sys.executable, "-c", run], capture_output=True, text=True, check=True)
+    assert int(done.stdout.split()[-1]) == getattr(os, f"SCHED_{kept}")
 
 
 def test_quickstart_shows_it_all(answer, tmp_path, data_dir):

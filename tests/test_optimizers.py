@@ -4,6 +4,7 @@ import keras
 import numpy as np
 import pytest
 
+from zoo.errors import ArgumentValueError
 from zoo.optimizers import Muon
 
 
@@ -22,9 +23,20 @@ def after_steps(optimizer, steps=3):
 
 
 @pytest.mark.parametrize(("dtype", "atol"), [("float32", 1e-5), ("bfloat16", 2e-2)])
-def test_its_steps_are_those_of_keras(dtype, atol):
-    ours = after_steps(Muon(learning_rate=0.1, compute_dtype=dtype))
-    theirs = after_steps(keras.optimizers.Muon(learning_rate=0.1))
+@pytest.mark.parametrize(
+    "options",
+    [
+        {},
+        {"nesterov": False, "rms_rate": None, "learning_rate": 0.02},
+        {"weight_decay": 0.5, "adam_weight_decay": 0.3},
+        {"weight_decay": None, "adam_weight_decay": None},
+        {"muon_a": 2.0, "muon_b": -1.5, "muon_c": 0.5},
+    ],
+)
+def test_its_steps_are_those_of_keras(options, dtype, atol):
+    options = {"learning_rate": 0.1, **options}
+    ours = after_steps(Muon(**options, compute_dtype=dtype))
+    theirs = after_steps(keras.optimizers.Muon(**options))
     for one, other in zip(ours, theirs, strict=True):
         np.testing.assert_allclose(one, other, atol=atol)
 
@@ -40,6 +52,12 @@ def test_singular_values_come_near_to_one_and_singular_vectors_stay(shape):
     for _ in range(5):
         scaled = 3.4445 * scaled - 4.775 * scaled**3 + 2.0315 * scaled**5
     np.testing.assert_allclose(np.diag(inside), scaled, atol=1e-5)
+
+
+@pytest.mark.parametrize("muon_c", [0, -1.0])
+def test_a_polynomial_that_has_no_square_is_refused(muon_c):
+    with pytest.raises(ArgumentValueError, match=f"muon_c={muon_c}: must be above 0"):
+        Muon(muon_c=muon_c)
 
 
 def test_its_precision_is_the_policys_and_is_kept():

@@ -35,7 +35,7 @@ def both(name, **arguments):
     return layers
 
 
-def answer_and_gradients(layer, jit_compile, mask):
+def answer_and_gradients(layer, jit_compile, mask, training=False):
     """Outputs and last states, and the gradients of their weighted sum."""
     inputs, known = words()
     states = [np.full((6, UNITS), value, "float32") for value in (0.3, -0.7)]
@@ -45,7 +45,12 @@ def answer_and_gradients(layer, jit_compile, mask):
     def compute(inputs, *states):
         with tf.GradientTape() as tape:
             tape.watch([inputs, states])
-            outputs = layer(inputs, mask=known if mask else None, initial_state=list(states))
+            outputs = layer(
+                inputs,
+                mask=known if mask else None,
+                initial_state=list(states),
+                training=training,
+            )
             total = tf.add_n(
                 [tf.reduce_sum(i * part * np.arange(1, UNITS + 1, dtype="float32"))
                  for i, part in enumerate(outputs, 1)]
@@ -75,6 +80,41 @@ def test_answers_and_gradients_are_those_of_keras(
         answer_and_gradients(ours, jit_compile, mask), expected, strict=True
     ):
         np.testing.assert_allclose(ours_part, expected_part, rtol=1e-4, atol=2e-5)
+
+
+@pytest.mark.parametrize("name", LAYERS)
+def test_in_training_answers_and_gradients_are_those_of_keras(name):
+    theirs, ours = both(name, return_sequences=True, return_state=True)
+    expected = answer_and_gradients(theirs, False, True, training=True)
+    for ours_part, expected_part in zip(
+        answer_and_gradients(ours, False, True, training=True), expected, strict=True
+    ):
+        largest = max(1, np.abs(expected_part).max())  # the sums of a gradient cancel
+        np.testing.assert_allclose(ours_part / largest, expected_part / largest, atol=5e-6)
+
+
+@pytest.mark.parametrize("batch", [1, 5])
+def test_a_batch_of_any_size_is_halved(batch):
+    inputs, known = words()
+    layer = both("gru", return_sequences=True)[1]
+    whole = layer(inputs[:batch], mask=known[:batch])
+    halved = layer(inputs[:batch], mask=known[:batch], training=True)
+    np.testing.assert_allclose(halved, whole, atol=1e-6)
+
+
+def test_it_is_halved_in_training_alone_and_not_within_xla(monkeypatch):
+    calls = []
+    halve = LSTM._run_in_halves
+    monkeypatch.setattr(
+        LSTM, "_run_in_halves", lambda self, *rows: calls.append(1) or halve(self, *rows)
+    )
+    inputs, _ = words()
+    layer = LSTM(UNITS)
+    layer(inputs)
+    tf.function(lambda: layer(inputs, training=True), jit_compile=True)()
+    assert not calls
+    layer(inputs, training=True)
+    assert len(calls) == 1
 
 
 @pytest.mark.parametrize("name", LAYERS)

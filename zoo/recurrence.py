@@ -3,16 +3,20 @@
 TensorFlow derives the gradient of a loop step by step: at each word it stores every intermediate
 value, and adds what the word contributes to the gradient of each kernel. Here the loops over time
 hold only what must wait for the last state. The words are projected before the loop, and kernels
-get their gradient after it, in one product for all words. How much faster that is on a CPU,
+get their gradient after it, in one product for all words. A loop of small steps occupies one core:
+in training the batch goes through two of them side by side, each compiled by XLA, unless the whole
+model is, which runs one loop after the other. How much faster that is on a CPU,
 ``python -m benchmarks.layers`` measures.
 """
 
+import functools
 from collections.abc import Callable, Sequence
 from typing import Any
 
 import keras
 import tensorflow as tf
 from keras import ops
+from tensorflow.python.ops import control_flow_util
 
 Step = tuple[Sequence[tf.Tensor], Sequence[tf.Tensor]]
 FAR = 1e4  # here a sigmoid is 0 or 1, in every precision
@@ -29,20 +33,37 @@ class _ByHand(keras.layers.RNN):
             return super().inner_loop(sequences, initial_state, mask, training)
         if mask is None:
             mask = tf.ones(tf.shape(sequences)[:2], tf.bool)
+        state = map(tf.convert_to_tensor, initial_state)  # a variable will have changed by then
+        run = self._run_in_halves if training and not _is_within_xla() else self._run
+        return run(sequences, mask, *state)
+
+    def _run(
+        self, sequences: tf.Tensor, mask: tf.Tensor, *state: tf.Tensor
+    ) -> tuple[tf.Tensor, tf.Tensor, list[tf.Tensor]]:
         over_time = ops.transpose(sequences, (1, 0, 2))
         known = ops.cast(ops.transpose(mask), sequences.dtype)[..., None]
         if self.go_backwards:
             over_time, known = tf.reverse(over_time, [0]), tf.reverse(known, [0])
-        kernel = tf.convert_to_tensor(self.cell.recurrent_kernel)
-        projected = ops.matmul(over_time, self.cell.kernel)
-        state = map(tf.convert_to_tensor, initial_state)  # a variable will have changed by then
-        states = self._run(projected, known, kernel, *state)
-        shown = known if self.zero_output_for_mask else tf.minimum(tf.cumsum(known), 1)
+        states = tf.nest.flatten(
+            self._states(ops.matmul(over_time, self.cell.kernel), known, *state)
+        )
+        shown = known if self.zero_output_for_mask else _from_first(known)
         outputs = states[0] * shown
         last = outputs[-1]
         if not self.return_sequences:
             outputs = last[None]
         return last, ops.transpose(outputs, (1, 0, 2)), [part[-1] for part in states]
+
+    def _run_in_halves(self, *rows: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor, list[tf.Tensor]]:
+        batch = tf.shape(rows[0])[0]
+        sizes = [batch // 2, batch - batch // 2]
+        halves = zip(*(tf.split(part, sizes) for part in rows), strict=True)
+        found = [self._run_by_xla(*half) for half in halves]
+        return tf.nest.map_structure(lambda *parts: tf.concat(parts, 0), *found)
+
+    @functools.cached_property
+    def _run_by_xla(self) -> Callable[..., Any]:
+        return tf.function(self._run, jit_compile=True, reduce_retracing=True)
 
     def _is_plain(self) -> bool:
         usual = self.activation == keras.activations.tanh
@@ -55,7 +76,10 @@ class _ByHand(keras.layers.RNN):
     def _biased(self, projected: Any) -> Any:
         return projected + self.cell.bias if self.use_bias else projected
 
-    def _run(self, projected: Any, known: Any, kernel: Any, *state: Any) -> tuple[Any, ...]:
+    def _kernel(self) -> tf.Tensor:
+        return tf.convert_to_tensor(self.cell.recurrent_kernel)
+
+    def _states(self, projected: Any, known: Any, *state: Any) -> Any:
         raise NotImplementedError
 
 
@@ -77,8 +101,8 @@ class SimpleRNN(_ByHand, keras.layers.SimpleRNN):
         Elman (1990), Finding structure in time, https://doi.org/10.1207/s15516709cog1402_1
     """
 
-    def _run(self, projected: Any, known: Any, kernel: Any, *state: Any) -> tuple[Any, ...]:
-        return (simple_states(self._biased(projected), known, kernel, *state),)
+    def _states(self, projected: Any, known: Any, *state: Any) -> Any:
+        return simple_states(self._biased(projected), known, self._kernel(), *state)
 
 
 @keras.saving.register_keras_serializable(package="zoo")
@@ -105,9 +129,9 @@ class GRU(_ByHand, keras.layers.GRU):
         has_two_biases = self.use_bias and self.reset_after
         return super()._is_plain() and self._is_gated_by_sigmoids() and has_two_biases
 
-    def _run(self, projected: Any, known: Any, kernel: Any, *state: Any) -> tuple[Any, ...]:
+    def _states(self, projected: Any, known: Any, *state: Any) -> Any:
         bias = tf.convert_to_tensor(self.cell.bias)
-        return (gru_states(projected + bias[0], known, kernel, bias[1], *state),)
+        return gru_states(projected + bias[0], known, self._kernel(), bias[1], *state)
 
 
 @keras.saving.register_keras_serializable(package="zoo")
@@ -133,8 +157,8 @@ class LSTM(_ByHand, keras.layers.LSTM):
     def _is_plain(self) -> bool:
         return super()._is_plain() and self._is_gated_by_sigmoids()
 
-    def _run(self, projected: Any, known: Any, kernel: Any, *state: Any) -> tuple[Any, ...]:
-        return lstm_states(self._biased(projected), known, kernel, *state)
+    def _states(self, projected: Any, known: Any, *state: Any) -> Any:
+        return lstm_states(self._biased(projected), known, self._kernel(), *state)
 
 
 @tf.custom_gradient
@@ -343,10 +367,22 @@ def _by_gate(numbers: tuple[float, ...], state: tf.Tensor) -> tf.Tensor:
     return tf.repeat(tf.constant(numbers, state.dtype), state.shape[-1])
 
 
+def _is_within_xla() -> bool:
+    return control_flow_util.GraphOrParentsInXlaContext(tf.compat.v1.get_default_graph())
+
+
+def _from_first(known: tf.Tensor) -> tf.Tensor:
+    """Gives 1 from the first known word on."""
+    time = tf.range(tf.shape(known)[0])[:, None, None]
+    has_begun = time >= tf.argmax(known, axis=0, output_type=tf.int32)
+    return tf.cast(has_begun, known.dtype) * tf.reduce_max(known, axis=0)
+
+
 def _before(states: tf.Tensor, state: tf.Tensor) -> tf.Tensor:
     return tf.concat([state[None], states[:-1]], 0)
 
 
 def _of_kernel(states_before: tf.Tensor, d_products: tf.Tensor) -> tf.Tensor:
     """Gives the kernel's gradient, from those of all its products with the states."""
-    return tf.einsum("tbu,tbg->ug", states_before, d_products)
+    states, products = (tf.reshape(x, (-1, x.shape[-1])) for x in (states_before, d_products))
+    return tf.matmul(states, products, transpose_a=True)
