@@ -59,8 +59,8 @@ def main() -> NoReturn:
 def as_batch_job() -> None:
     """Lets Linux schedule this process, and what it starts, as work that nobody waits for.
 
-    Threads that hand each other many short pieces of work are otherwise kept on one core for long,
-    and another stays idle: training then takes up to twice the time.
+    Threads that hand each other many short pieces of work are otherwise, now and then, kept on one
+    core for seconds while another idles.
     """
     if hasattr(os, "SCHED_BATCH") and os.sched_getscheduler(0) == os.SCHED_OTHER:
         with contextlib.suppress(OSError):  # where a container forbids it
