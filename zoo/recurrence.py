@@ -368,6 +368,7 @@ def _by_gate(numbers: tuple[float, ...], state: tf.Tensor) -> tf.Tensor:
 
 
 def _is_within_xla() -> bool:
+    """Tells whether XLA compiles what is around: halves would be compiled anew at every step."""
     return control_flow_util.GraphOrParentsInXlaContext(tf.compat.v1.get_default_graph())
 
 

@@ -174,7 +174,7 @@ for _name, _parameters, _epochs, _summary in (
                 batch_size=64,
                 schedule="cosine",
                 patience=_epochs,
-                jit_compile=_name == "simple_rnn",  # XLA runs the halves of the others in turn
+                jit_compile=_name == "simple_rnn",  # the others run halves of a batch at once
             ),
         )
     )
