@@ -13,6 +13,8 @@ from typing import Any
 import keras
 import tensorflow as tf
 
+from zoo.devices import is_tensorflow_on_cpu
+
 NOBODY = -1e9  # added to a logit, it leaves nothing of its weight
 
 
@@ -67,8 +69,7 @@ class MultiHeadAttention(keras.layers.MultiHeadAttention):
     def _is_plain(self, query: Any, mask: Any) -> bool:
         is_of_keys = mask is None or (len(mask.shape) == 3 and mask.shape[1] == 1)
         is_usual = is_of_keys and len(query.shape) == 4 and not self._flash_attention
-        on_tensorflow = keras.config.backend() == "tensorflow"
-        return is_usual and on_tensorflow and not tf.config.list_physical_devices("GPU")
+        return is_usual and is_tensorflow_on_cpu()
 
 
 @tf.custom_gradient

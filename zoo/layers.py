@@ -8,6 +8,7 @@ from keras import ops
 
 from zoo.attention import MultiHeadAttention
 from zoo.linear import principal_subspace
+from zoo.lookup import Embedding
 from zoo.losses import kl_divergence
 
 
@@ -157,8 +158,8 @@ class TokenAndPositionEmbedding(keras.layers.Layer):
         self.vocab_size = vocab_size
         self.sequence_length = sequence_length
         self.embedding_dim = embedding_dim
-        self.tokens = keras.layers.Embedding(vocab_size, embedding_dim, name="tokens")
-        self.positions = keras.layers.Embedding(sequence_length, embedding_dim, name="positions")
+        self.tokens = Embedding(vocab_size, embedding_dim, name="tokens")
+        self.positions = Embedding(sequence_length, embedding_dim, name="positions")
 
     def build(self, input_shape: tuple[int | None, ...]) -> None:
         """Makes the vectors."""

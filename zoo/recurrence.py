@@ -2,8 +2,8 @@
 
 TensorFlow derives the gradient of a loop step by step: at each word it stores every intermediate
 value, and adds what the word contributes to the gradient of each kernel. Here the loops over time
-hold only what must wait for the last state. The words are projected before the loop, and kernels
-get their gradient after it, in one product for all words. A loop of small steps occupies one core:
+hold only what must wait for the last state: words are projected before the loop, and kernels get
+their gradient after it, in one product for all words. A loop of small steps occupies one core:
 in training the batch goes through two of them side by side, each compiled by XLA, unless the whole
 model is, which runs one loop after the other. How much faster that is on a CPU,
 ``python -m benchmarks.layers`` measures.
@@ -11,48 +11,60 @@ model is, which runs one loop after the other. How much faster that is on a CPU,
 
 import functools
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, ClassVar
 
 import keras
 import tensorflow as tf
 from keras import ops
-from tensorflow.python.ops import control_flow_util
 
-Step = tuple[Sequence[tf.Tensor], Sequence[tf.Tensor]]
+from zoo.devices import is_tensorflow_on_cpu, is_within_xla
+
+Tensors = Sequence[tf.Tensor]
 FAR = 1e4  # here a sigmoid is 0 or 1, in every precision
 
 
 class _ByHand(keras.layers.RNN):
-    """What the three layers share: words are projected at once, and `_run` goes through them."""
+    """What the three layers share: their words go through `run`."""
+
+    factors: ClassVar[tuple[float, ...]]
+    shut: ClassVar[tuple[float, ...]]
+    gates: ClassVar[int]
+
+    @staticmethod
+    def word(sums: tf.Tensor, known: tf.Tensor, before: Tensors) -> tuple[Tensors, Tensors]:
+        """Gives what is carried on, the state first, and the gates."""
+        raise NotImplementedError
+
+    @staticmethod
+    def back(
+        known: tf.Tensor, gates: Tensors, before: Tensors, after: Tensors, d_after: Tensors
+    ) -> tuple[Tensors, Tensors]:
+        """Gives the gradients of the sums, and of what came without them from before the word."""
+        raise NotImplementedError
 
     def inner_loop(
         self, sequences: Any, initial_state: Any, mask: Any, training: bool = False
     ) -> tuple[Any, Any, list[Any]]:
         """Gives the last output, the outputs ``(batch, time, units)``, and the last states."""
-        if not self._is_plain() or tf.config.list_physical_devices("GPU"):
+        if not (self._is_plain() and is_tensorflow_on_cpu()):
             return super().inner_loop(sequences, initial_state, mask, training)
         if mask is None:
             mask = tf.ones(tf.shape(sequences)[:2], tf.bool)
         state = map(tf.convert_to_tensor, initial_state)  # a variable will have changed by then
-        run = self._run_in_halves if training and not _is_within_xla() else self._run
-        return run(sequences, mask, *state)
+        go = self._run_in_halves if training and not is_within_xla() else self._run
+        return go(sequences, mask, *state)
 
     def _run(
         self, sequences: tf.Tensor, mask: tf.Tensor, *state: tf.Tensor
     ) -> tuple[tf.Tensor, tf.Tensor, list[tf.Tensor]]:
-        over_time = ops.transpose(sequences, (1, 0, 2))
+        words = ops.transpose(sequences, (1, 0, 2))
         known = ops.cast(ops.transpose(mask), sequences.dtype)[..., None]
         if self.go_backwards:
-            over_time, known = tf.reverse(over_time, [0]), tf.reverse(known, [0])
-        states = tf.nest.flatten(
-            self._states(ops.matmul(over_time, self.cell.kernel), known, *state)
-        )
+            words, known = tf.reverse(words, [0]), tf.reverse(known, [0])
+        states, *last = run(type(self), words, known, *self._kernel_and_bias(), state)
         shown = known if self.zero_output_for_mask else _from_first(known)
-        outputs = states[0] * shown
-        last = outputs[-1]
-        if not self.return_sequences:
-            outputs = last[None]
-        return last, ops.transpose(outputs, (1, 0, 2)), [part[-1] for part in states]
+        outputs = states * shown if self.return_sequences else (last[0] * shown[-1])[None]
+        return outputs[-1], ops.transpose(outputs, (1, 0, 2)), last
 
     def _run_in_halves(self, *rows: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor, list[tf.Tensor]]:
         batch = tf.shape(rows[0])[0]
@@ -67,20 +79,15 @@ class _ByHand(keras.layers.RNN):
 
     def _is_plain(self) -> bool:
         usual = self.activation == keras.activations.tanh
-        plain = usual and not (self.dropout or self.recurrent_dropout or self.unroll)
-        return plain and keras.config.backend() == "tensorflow"
+        return usual and not (self.dropout or self.recurrent_dropout or self.unroll)
 
     def _is_gated_by_sigmoids(self) -> bool:
         return self.recurrent_activation == keras.activations.sigmoid
 
-    def _biased(self, projected: Any) -> Any:
-        return projected + self.cell.bias if self.use_bias else projected
-
-    def _kernel(self) -> tf.Tensor:
-        return tf.convert_to_tensor(self.cell.recurrent_kernel)
-
-    def _states(self, projected: Any, known: Any, *state: Any) -> Any:
-        raise NotImplementedError
+    def _kernel_and_bias(self) -> tuple[tf.Tensor, tf.Tensor]:
+        kernel = tf.concat([self.cell.kernel, self.cell.recurrent_kernel], 0)
+        bias = tf.convert_to_tensor(self.cell.bias) if self.use_bias else tf.zeros_like(kernel[0])
+        return kernel, bias
 
 
 @keras.saving.register_keras_serializable(package="zoo")
@@ -101,8 +108,23 @@ class SimpleRNN(_ByHand, keras.layers.SimpleRNN):
         Elman (1990), Finding structure in time, https://doi.org/10.1207/s15516709cog1402_1
     """
 
-    def _states(self, projected: Any, known: Any, *state: Any) -> Any:
-        return simple_states(self._biased(projected), known, self._kernel(), *state)
+    factors = (1.0,)
+    shut = (0.0,)
+    gates = 0
+
+    @staticmethod
+    def word(sums: tf.Tensor, known: tf.Tensor, before: Tensors) -> tuple[Tensors, Tensors]:
+        """Squashes the sum."""
+        (state,) = before
+        return (tf.tanh(sums) * known + (1 - known) * state,), ()
+
+    @staticmethod
+    def back(
+        known: tf.Tensor, gates: Tensors, before: Tensors, after: Tensors, d_after: Tensors
+    ) -> tuple[Tensors, Tensors]:
+        """Goes back through the word."""
+        (state,), (d_state,) = after, d_after
+        return (d_state * (1 - state**2) * known,), (d_state * (1 - known),)
 
 
 @keras.saving.register_keras_serializable(package="zoo")
@@ -125,13 +147,59 @@ class GRU(_ByHand, keras.layers.GRU):
         https://arxiv.org/abs/1406.1078
     """
 
+    factors = (0.5, 0.5, 1.0, 1.0)
+    shut = (FAR, 0.0, 0.0, 0.0)
+    gates = 4
+
     def _is_plain(self) -> bool:
         has_two_biases = self.use_bias and self.reset_after
         return super()._is_plain() and self._is_gated_by_sigmoids() and has_two_biases
 
-    def _states(self, projected: Any, known: Any, *state: Any) -> Any:
-        bias = tf.convert_to_tensor(self.cell.bias)
-        return gru_states(projected + bias[0], known, self._kernel(), bias[1], *state)
+    def _kernel_and_bias(self) -> tuple[tf.Tensor, tf.Tensor]:
+        """Gives the candidate two sums: of the word, and of the state, which is to be reset."""
+        kernel, bias = super()._kernel_and_bias()
+        gates, features = 2 * self.units, kernel.shape[0] - self.units
+        of_word, of_state = tf.split(kernel[:, gates:], [features, self.units])
+        from_word, from_state = tf.unstack(bias)
+        return (
+            tf.concat(
+                [
+                    kernel[:, :gates],
+                    tf.pad(of_word, [[0, self.units], [0, 0]]),
+                    tf.pad(of_state, [[features, 0], [0, 0]]),
+                ],
+                axis=1,
+            ),
+            tf.concat(
+                [from_word[:gates] + from_state[:gates], from_word[gates:], from_state[gates:]], 0
+            ),
+        )
+
+    @staticmethod
+    def word(sums: tf.Tensor, known: tf.Tensor, before: Tensors) -> tuple[Tensors, Tensors]:
+        """Keeps of the state what the gate `update` says, and takes the rest of the candidate."""
+        (state,) = before
+        update, reset, from_word, from_state = tf.split(sums, 4, -1)
+        update, reset = _sigmoid(tf.tanh(update)), _sigmoid(tf.tanh(reset))
+        candidate = tf.tanh(from_word + reset * from_state)
+        state = update * state + (1 - update) * candidate
+        return (state,), (update, reset, candidate, from_state)
+
+    @staticmethod
+    def back(
+        known: tf.Tensor, gates: Tensors, before: Tensors, after: Tensors, d_after: Tensors
+    ) -> tuple[Tensors, Tensors]:
+        """Goes back through the word."""
+        update, reset, candidate, from_state = gates
+        (state,), (d_state,) = before, d_after
+        d_candidate = d_state * (1 - update) * (1 - candidate**2)
+        d_sums = (
+            d_state * (state - candidate) * update * (1 - update),
+            d_candidate * from_state * reset * (1 - reset),
+            d_candidate,
+            d_candidate * reset,
+        )
+        return d_sums, (d_state * update,)
 
 
 @keras.saving.register_keras_serializable(package="zoo")
@@ -154,195 +222,139 @@ class LSTM(_ByHand, keras.layers.LSTM):
         Cummins (2000), Learning to forget, https://doi.org/10.1162/089976600300015015
     """
 
+    factors = (0.5, 0.5, 1.0, 0.5)
+    shut = (-FAR, FAR, 0.0, -FAR)
+    gates = 4
+
     def _is_plain(self) -> bool:
         return super()._is_plain() and self._is_gated_by_sigmoids()
 
-    def _states(self, projected: Any, known: Any, *state: Any) -> Any:
-        return lstm_states(self._biased(projected), known, self._kernel(), *state)
-
-
-@tf.custom_gradient
-def simple_states(
-    projected: tf.Tensor, known: tf.Tensor, kernel: tf.Tensor, state: tf.Tensor
-) -> tuple[tf.Tensor, Callable[..., Any]]:
-    """Runs the recurrence of one layer without gates.
-
-    Args:
-        projected: what each word gives to the units, bias included, ``(time, batch, units)``.
-        known: ``(time, batch, 1)``, 1 for a word and 0 for what leaves the state as it is.
-        kernel: from state to state, ``(units, units)``.
-        state: before the first word, ``(batch, units)``.
-
-    Returns:
-        The states after each word, ``(time, batch, units)``; and their gradient.
-    """
-    length = tf.shape(projected)[0]
-
-    def word(time: tf.Tensor, state: tf.Tensor) -> Step:
-        new_state = tf.tanh(projected[time] + tf.matmul(state, kernel))
-        state = tf.where(known[time] > 0, new_state, state)
-        return (state,), (state,)
-
-    _, (states,) = _scan(word, (state,), length, rows=1)
-
-    def gradient(d_states: tf.Tensor) -> tuple[Any, ...]:
-        transposed = tf.transpose(kernel)
-
-        def word(time: tf.Tensor, d_state: tf.Tensor) -> Step:
-            d_state = d_state + d_states[time]
-            d_sum = d_state * (1 - states[time] ** 2) * known[time]
-            d_before = tf.matmul(d_sum, transposed) + d_state * (1 - known[time])
-            return (d_before,), (d_sum,)
-
-        (d_state,), (d_projected,) = _scan(word, (tf.zeros_like(state),), length, rows=1, back=True)
-        d_kernel = _of_kernel(_before(states, state), d_projected)
-        return d_projected, None, d_kernel, d_state
-
-    return states, gradient
-
-
-@tf.custom_gradient
-def gru_states(
-    projected: tf.Tensor, known: tf.Tensor, kernel: tf.Tensor, bias: tf.Tensor, state: tf.Tensor
-) -> tuple[tf.Tensor, Callable[..., Any]]:
-    """Runs the recurrence of gated units, which are reset after the product with the kernel.
-
-    A word that is not known opens the gate that keeps the state.
-
-    Args:
-        projected: what each word gives to the gates, bias included: ``(time, batch, 3 units)``, in
-            Keras' order: update, reset, candidate.
-        known: ``(time, batch, 1)``, 1 for a word and 0 for what leaves the state as it is.
-        kernel: from the state to the gates, ``(units, 3 units)``.
-        bias: of that product, ``(3 units,)``.
-        state: before the first word, ``(batch, units)``.
-
-    Returns:
-        The states after each word, ``(time, batch, units)``; and their gradient.
-    """
-    length = tf.shape(projected)[0]
-    halves = _by_gate((0.5, 0.5, 1.0), state)
-    words = tf.where(known > 0, projected * halves, _by_gate((FAR, 0.0, 0.0), state))
-    halved, halved_bias = kernel * halves, bias * halves
-
-    def word(time: tf.Tensor, state: tf.Tensor) -> Step:
-        inner = tf.matmul(state, halved) + halved_bias
-        to_update, to_reset, to_candidate = tf.split(words[time], 3, axis=-1)
-        from_update, from_reset, from_candidate = tf.split(inner, 3, axis=-1)
-        update = _sigmoid(tf.tanh(to_update + from_update))
-        reset = _sigmoid(tf.tanh(to_reset + from_reset))
-        candidate = tf.tanh(to_candidate + reset * from_candidate)
-        state = update * state + (1 - update) * candidate
-        return (state,), (state, update, reset, candidate, from_candidate)
-
-    _, (states, *gates) = _scan(word, (state,), length, rows=5)
-
-    def gradient(d_states: tf.Tensor) -> tuple[Any, ...]:
-        before, transposed = _before(states, state), tf.transpose(kernel)
-
-        def word(time: tf.Tensor, d_state: tf.Tensor) -> Step:
-            update, reset, candidate, from_candidate = (gate[time] for gate in gates)
-            d_state = d_state + d_states[time]
-            d_candidate = d_state * (1 - update) * (1 - candidate**2)
-            d_update = d_state * (before[time] - candidate) * update * (1 - update)
-            d_reset = d_candidate * from_candidate * reset * (1 - reset)
-            d_inner = d_update, d_reset, d_candidate * reset
-            d_before = tf.matmul(tf.concat(d_inner, -1), transposed) + d_state * update
-            return (d_before,), (*d_inner, d_candidate)
-
-        (d_state,), rows = _scan(word, (tf.zeros_like(state),), length, rows=4, back=True)
-        d_update, d_reset, d_from_candidate, d_candidate = rows
-        d_projected = tf.concat([d_update, d_reset, d_candidate], -1)
-        d_inner = tf.concat([d_update, d_reset, d_from_candidate], -1)
-        d_kernel = _of_kernel(before, d_inner)
-        return d_projected, None, d_kernel, tf.reduce_sum(d_inner, (0, 1)), d_state
-
-    return states, gradient
-
-
-@tf.custom_gradient
-def lstm_states(
-    projected: tf.Tensor, known: tf.Tensor, kernel: tf.Tensor, state: tf.Tensor, cell: tf.Tensor
-) -> tuple[tuple[tf.Tensor, tf.Tensor], Callable[..., Any]]:
-    """Runs the recurrence.
-
-    A word that is not known shuts the gates that write and read and opens the one that keeps, so
-    that the cell stays as it is; the state is carried past them.
-
-    Args:
-        projected: what each word gives to the gates, bias included: ``(time, batch, 4 units)``, in
-            Keras' order: input, forget, candidate, output.
-        known: ``(time, batch, 1)``, 1 for a word and 0 for what leaves the state as it is.
-        kernel: from the state to the gates, ``(units, 4 units)``.
-        state: before the first word, ``(batch, units)``.
-        cell: the cell's, likewise.
-
-    Returns:
-        The states and the cells' after each word, ``(time, batch, units)``; and their gradient.
-    """
-    length = tf.shape(projected)[0]
-    halves = _by_gate((0.5, 0.5, 1.0, 0.5), cell)
-    words = tf.where(known > 0, projected * halves, _by_gate((-FAR, FAR, 0.0, -FAR), cell))
-    halved = kernel * halves
-
-    def word(time: tf.Tensor, state: tf.Tensor, cell: tf.Tensor) -> Step:
-        tangents = tf.tanh(words[time] + tf.matmul(state, halved))
-        write, keep, candidate, read = tf.split(tangents, 4, axis=-1)
+    @staticmethod
+    def word(sums: tf.Tensor, known: tf.Tensor, before: Tensors) -> tuple[Tensors, Tensors]:
+        """Writes to the cell, keeps it and reads it, as the gates say."""
+        state, cell = before
+        write, keep, candidate, read = tf.split(tf.tanh(sums), 4, -1)
         write, keep, read = _sigmoid(write), _sigmoid(keep), _sigmoid(read)
         cell = keep * cell + write * candidate
-        state = read * tf.tanh(cell) + (1 - known[time]) * state
-        return (state, cell), (state, cell, write, keep, candidate, read)
+        state = read * tf.tanh(cell) + (1 - known) * state
+        return (state, cell), (write, keep, candidate, read)
 
-    _, (states, cells, *gates) = _scan(word, (state, cell), length, rows=6)
+    @staticmethod
+    def back(
+        known: tf.Tensor, gates: Tensors, before: Tensors, after: Tensors, d_after: Tensors
+    ) -> tuple[Tensors, Tensors]:
+        """Goes back through the word."""
+        write, keep, candidate, read = gates
+        (_, cell_before), (_, cell), (d_state, d_cell) = before, after, d_after
+        squashed = tf.tanh(cell)
+        d_cell = d_cell + d_state * read * (1 - squashed**2)
+        d_sums = (
+            d_cell * candidate * write * (1 - write),
+            d_cell * cell_before * keep * (1 - keep),
+            d_cell * write * (1 - candidate**2),
+            d_state * squashed * read * (1 - read),
+        )
+        return d_sums, (d_state * (1 - known), d_cell * keep)
 
-    def gradient(d_states: tf.Tensor, d_cells: tf.Tensor) -> tuple[Any, ...]:
-        before, transposed = _before(cells, cell), tf.transpose(kernel)
 
-        def word(time: tf.Tensor, d_state: tf.Tensor, d_cell: tf.Tensor) -> Step:
-            write, keep, candidate, read = (gate[time] for gate in gates)
-            squashed = tf.tanh(cells[time])
-            d_state = d_state + d_states[time]
-            d_cell = d_cell + d_cells[time] + d_state * read * (1 - squashed**2)
-            d_gates = (
-                d_cell * candidate * write * (1 - write),
-                d_cell * before[time] * keep * (1 - keep),
-                d_cell * write * (1 - candidate**2),
-                d_state * squashed * read * (1 - read),
+def run(
+    layer: type[_ByHand],
+    words: tf.Tensor,
+    known: tf.Tensor,
+    kernel: tf.Tensor,
+    bias: tf.Tensor,
+    first: Tensors,
+) -> tuple[tf.Tensor, ...]:
+    """Goes through the words.
+
+    Args:
+        layer: whose recurrence it is. Its ``word`` takes the sums of all its gates, multiplied by
+            their ``factors``: half of a sigmoid's, ``sigmoid(x) = tanh(x / 2) / 2 + 1 / 2``, so
+            that one tangent does for all. Of what is not known it takes the sums ``shut``.
+        words: ``(time, batch, features)``.
+        known: ``(time, batch, 1)``, 1 for a word and 0 for what leaves the state as it is.
+        kernel: from the word and the state to the sums, ``(features + units, sums units)``.
+        bias: ``(sums units,)``.
+        first: what is carried to the first word, the state first: ``(batch, units)`` each.
+
+    Returns:
+        The states after each word, ``(time, batch, units)``, and what is carried out of the last.
+    """
+    length, features, units = tf.shape(words)[0], words.shape[-1], first[0].shape[-1]
+
+    @tf.custom_gradient
+    def states(
+        words: tf.Tensor, kernel: tf.Tensor, bias: tf.Tensor, *first: tf.Tensor
+    ) -> tuple[Tensors, Callable[..., Tensors]]:
+        factors, shut = (
+            tf.repeat(tf.constant(numbers, words.dtype), units)
+            for numbers in (layer.factors, layer.shut)
+        )
+        from_word, from_state = tf.split(kernel * factors, [features, units])
+        sums_of_words = tf.matmul(words, from_word) + bias * factors
+        sums_of_words = tf.where(known > 0, sums_of_words, shut)
+
+        def word(time: tf.Tensor, *before: tf.Tensor) -> tuple[Tensors, Tensors]:
+            sums = sums_of_words[time] + tf.matmul(before[0], from_state)
+            after, gates = layer.word(sums, known[time], before)
+            return after, (*after, *gates)
+
+        last, rows = _scan(word, first, length, [units] * (len(first) + layer.gates))
+        after, gates = rows[: len(first)], rows[len(first) :]
+
+        def gradient(d_states: tf.Tensor, *d_last: tf.Tensor) -> Tensors:
+            before = [
+                tf.concat([row[None], rows[:-1]], 0) for row, rows in zip(first, after, strict=True)
+            ]
+            to_word, to_state = tf.split(tf.transpose(kernel), [features, units], 1)
+
+            def word(
+                time: tf.Tensor, d_bias: tf.Tensor, *d_after: tf.Tensor
+            ) -> tuple[Tensors, Tensors]:
+                gates_now, before_now, after_now = (
+                    [row[time] for row in rows] for rows in (gates, before, after)
+                )
+                d_after = d_after[0] + d_states[time], *d_after[1:]
+                d_gates, (d_state, *d_others) = layer.back(
+                    known[time], gates_now, before_now, after_now, d_after
+                )
+                d_sums = tf.concat(d_gates, -1)
+                d_state = d_state + tf.matmul(d_sums, to_state)
+                return (d_bias + tf.reduce_sum(d_sums, 0), d_state, *d_others), (d_sums,)
+
+            (d_bias, *d_first), (d_sums,) = _scan(
+                word, (tf.zeros_like(bias), *d_last), length, [bias.shape[0]], back=True
             )
-            d_before = tf.matmul(tf.concat(d_gates, -1), transposed) + d_state * (1 - known[time])
-            return (d_before, d_cell * keep), d_gates
+            d_kernel = [_product_of_rows(rows, d_sums) for rows in (words, before[0])]
+            return tf.matmul(d_sums, to_word), tf.concat(d_kernel, 0), d_bias, *d_first
 
-        nothing = tf.zeros_like(state)
-        (d_state, d_cell), rows = _scan(word, (nothing, nothing), length, rows=4, back=True)
-        d_projected = tf.concat(rows, axis=-1)
-        d_kernel = _of_kernel(_before(states, state), d_projected)
-        return d_projected, None, d_kernel, d_state, d_cell
+        return (after[0], *last), gradient
 
-    return (states, cells), gradient
+    return states(words, kernel, bias, *first)
 
 
 def _scan(
-    word: Callable[..., Step],
-    carried: Sequence[tf.Tensor],
+    word: Callable[..., tuple[Tensors, Tensors]],
+    carried: Tensors,
     length: tf.Tensor,
+    widths: Sequence[int],
     *,
-    rows: int,
     back: bool = False,
 ) -> tuple[list[tf.Tensor], list[tf.Tensor]]:
     """Goes through the words, or back through them.
 
     Args:
         word: takes the time and what is carried; gives what is carried on, and the rows to keep.
-        carried: to the first word, ``(batch, units)`` each.
+        carried: to the first word; the last of them ``(batch, units)``.
         length: number of words.
-        rows: how many `word` keeps, of the same shape. Each has an array to itself: XLA is far
-            slower where a loop joins them into one that is wider.
+        widths: of the rows that `word` keeps. Each has an array to itself: XLA is far slower where
+            a loop joins them into one that is wider.
         back: whether the last word comes first.
 
     Returns:
-        What is carried out of the last one; and each row over time, ``(time, batch, units)``.
+        What is carried out of the last one; and each row over time, ``(time, batch, width)``.
     """
-    first, count = carried[0], len(carried)
+    count, batch = len(carried), carried[-1].shape[0]
 
     def step(done: tf.Tensor, *loop: Any) -> tuple[Any, ...]:
         time = length - 1 - done if back else done
@@ -350,7 +362,9 @@ def _scan(
         arrays = (a.write(time, row) for a, row in zip(loop[count:], kept, strict=True))
         return done + 1, *new, *arrays
 
-    arrays = (tf.TensorArray(first.dtype, length, element_shape=first.shape) for _ in range(rows))
+    arrays = (
+        tf.TensorArray(carried[0].dtype, length, element_shape=(batch, width)) for width in widths
+    )
     _, *loop = tf.while_loop(
         lambda done, *_: done < length, step, (0, *carried, *arrays), maximum_iterations=length
     )
@@ -362,16 +376,6 @@ def _sigmoid(tangent: tf.Tensor) -> tf.Tensor:
     return 0.5 * tangent + 0.5
 
 
-def _by_gate(numbers: tuple[float, ...], state: tf.Tensor) -> tf.Tensor:
-    """Repeats one number a gate for each of its units."""
-    return tf.repeat(tf.constant(numbers, state.dtype), state.shape[-1])
-
-
-def _is_within_xla() -> bool:
-    """Tells whether XLA compiles what is around: halves would be compiled anew at every step."""
-    return control_flow_util.GraphOrParentsInXlaContext(tf.compat.v1.get_default_graph())
-
-
 def _from_first(known: tf.Tensor) -> tf.Tensor:
     """Gives 1 from the first known word on."""
     time = tf.range(tf.shape(known)[0])[:, None, None]
@@ -379,11 +383,7 @@ def _from_first(known: tf.Tensor) -> tf.Tensor:
     return tf.cast(has_begun, known.dtype) * tf.reduce_max(known, axis=0)
 
 
-def _before(states: tf.Tensor, state: tf.Tensor) -> tf.Tensor:
-    return tf.concat([state[None], states[:-1]], 0)
-
-
-def _of_kernel(states_before: tf.Tensor, d_products: tf.Tensor) -> tf.Tensor:
-    """Gives the kernel's gradient, from those of all its products with the states."""
-    states, products = (tf.reshape(x, (-1, x.shape[-1])) for x in (states_before, d_products))
-    return tf.matmul(states, products, transpose_a=True)
+def _product_of_rows(left: tf.Tensor, right: tf.Tensor) -> tf.Tensor:
+    """Sums, over words and batch, the products of each row with each."""
+    left, right = (tf.reshape(rows, (-1, rows.shape[-1])) for rows in (left, right))
+    return tf.matmul(left, right, transpose_a=True)

@@ -16,6 +16,7 @@ from zoo.arguments import (
     checked,
 )
 from zoo.layers import MaskedMaxPooling1D
+from zoo.lookup import Embedding
 from zoo.recurrence import GRU, LSTM, SimpleRNN
 from zoo.tasks import compile_for
 
@@ -250,7 +251,7 @@ def _recurrent_classifier(
     learning_rate: float,
 ) -> keras.Model:
     inputs = keras.Input((None,), dtype="int64", name="inputs")
-    x = layers.Embedding(vocab_size, embedding_dim, mask_zero=True, name="embedding")(inputs)
+    x = Embedding(vocab_size, embedding_dim, mask_zero=True, name="embedding")(inputs)
     x = layers.Dropout(word_dropout, noise_shape=(None, None, 1), name="dropout_words")(x)
     x = layers.SpatialDropout1D(dropout, name="dropout_channels")(x)
     for i in range(1, num_layers + 1):

@@ -22,6 +22,7 @@ from zoo.arguments import (
 from zoo.errors import ArgumentValueError
 from zoo.initializers import LogRarity
 from zoo.layers import MaskedMaxPooling1D
+from zoo.lookup import Embedding
 from zoo.tasks import compile_for
 
 
@@ -151,10 +152,10 @@ def fasttext(
         classification, https://arxiv.org/abs/1607.01759
     """
     inputs = keras.Input((None,), dtype="int64", name="inputs")
-    x = layers.Embedding(vocab_size, embedding_dim, mask_zero=True, name="embedding")(inputs)
+    x = Embedding(vocab_size, embedding_dim, mask_zero=True, name="embedding")(inputs)
     x = layers.Dropout(word_dropout, noise_shape=(None, None, 1), name="dropout_words")(x)
     if pooling == "weighted":
-        weights = layers.Embedding(vocab_size, 1, LogRarity(), name="word_weights")(inputs)
+        weights = Embedding(vocab_size, 1, LogRarity(), name="word_weights")(inputs)
         weights = layers.Softmax(axis=1, name="softmax")(weights, mask=inputs[..., None] != 0)
         x = layers.Flatten(name="weighted")(layers.Dot(axes=1, name="sum")([weights, x]))
     else:
@@ -218,7 +219,7 @@ def text_cnn(
         raise ArgumentValueError(f"kernel_size={kernel_size!r}: each width may be there once.")
     inputs = keras.Input((None,), dtype="int64", name="inputs")
     is_word = ops.not_equal(inputs, 0)  # by hand: convolutions know no masks
-    x = layers.Embedding(vocab_size, embedding_dim, name="embedding")(inputs)
+    x = Embedding(vocab_size, embedding_dim, name="embedding")(inputs)
     x = layers.SpatialDropout1D(dropout, name="dropout_words")(x)
     words = x * ops.cast(is_word[:, :, None], x.dtype)
     pooled = []
