@@ -65,6 +65,8 @@ def test_analogies_are_counted_with_the_chance_level(royal):
 def test_an_unknown_word_names_the_near_miss(royal):
     with pytest.raises(InputError, match="'quen' is no word known. Did you mean 'queen'"):
         royal.nearest("quen")
+    with pytest.raises(InputError, match="3 is no word known"):
+        royal.nearest(3)
 
 
 def test_the_plane_is_that_of_principal_components():

@@ -16,6 +16,7 @@ import click
 
 from zoo.data import DATASETS
 from zoo.errors import ZooError
+from zoo.process import as_batch_job, with_wide_vectors
 from zoo.registry import get_spec, list_models
 
 BAD_INPUT = 2
@@ -37,6 +38,7 @@ run_argument = click.argument("run", type=click.Path(path_type=Path))
 def main() -> NoReturn:
     """Runs the command: bad input is one line on standard error and exit code 2."""
     as_batch_job()
+    with_wide_vectors()
     try:
         with cli.make_context("zoo", sys.argv[1:]) as context:
             cli.invoke(context)
@@ -54,19 +56,6 @@ def main() -> NoReturn:
         _fail(f"interrupted; {error}" if str(error) else "interrupted")
         code = INTERRUPTED
     sys.exit(code)
-
-
-def as_batch_job() -> None:
-    """Lets Linux schedule this process, and what it starts, as work that nobody waits for.
-
-    Threads that hand each other many short pieces of work are otherwise, now and then, kept on one
-    core for seconds while another idles.
-    """
-    if not hasattr(os, "SCHED_BATCH"):
-        return
-    with contextlib.suppress(OSError):  # a container may forbid it
-        if os.sched_getscheduler(0) == os.SCHED_OTHER:
-            os.sched_setscheduler(0, os.SCHED_BATCH, os.sched_param(0))
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})

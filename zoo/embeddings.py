@@ -92,7 +92,7 @@ class Embeddings:
             InputError: if it is not in the vocabulary; names the near miss.
         """
         if word not in self.words:
-            raise InputError(f"{word!r} is no word known.{near_miss(word, self.words)}")
+            raise InputError(f"{word!r} is no word known.{near_miss(str(word), self.words)}")
         return self.vectors[self.words.index(word)]
 
     def similarity(self, one: str, other: str) -> float:
