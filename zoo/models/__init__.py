@@ -156,7 +156,10 @@ register(
         ),
     )
 )
-_IN_HALVES = {"jit_compile": False, "steps_per_execution": 8}  # of a batch, both at once
+_IN_HALVES: dict[str, Any] = {
+    "jit_compile": False,
+    "steps_per_execution": 8,
+}  # of a batch, both at once
 for _name, _parameters, _epochs, _way, _summary in (
     ("simple_rnn", 322_146, 6, {}, "Recurrent network with one state and no gates"),
     ("lstm", 328_386, 5, _IN_HALVES, "Recurrent network whose memory is gated"),
