@@ -3,10 +3,10 @@
     python -m benchmarks.layers [MODEL...] [--steps 40]
 
 Recurrent networks have the layers of `zoo.recurrence`, convolutional ones the batch normalisation
-of `zoo.normalization`, the Transformer the attention of `zoo.attention`. Each by its recipe, with
-either layer, in turn, on the first batches of an epoch of its own data. Needs the extra
-``benchmark``. Writes one row a model and layer to ``benchmarks/results/layers.csv``: rows a second
-of the training step alone.
+of `zoo.normalization`, the Transformer the attention of `zoo.attention`, and all that read words
+the embedding of `zoo.lookup`. Each by its recipe, with either layer, in turn, on the first batches
+of an epoch of its own data. Needs the extra ``benchmark``. Writes one row a model and layer to
+``benchmarks/results/layers.csv``: rows a second of the training step alone.
 """
 
 import contextlib
