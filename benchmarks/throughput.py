@@ -5,8 +5,8 @@
 
 All take training steps on the same batches, which the zoo's pipeline has prepared and which lie in
 memory: the first ones of an epoch of the model's own data. Each has a process of its own, which is
-run as the command is (`zoo.process`: a batch job where Linux can, wide vectors for XLA); they take
-turns, and the median of the rounds counts, after one round that compiles.
+run as the command is (a batch job where Linux can, `zoo.process`); they take turns, and the median
+of the rounds counts, after one round that compiles.
 
     zoo               as `zoo.train` does, by the recipe
     keras             stock layers and ``fit`` with its defaults, on arrays; texts are all padded
@@ -41,7 +41,7 @@ from benchmarks.quality import data_dir_option
 from zoo.data import get_dataset
 from zoo.data.pipeline import Data
 from zoo.execution import seconds_of
-from zoo.process import as_batch_job, with_wide_vectors
+from zoo.process import as_batch_job
 from zoo.specs import Recipe
 from zoo.training import initialise, load, settle
 
@@ -250,7 +250,6 @@ def draw() -> None:
 def main(models: tuple[str, ...], rounds: int, data_dir: str | None) -> None:
     """Measures the models, and draws all that have been."""
     as_batch_job()
-    with_wide_vectors()
     for model in models or zoo.list_models():
         if model in NOT_TRAINED:
             continue

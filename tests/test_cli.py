@@ -379,27 +379,6 @@ def test_the_command_is_a_batch_job_unless_it_is_told_otherwise(given, kept):
     assert int(done.stdout.split()[-1]) == getattr(os, f"SCHED_{kept}")
 
 
-@pytest.mark.parametrize(
-    ("given", "found"),
-    [
-        ({}, "--xla_cpu_prefer_vector_width=512"),
-        ({"XLA_FLAGS": "--xla_dump_to="}, "--xla_dump_to="),
-        ({"KERAS_BACKEND": "jax"}, "None"),
-    ],
-)
-def test_the_command_asks_xla_for_wide_vectors_unless_it_is_told_otherwise(given, found):
-    run = (
-        "import os, sys; from zoo import cli; sys.argv = ['zoo', '--version']; "
-        "import atexit; atexit.register(lambda: print(os.environ.get('XLA_FLAGS'))); cli.main()"
-    )
-    environment = {key: os.environ[key] for key in os.environ.keys() - {"XLA_FLAGS"}}
-    done = subprocess.run(
-        [sys.executable, "-c", run], capture_output=True, text=True, check=True,
-        env=environment | given,
-    )  # fmt: skip
-    assert done.stdout.split()[-1] == found
-
-
 def test_quickstart_shows_it_all(answer, tmp_path, data_dir):
     document = answer("quickstart", "--data-dir", data_dir, "--run-dir", tmp_path / "quick")
     assert document["metrics"]["test_accuracy"] > 0.95

@@ -16,7 +16,7 @@ import click
 
 from zoo.data import DATASETS
 from zoo.errors import ZooError
-from zoo.process import as_batch_job, with_wide_vectors
+from zoo.process import as_batch_job
 from zoo.registry import get_spec, list_models
 
 BAD_INPUT = 2
@@ -38,7 +38,6 @@ run_argument = click.argument("run", type=click.Path(path_type=Path))
 def main() -> NoReturn:
     """Runs the command: bad input is one line on standard error and exit code 2."""
     as_batch_job()
-    with_wide_vectors()
     try:
         with cli.make_context("zoo", sys.argv[1:]) as context:
             cli.invoke(context)
