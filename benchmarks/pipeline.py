@@ -1,12 +1,14 @@
 """The input pipeline alone against the rate at which training consumes it.
 
-    python -m benchmarks.pipeline [--dataset mnist] [--model mlp]
+    python -m benchmarks.pipeline [MODEL...]
 
-Both in one process, alternating. Needs the extra ``benchmark``. Writes one row a model and data set
-to ``benchmarks/results/pipeline.csv``: rows a second of each, the medians of five passes.
+Whole epochs of a model's own data by its recipe, once without a network and once through it, taking
+turns in one process; those of `MODELS` if none is named. Needs the extra ``benchmark``. Writes one
+row a model to ``benchmarks/results/pipeline.csv``: rows a second of each, medians of the passes.
 """
 
 import statistics
+from typing import Any
 
 import click
 import tensorflow as tf
@@ -15,40 +17,45 @@ import zoo
 from benchmarks import tables
 from benchmarks.quality import data_dir_option
 from zoo.execution import seconds_of
+from zoo.process import as_batch_job
+from zoo.training import initialise, load, settle
 
-KEYS = ("model", "dataset")
-PASSES = 5
+KEYS = ("model",)
+MODELS = ("mlp", "simple_cnn", "text_cnn", "simple_rnn")
+PASSES = 3
+
+
+def measure(model: str, data_dir: str | None) -> dict[str, Any]:
+    """Measures both for a model."""
+    settings = settle(model, None, data_dir, 0, {})
+    data = load(settings, data_dir)
+    epoch = data.train_in_epoch(tf.Variable(0, dtype=tf.int64))
+    network = initialise(settings)
+    seconds: dict[str, list[float]] = {"pipeline": [], "training": []}
+    for _ in range(1 + PASSES):
+        seconds["pipeline"].append(seconds_of(lambda: epoch.reduce(0, lambda n, *_: n + 1)))
+        seconds["training"].append(seconds_of(lambda: network.fit(epoch, verbose=0)))
+    rows = len(data.rows["train"])
+    rates = {name: rows / statistics.median(passes[1:]) for name, passes in seconds.items()}
+    return {
+        "model": model,
+        "dataset": data.version,
+        "batch_size": data.batch_size,
+        **{f"{name}_rows_a_second": f"{rate:.4g}" for name, rate in rates.items()},
+        **tables.machine(),
+    }
 
 
 @click.command(help=__doc__)
-@click.option("--dataset", default="mnist", show_default=True)
-@click.option("--model", default="mlp", show_default=True)
+@click.argument("models", nargs=-1, type=click.Choice(zoo.list_models()))
 @data_dir_option
-def main(dataset: str, model: str, data_dir: str | None) -> None:
-    """Measures both."""
-    recipe = zoo.get_spec(model).recipe
-    data = zoo.load_data(dataset, batch_size=recipe.batch_size, data_dir=data_dir)
-    train = data.train_in_epoch(tf.Variable(0, dtype=tf.int64))
-    network = zoo.build(model, **data.spec.model_arguments(recipe))
-    network.jit_compile = recipe.jit_compile
-    network.steps_per_execution = recipe.steps_per_execution
-    network.fit(train, verbose=0)
-    alone, training = [], []
-    for _ in range(PASSES):
-        alone.append(seconds_of(lambda: list(train.map(lambda x, y: tf.shape(x)[0]))))
-        training.append(seconds_of(lambda: network.fit(train, verbose=0)))
-    rows = len(data.rows["train"])
-    row = {
-        "model": model,
-        "dataset": data.version,
-        "batch_size": recipe.batch_size,
-        "pipeline_rows_a_second": round(rows / statistics.median(alone)),
-        "training_rows_a_second": round(rows / statistics.median(training)),
-        "ratio": round(statistics.median(training) / statistics.median(alone), 1),
-        **tables.machine(),
-    }
-    tables.keep("pipeline", row, KEYS)
-    click.echo(", ".join(f"{key} {value}" for key, value in row.items()))
+def main(models: tuple[str, ...], data_dir: str | None) -> None:
+    """Measures the models."""
+    as_batch_job()
+    for model in models or MODELS:
+        row = measure(model, data_dir)
+        tables.keep("pipeline", row, KEYS)
+        click.echo(", ".join(f"{key} {value}" for key, value in row.items()))
 
 
 if __name__ == "__main__":

@@ -58,59 +58,48 @@ def results() -> str:
     return "\n".join([HEADER, *(_line(*key, groups[key]) for key in keys), caption])
 
 
-def course() -> str:
-    """Gives the table of the course's networks: its figure and ours."""
-    groups = defaultdict(list)
-    for row in tables.read("course"):
-        groups[row["system"], row["copy"]].append(row)
-    return _table(
-        "network | filters | parameters | the course [%] | here [%] | data here | the course [s] | "
-        "here [s] | seeds",
-        "--:::-:::",
-        (
-            (
-                f"`{name}`",
-                SYSTEMS[name].ours["filters"],
-                f"{SYSTEMS[name].parameters:,}",
-                f"{100 * SYSTEMS[name].course:.2f}",
-                _percent(rows, "test_accuracy"),
-                f"{copy} copy" if copy else "original",
-                f"{SYSTEMS[name].seconds:.0f}",
-                _seconds(rows),
-                len(rows),
-            )
-            for (name, copy), rows in sorted(
-                groups.items(), key=lambda item: list(SYSTEMS).index(item[0][0])
-            )
-        ),
-    )
-
-
 def homeworks() -> str:
     """Gives the table of all systems of the course: its figure and ours."""
     results = read_results(tables.FOLDER / "homeworks")
     rows = [standing(system, results) for system in SYSTEMS.values()]
     return _table(
-        "system | model | data | parameters | measured | the course | here | seeds | the course [s]"
-        " | here, to its figure [s] | here, in all [s]",
-        "---:-::::::",
+        "system | model | data | parameters | the course's | measured | the course | here | seeds "
+        "| the course [s] | here, to its figure [s] | here, in all [s]",
+        "---::-::::::",
         (
             (
                 f"`{row.system.id}`",
                 f"`{row.system.model}`",
                 f"`{row.system.dataset}`",
                 told("parameters", mean_of(row.results, "parameters")),
+                told("parameters", row.system.parameters),
                 QUANTITIES[row.system.quantity].summary,
                 told(row.system.quantity, row.system.course, row.system.noise),
                 told(row.system.quantity, row.ours, row.spread),
                 len(row.results) or "",
                 told("seconds", row.system.seconds),
-                told("seconds", mean_of(row.results, "seconds_to_course")),
+                told("seconds", row.seconds_to_course),
                 told("seconds", mean_of(row.results, "seconds")),
             )
             for row in rows
         ),
     )
+
+
+def pipeline() -> str:
+    """Gives the table of how much faster batches are made than consumed."""
+    return _table(
+        "model | data | rows a batch | the pipeline [rows a second] | training [rows a second] "
+        "| ratio",
+        "--::::",
+        map(_pipeline_of, tables.read("pipeline")),
+    )
+
+
+def _pipeline_of(row: Mapping[str, str]) -> tuple[str, ...]:
+    made, consumed = (float(row[f"{what}_rows_a_second"]) for what in ("pipeline", "training"))
+    rates = f"{made:,.0f}", f"{consumed:,.0f}", f"{made / consumed:.0f}"
+    return f"`{row['model']}`", row["dataset"], row["batch_size"], *rates
 
 
 def throughput() -> str:
@@ -624,7 +613,7 @@ def _line(model: str, dataset: str, copy: str, overrides: str, rows: list[dict[s
 TABLES = {
     ROOT / "README.md": (models, homeworks, throughput),
     ROOT / "benchmarks" / "README.md": (
-        results, rates, layers, execution, scaling, course, ablation, transfer, sequences, films,
+        results, rates, layers, execution, pipeline, scaling, ablation, transfer, sequences, films,
         news, regularization, analogies, reconstruction, generation, formats, node, tuned, grid,
         search, kills,
     ),
@@ -635,8 +624,10 @@ def generated(text: str, path: Path) -> str:
     """Gives a README with its tables as they should be."""
     for table in TABLES[path]:
         begin, end = BEGIN.format(table.__name__), END.format(table.__name__)
-        before, _, rest = text.partition(begin)
-        _, _, after = rest.partition(end)
+        before, found, rest = text.partition(begin)
+        _, found_too, after = rest.partition(end)
+        if not (found and found_too):
+            raise ValueError(f"{path} has no {begin if not found else end}")
         text = f"{before}{begin}\n{table()}\n{end}{after}"
     return text
 

@@ -9,8 +9,8 @@ run as the command is (a batch job where Linux can, `zoo.process`); they take tu
 of the rounds counts, after one round that compiles.
 
     zoo               as `zoo.train` does, by the recipe
-    keras             stock layers and ``fit`` with its defaults, on arrays; texts are all padded
-                      to the recipe's length
+    keras             stock layers, the recipe's optimiser and ``fit`` with its defaults, on arrays;
+                      texts are all padded to the recipe's length
     keras_bucketed    the same, on batches of texts of like length
     torch             the usual eager loop of `benchmarks.in_pytorch`, on batches of like length
     torch_bfloat16    the same under autocast, where the recipe has mixed precision

@@ -17,10 +17,10 @@ from zoo.callbacks import Checkpoint
 from zoo.course import report as course_report
 from zoo.course import training as course_training
 from zoo.course.exercises import QUESTIONS, Shown
-from zoo.course.results import Result, read_results
+from zoo.course.results import Result, read_results, standing
 from zoo.course.systems import QUANTITIES, SYSTEMS, WAYS, Training
 from zoo.data import course_rows, get_dataset
-from zoo.errors import CourseError, RunError, UnknownSystemError
+from zoo.errors import CourseError, OutOfReachError, RunError, UnknownSystemError
 from zoo.training import split_overrides
 
 # id: the course's figure, and parameters: as the course counted, as taught here, ours
@@ -302,9 +302,45 @@ def test_a_setting_is_chosen_on_folds_and_test_is_left_alone(tmp_path, data_dir)
 
 def test_what_is_out_of_reach_is_told_after_the_rest(trainings, tmp_path):
     missing = dataclasses.replace(trainings[0], name="t.missing", dataset=str(tmp_path / "no.csv"))
-    with pytest.raises(CourseError, match=r"1 of 2 done; t\.missing: "):
-        carry_out([missing, trainings[0]], tmp_path / "course")
-    assert [r.training for r in read_results(tmp_path / "course")] == ["t.or"]
+    other = dataclasses.replace(missing, name="t.other")
+    told_once = r"^2 of 6 done; t\.missing, t\.other: [^;]*$"
+    with pytest.raises(OutOfReachError, match=told_once):
+        carry_out([missing, trainings[0], other], tmp_path / "course", seeds=2)
+    assert [r.training for r in read_results(tmp_path / "course")] == ["t.or", "t.or"]
+
+
+def test_what_is_out_of_reach_leaves_a_report_of_the_rest(command, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setitem(
+        SYSTEMS,
+        "hw1.perceptron",
+        dataclasses.replace(SYSTEMS["hw1.perceptron"], ours=QUICK),
+    )
+    monkeypatch.setitem(
+        SYSTEMS,
+        "hw1.single_layer",
+        dataclasses.replace(SYSTEMS["hw1.single_layer"], dataset=str(tmp_path / "no.csv")),
+    )
+    code, _, err = command("course", "hw1.single_layer", "hw1.perceptron", "hw1.perceptron")
+    assert code == 2
+    assert "1 of 2 done; hw1.single_layer: " in err.splitlines()[-1]
+    assert "| `hw1.perceptron`" in (tmp_path / "course" / "report.md").read_text()
+
+
+def test_a_figure_that_a_result_lacks_is_left_out():
+    system = SYSTEMS["hw4.embeddings"]
+    of_training = {"training": system.training("ours").name, "settings": {}, "chosen": {}}
+    results = [
+        Result(
+            **of_training, seed=seed, dataset="imdb_reviews", parameters=1, epochs=1, seconds=1.0,
+            figures=figures, environment={}, finished="",
+        )
+        for seed, figures in enumerate([{"analogies": 1.0, "seconds_to_course": 3.0}, {}])
+    ]  # fmt: skip
+    assert standing(system, results).spread is None
+    assert standing(system, results).ours is None
+    assert standing(system, results[:1]).ours == 1.0
+    assert standing(system, results[:1]).seconds_to_course is None
 
 
 def test_vectors_are_asked_the_courses_two_questions():

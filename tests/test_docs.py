@@ -73,6 +73,16 @@ def test_the_readmes_tables_are_generated_from_catalogue_and_results():
             assert table() in text
 
 
+def test_a_readme_that_lost_a_mark_is_not_rewritten():
+    from benchmarks import readme
+
+    path, (first, *_) = next(iter(readme.TABLES.items()))
+    for mark in (readme.BEGIN, readme.END):
+        text = path.read_text().replace(mark.format(first.__name__), "")
+        with pytest.raises(ValueError, match=f"has no .*{first.__name__}"):
+            readme.generated(text, path)
+
+
 def test_the_readme_speaks_of_every_model_and_data_set():
     text = (Path(__file__).parents[1] / "README.md").read_text()
     for name in (*zoo.list_models(), *data.DATASETS):

@@ -15,7 +15,7 @@ from typing import Any, NoReturn
 import click
 
 from zoo.data import DATASETS
-from zoo.errors import ZooError
+from zoo.errors import OutOfReachError, ZooError
 from zoo.process import as_batch_job
 from zoo.registry import get_spec, list_models
 
@@ -381,18 +381,18 @@ def course(
 
     if systems and everything:
         raise click.UsageError("--all trains every system: do not name one beside it.")
-    chosen = [get_system(name) for name in systems] or list(SYSTEMS.values())
+    chosen = [get_system(name) for name in dict.fromkeys(systems)] or list(SYSTEMS.values())
     document: dict[str, Any] = {"directory": str(directory)}
     if systems or everything:
         with _quiet_tensorflow():
             from zoo.course.report import write_report
             from zoo.course.training import carry_out, trainings_of
-        carry_out(
-            trainings_of(chosen, "taught" if as_taught else "ours"),
-            directory,
-            seeds=seeds or 1,
-            data_dir=data_dir,
-        )
+        trainings = trainings_of(chosen, "taught" if as_taught else "ours")
+        try:
+            carry_out(trainings, directory, seeds=seeds or 1, data_dir=data_dir)
+        except OutOfReachError:
+            write_report(directory)
+            raise
         document["report"] = str(write_report(directory)[0])
     elif as_taught or seeds:
         raise click.UsageError("--as-taught and --seeds: name the systems, or give --all.")

@@ -46,7 +46,11 @@ class UnknownSystemError(ZooError, LookupError):
 
 
 class CourseError(ZooError):
-    """Systems of the course that could not be trained, or results of other settings."""
+    """Results of the course that have other settings, or are of another version."""
+
+
+class OutOfReachError(CourseError):
+    """Systems of the course whose data or weights could not be had."""
 
 
 class SearchError(ZooError):

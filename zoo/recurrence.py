@@ -4,9 +4,9 @@ TensorFlow derives the gradient of a loop step by step: at each word it stores e
 value, and adds what the word contributes to the gradient of each kernel. Here the loops over time
 hold only what must wait for the last state: words are projected before the loop, and kernels get
 their gradient after it, in one product for all words. A loop of small steps occupies one core:
-in training the batch goes through two of them side by side, each compiled by XLA, unless the whole
-model is, which runs one loop after the other. How much faster that is on a CPU,
-``python -m benchmarks.layers`` measures.
+in training a half of the batch goes through each of two, side by side and each compiled by XLA,
+unless all of the model is, since XLA runs one loop after the other. How much faster that is on a
+CPU, ``python -m benchmarks.layers`` measures.
 """
 
 import functools
@@ -28,7 +28,7 @@ class _ByHand(keras.layers.RNN):
 
     factors: ClassVar[tuple[float, ...]]
     shut: ClassVar[tuple[float, ...]]
-    gates: ClassVar[int]
+    num_gates: ClassVar[int]
 
     @staticmethod
     def word(sums: tf.Tensor, known: tf.Tensor, before: Tensors) -> tuple[Tensors, Tensors]:
@@ -110,7 +110,7 @@ class SimpleRNN(_ByHand, keras.layers.SimpleRNN):
 
     factors = (1.0,)
     shut = (0.0,)
-    gates = 0
+    num_gates = 0
 
     @staticmethod
     def word(sums: tf.Tensor, known: tf.Tensor, before: Tensors) -> tuple[Tensors, Tensors]:
@@ -149,7 +149,7 @@ class GRU(_ByHand, keras.layers.GRU):
 
     factors = (0.5, 0.5, 1.0, 1.0)
     shut = (FAR, 0.0, 0.0, 0.0)
-    gates = 4
+    num_gates = 4
 
     def _is_plain(self) -> bool:
         has_two_biases = self.use_bias and self.reset_after
@@ -224,7 +224,7 @@ class LSTM(_ByHand, keras.layers.LSTM):
 
     factors = (0.5, 0.5, 1.0, 0.5)
     shut = (-FAR, FAR, 0.0, -FAR)
-    gates = 4
+    num_gates = 4
 
     def _is_plain(self) -> bool:
         return super()._is_plain() and self._is_gated_by_sigmoids()
@@ -294,12 +294,12 @@ def run(
         sums_of_words = tf.matmul(words, from_word) + bias * factors
         sums_of_words = tf.where(known > 0, sums_of_words, shut)
 
-        def word(time: tf.Tensor, *before: tf.Tensor) -> tuple[Tensors, Tensors]:
+        def go(time: tf.Tensor, *before: tf.Tensor) -> tuple[Tensors, Tensors]:
             sums = sums_of_words[time] + tf.matmul(before[0], from_state)
             after, gates = layer.word(sums, known[time], before)
             return after, (*after, *gates)
 
-        last, rows = _scan(word, first, length, [units] * (len(first) + layer.gates))
+        last, rows = _scan(go, first, length, [units] * (len(first) + layer.num_gates))
         after, gates = rows[: len(first)], rows[len(first) :]
 
         def gradient(d_states: tf.Tensor, *d_last: tf.Tensor) -> Tensors:
@@ -308,7 +308,7 @@ def run(
             ]
             to_word, to_state = tf.split(tf.transpose(kernel), [features, units], 1)
 
-            def word(
+            def go_back(
                 time: tf.Tensor, d_bias: tf.Tensor, *d_after: tf.Tensor
             ) -> tuple[Tensors, Tensors]:
                 gates_now, before_now, after_now = (
@@ -323,7 +323,7 @@ def run(
                 return (d_bias + tf.reduce_sum(d_sums, 0), d_state, *d_others), (d_sums,)
 
             (d_bias, *d_first), (d_sums,) = _scan(
-                word, (tf.zeros_like(bias), *d_last), length, [bias.shape[0]], back=True
+                go_back, (tf.zeros_like(bias), *d_last), length, [bias.shape[0]], back=True
             )
             d_kernel = [_product_of_rows(rows, d_sums) for rows in (words, before[0])]
             return tf.matmul(d_sums, to_word), tf.concat(d_kernel, 0), d_bias, *d_first

@@ -200,7 +200,7 @@ def alone(directory: Path) -> Iterator[None]:
     """Lets no second process work in a directory.
 
     Args:
-        directory: it has a file ``lock`` until all went well.
+        directory: it has a file ``lock`` meanwhile.
 
     Raises:
         RunError: if another process is at work there.
@@ -208,9 +208,11 @@ def alone(directory: Path) -> Iterator[None]:
     lock = directory / "lock"
     try:
         with filelock.FileLock(lock, blocking=False):
-            yield
-            with contextlib.suppress(PermissionError):  # Windows removes no file that is open
-                lock.unlink()
+            try:
+                yield
+            finally:
+                with contextlib.suppress(PermissionError):  # Windows removes no file that is open
+                    lock.unlink(missing_ok=True)
     except filelock.Timeout:
         raise RunError(f"another process is at work in {directory} now.") from None
 

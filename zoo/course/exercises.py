@@ -295,9 +295,9 @@ QUESTIONS = {
             id="hw5.noise",
             question="What does a denoiser have to beat?",
             answer=(
-                "First the noisy image itself, whose error is about the noise's variance; then the "
-                "best linear filter fitted to the same images, by the strength of noise on which "
-                "it is tested."
+                "First the noisy image itself, whose error is the noise's variance less what is "
+                "cut off beyond black and white; then the best linear filter fitted to the same "
+                "images, by the strength of noise on which it is tested."
             ),
             columns=("test_mse", "test_noisy_mse", "test_wiener_mse"),
             shown=(

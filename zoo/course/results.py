@@ -145,13 +145,22 @@ class Standing:
     @property
     def spread(self) -> float | None:
         """The standard deviation of our figure over seeds; None for fewer than two."""
-        figures = [result.figures[self.system.quantity] for result in self.results]
-        return statistics.stdev(figures) if len(figures) > 1 else None
+        if self.ours is None or len(self.results) < 2:
+            return None
+        return statistics.stdev(result.figures[self.system.quantity] for result in self.results)
 
     @property
     def beaten(self) -> bool | None:
         """Whether our mean is better than the course's figure; None before any training."""
         return None if self.ours is None else self.system.beaten_by(self.ours)
+
+    @property
+    def seconds_to_course(self) -> float | None:
+        """Mean seconds until ours was as good, on the rows of the learning curves.
+
+        None where it never was, and for a figure that has no curve.
+        """
+        return None if self.system.shares else mean_of(self.results, "seconds_to_course")
 
     def as_json(self) -> dict[str, Any]:
         """Gives the system's facts and its figures by name."""
@@ -172,7 +181,7 @@ class Standing:
             "seeds": len(self.results),
             "better": self.beaten,
             "seconds": mean_of(self.results, "seconds"),
-            "seconds_to_course": mean_of(self.results, "seconds_to_course"),
+            "seconds_to_course": self.seconds_to_course,
             "test_accuracy": mean_of(self.results, "test_accuracy"),
             "as_taught": mean_of(self.taught, system.quantity),
             "flaw": system.flaw,

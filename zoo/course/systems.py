@@ -79,7 +79,7 @@ class System:
         dataset: the zoo's name of its data set.
         protocol: which rows the course learnt from and measured on, and which are taken here.
         taught: the settings that train the course's network as the course did.
-        ours: the settings by which we train the same kind of network on the same rows.
+        ours: the settings by which we train the same kind of network, on the same data set.
         parameters: of the course's network, as the course counted them.
         quantity: key of `QUANTITIES`.
         course: what the course reached.

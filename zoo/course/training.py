@@ -11,6 +11,7 @@ import gc
 import itertools
 import logging
 import sys
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -22,7 +23,7 @@ from zoo.course.exercises import QUESTIONS
 from zoo.course.results import Result, keep_result, read_results, results_of, run_directory
 from zoo.course.systems import SYSTEMS, WAYS, System, Training
 from zoo.embeddings import Embeddings, read_analogies
-from zoo.errors import CourseError, DatasetError, WeightsError
+from zoo.errors import CourseError, DatasetError, OutOfReachError, WeightsError
 from zoo.runs import Run, alone
 from zoo.training import fit_in, initialise, load, settle, train
 
@@ -78,21 +79,21 @@ def carry_out(
         progress: shows on standard error how far it is.
 
     Raises:
-        CourseError: if a result there has other settings; or, when all else is done, if data or
-            weights were out of reach.
+        CourseError: if a result there has other settings.
+        OutOfReachError: when all else is done, if data or weights could not be had.
         RunError: if another process is at work there, or a training begun has other settings.
         ZooError: as `zoo.train` says.
         KeyboardInterrupt: if the user stops it; says how to go on.
     """
     logging.getLogger("tensorflow").setLevel(logging.ERROR)  # it wonders at so many functions
-    missing = [
-        (training, seed)
-        for seed in range(seeds)
-        for training in trainings
-        if not _is_finished(training, seed, directory)
-    ]
     directory.mkdir(parents=True, exist_ok=True)
     with alone(directory):
+        missing = [
+            (training, seed)
+            for seed in range(seeds)
+            for training in trainings
+            if not _is_finished(training, seed, directory)
+        ]
         _train_missing(missing, directory, data_dir, progress)
 
 
@@ -102,22 +103,25 @@ def _train_missing(
     data_dir: str | Path | None,
     progress: bool,
 ) -> None:
-    out_of_reach = {}
+    out_of_reach = defaultdict(list)
     for number, (training, seed) in enumerate(missing, 1):
         if progress:
             print(f"{number} of {len(missing)}: {training.name}, seed {seed}", file=sys.stderr)
         try:
             keep_result(directory, _result(training, seed, directory, data_dir, progress))
         except (DatasetError, WeightsError) as error:
-            out_of_reach[training.name] = str(error)
+            out_of_reach[str(error)].append(training.name)
         except KeyboardInterrupt:
             raise KeyboardInterrupt("the same command goes on where it was") from None
         finally:
             keras.utils.clear_session()
             gc.collect()
     if out_of_reach:
-        reasons = "; ".join(f"{name}: {reason}" for name, reason in out_of_reach.items())
-        raise CourseError(f"{len(missing) - len(out_of_reach)} of {len(missing)} done; {reasons}")
+        done = len(missing) - sum(map(len, out_of_reach.values()))
+        reasons = "; ".join(
+            f"{', '.join(dict.fromkeys(names))}: {reason}" for reason, names in out_of_reach.items()
+        )
+        raise OutOfReachError(f"{done} of {len(missing)} done; {reasons}")
 
 
 def _is_finished(training: Training, seed: int, directory: Path) -> bool:
@@ -140,7 +144,8 @@ def _result(
     training: Training, seed: int, directory: Path, data_dir: str | Path | None, progress: bool
 ) -> Result:
     place = run_directory(directory, training, seed)
-    chosen, figures, seconds = _choose(training, seed, place.parent / f"{seed}-choice", data_dir)
+    choice = place.parent / f"{seed}-choice"
+    chosen, figures, seconds = _choose(training, seed, choice, data_dir, progress)
     run = train(
         training.model,
         dataset=training.dataset,
@@ -167,7 +172,7 @@ def _result(
 
 
 def _choose(
-    training: Training, seed: int, place: Path, data_dir: str | Path | None
+    training: Training, seed: int, place: Path, data_dir: str | Path | None, progress: bool
 ) -> tuple[dict[str, Any], dict[str, float], float]:
     """Finds the best of several values: those, the score if it is of folds, and the seconds."""
     swept = {key: value for key, value in training.settings.items() if isinstance(value, tuple)}
@@ -181,6 +186,8 @@ def _choose(
     ]
     scores, seconds = [], 0.0
     for candidate, values in enumerate(candidates, 1):
+        if progress:
+            print(f"choice {candidate} of {len(candidates)}: {values}", file=sys.stderr)
         settings = settle(
             training.model, training.dataset, data_dir, seed, {**training.settings, **values}
         )
