@@ -86,6 +86,8 @@ def carry_out(
         KeyboardInterrupt: if the user stops it; says how to go on.
     """
     logging.getLogger("tensorflow").setLevel(logging.ERROR)  # it wonders at so many functions
+    for training in trainings:
+        _refuse_other_settings(training, directory)
     directory.mkdir(parents=True, exist_ok=True)
     with alone(directory):
         missing = [
@@ -125,15 +127,16 @@ def _train_missing(
 
 
 def _is_finished(training: Training, seed: int, directory: Path) -> bool:
+    return any(r.seed == seed for r in results_of(training, read_results(directory)))
+
+
+def _refuse_other_settings(training: Training, directory: Path) -> None:
     for result in results_of(training, read_results(directory)):
-        if result.seed == seed:
-            if dict(result.settings) != _as_json(training.settings):
-                raise CourseError(
-                    f"{directory} has a result of {training.name} with other settings, "
-                    f"{result.settings}: choose another directory."
-                )
-            return True
-    return False
+        if dict(result.settings) != _as_json(training.settings):
+            raise CourseError(
+                f"{directory} has a result of {training.name} with other settings, "
+                f"{result.settings}: choose another directory."
+            )
 
 
 def _as_json(settings: Mapping[str, Any]) -> dict[str, Any]:
