@@ -128,3 +128,10 @@ def test_no_code_in_a_file_is_run(digits_run, tmp_path):
     model.save(tmp_path / "run" / "model.keras")
     with pytest.raises(RunError, match="Lambda"):
         _ = load_run(tmp_path / "run").model
+
+
+def test_a_directory_is_free_again_after_a_failure(tmp_path):
+    with pytest.raises(KeyboardInterrupt), runs.alone(tmp_path):
+        assert (tmp_path / "lock").exists()
+        raise KeyboardInterrupt
+    assert not (tmp_path / "lock").exists()
