@@ -9,6 +9,7 @@ from collections import OrderedDict
 
 import keras
 import numpy as np
+import psutil
 import pytest
 from golden.resnet18 import GOLDEN, draw, images
 from huggingface_hub.errors import LocalEntryNotFoundError
@@ -238,6 +239,7 @@ def test_a_file_that_will_not_do_is_refused_in_one_line(name, make, message, tmp
     with pytest.raises(WeightsError, match=message) as caught:
         zoo.build("resnet18", weights=str(tmp_path / name), keep_head=True, **SMALL)
     assert "\n" not in str(caught.value)
+    assert str(tmp_path / name) not in {file.path for file in psutil.Process().open_files()}
 
 
 class Malicious:

@@ -14,7 +14,7 @@ import zipfile
 from collections import OrderedDict
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import keras
 import numpy as np
@@ -201,7 +201,8 @@ def _read_pth(path: Path) -> dict[str, np.ndarray]:
         )
     with zipfile.ZipFile(path) as archive:
         (index,) = (name for name in archive.namelist() if name.endswith("/data.pkl"))
-        state = _TensorUnpickler(archive, index).load()
+        with archive.open(index) as pickled:
+            state = _TensorUnpickler(archive, pickled).load()
     return {name: value for name, value in state.items() if type(value) is np.ndarray}
 
 
@@ -224,10 +225,10 @@ class _Storage:
 class _TensorUnpickler(pickle.Unpickler):
     """Builds the tensors of a state dict, and refuses to import anything else."""
 
-    def __init__(self, archive: zipfile.ZipFile, index: str) -> None:
-        super().__init__(archive.open(index))
+    def __init__(self, archive: zipfile.ZipFile, pickled: IO[bytes]) -> None:
+        super().__init__(pickled)
         self.archive = archive
-        self.folder = index.removesuffix("data.pkl")
+        self.folder = pickled.name.removesuffix("data.pkl")
 
     def find_class(self, module: str, name: str) -> Any:
         """Gives the few things that a state dict is made of, made anew each time."""
