@@ -32,7 +32,11 @@ KEYS = ("model", "settings", "cut", "fold")
 DATASET, CLASSES, REVIEWS = "imdb_reviews", ("neg", "pos"), 12_500
 FOLDS, MEASURED = 4, (1, 3)
 SETTINGS: dict[str, tuple[dict[str, Any], ...]] = {
-    "gru": ({"word_dropout": 0.0}, {"word_dropout": 0.6}),
+    "gru": (
+        {"word_vectors": "random", "word_dropout": 0.6},
+        {"word_dropout": 0.6},
+        {"word_dropout": 0.4},
+    ),
     "transformer": ({"vocab_size": 20_000}, {"vocab_size": 5_000}),
 }
 Cut = Callable[[Rows, int, int], tuple[Rows, Rows]]

@@ -340,19 +340,22 @@ def films() -> str:
 
 def analogies() -> str:
     """Gives the table of the analogies that hold."""
+    asked: dict[tuple[str, ...], dict[str, dict[str, str]]] = defaultdict(dict)
+    for row in tables.read("analogies"):
+        asked[row["model"], row["word_vectors"], row["size"]][row["k"]] = row
     return _table(
-        "model | data set | answers allowed | asked | right | chance [%]",
-        "--::::",
+        "trained | vectors begin | size | test accuracy [%] | asked | hold [%] | of 5 | of 10",
+        "--::::::",
         (
             (
-                f"`{row['model']}`",
-                row["dataset"],
-                row["k"],
-                row["asked"],
-                f"{row['right']} ({100 * float(row['accuracy']):.1f} %)",
-                f"{100 * float(row['chance']):.2f}",
+                f"`{model}`" if model else "nothing",
+                {"random": "at random", "cooccurrence": "counted"}[word_vectors],
+                size,
+                _percent([of["1"]], "test_accuracy") if model else "",
+                of["1"]["asked"],
+                *(f"{100 * float(of[k]['accuracy']):.1f}" for k in ("1", "5", "10")),
             )
-            for row in tables.read("analogies")
+            for (model, word_vectors, size), of in asked.items()
         ),
     )
 

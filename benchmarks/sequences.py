@@ -30,7 +30,9 @@ from zoo.training import split_overrides
 KEYS = ("settings", "model", "seed")
 DATASET = "imdb_reviews"
 RECURRENT = ("simple_rnn", "lstm", "gru", "bilstm")
-MATCHED = {"vocab_size": 10_000, "sequence_length": 500, "embedding_dim": 32}
+MATCHED = {
+    "vocab_size": 10_000, "sequence_length": 500, "embedding_dim": 32, "word_vectors": "random",
+}  # fmt: skip
 SETTINGS: dict[str, dict[str, dict[str, Any]]] = {
     "recipe": {name: {} for name in (*RECURRENT, "transformer", "fasttext", "text_cnn")},
     "matched": {

@@ -1,5 +1,6 @@
 """What several test modules share: data directories, and a trained run of each kind."""
 
+import gc
 import json
 import os
 import subprocess
@@ -20,6 +21,11 @@ from zoo.data import DATASETS
 from zoo.latent import alone
 from zoo.reconstruction import at_the_mean
 from zoo.tasks import TASKS
+
+# The graphs of so many networks are millions of objects, which the collector would go through
+# again and again: a twentieth of all the time.
+gc.freeze()
+gc.set_threshold(100_000, 20, 20)
 
 # The smallest overrides under which each model still has all its parts.
 TINY = {

@@ -3,6 +3,7 @@
 import dataclasses
 import inspect
 import json
+import shutil
 import signal
 import statistics
 import subprocess
@@ -13,11 +14,12 @@ import pytest
 import tensorflow as tf
 
 import zoo
+from zoo import registry
 from zoo.callbacks import Checkpoint
 from zoo.course import report as course_report
 from zoo.course import training as course_training
 from zoo.course.exercises import QUESTIONS, Shown
-from zoo.course.results import Result, read_results, standing
+from zoo.course.results import FORMAT, Result, read_results, standing
 from zoo.course.systems import QUANTITIES, SYSTEMS, WAYS, Training
 from zoo.data import course_rows, get_dataset
 from zoo.errors import CourseError, OutOfReachError, RunError, UnknownSystemError
@@ -129,9 +131,10 @@ def test_one_name_is_one_training():
     ways = [system.training(way) for system in SYSTEMS.values() for way in WAYS]
     for training in ways + [s.training for q in QUESTIONS.values() for s in q.shown]:
         assert named.setdefault(training.name, training) == training
-    assert len(named) == len({json.dumps([t.model, t.dataset, course_training._as_json(t.settings),
-                                          t.folds], sort_keys=True)
-                              for t in named.values()})  # fmt: skip
+    described = [
+        [t.model, t.dataset, course_training.settings_in_full(t), t.folds] for t in named.values()
+    ]
+    assert len({json.dumps(each, sort_keys=True) for each in described}) == len(named)
 
 
 def test_unknown_systems_get_the_near_miss():
@@ -240,6 +243,7 @@ KILLED = """
 import os, signal
 from pathlib import Path
 from zoo.course import training as course_training
+from zoo import registry
 from zoo.callbacks import Checkpoint
 from zoo.course.systems import Training
 
@@ -274,8 +278,22 @@ def test_a_killed_course_goes_on(tmp_path):
 def test_results_of_other_settings_are_refused(trainings, tmp_path):
     carry_out(trainings[:1], tmp_path)
     other = dataclasses.replace(trainings[0], settings=QUICK | {"learning_rate": 0.3})
-    with pytest.raises(CourseError, match="with other settings"):
+    with pytest.raises(CourseError, match=r"other settings, learning_rate=0\.1 \(0\.3 is asked\)"):
         carry_out([other], tmp_path)
+
+
+def test_results_of_other_defaults_are_refused(trainings, tmp_path, monkeypatch):
+    """A recipe may have changed since: what is finished, and what is begun, are of the old one."""
+    carry_out(trainings[:1], tmp_path / "finished")
+    (tmp_path / "begun").mkdir()
+    shutil.copytree(tmp_path / "finished" / "runs", tmp_path / "begun" / "runs")
+    spec = zoo.get_spec("perceptron")
+    changed = dataclasses.replace(spec, recipe=spec.recipe.replace(schedule="cosine"))
+    monkeypatch.setitem(registry._SPECS, "perceptron", changed)
+    with pytest.raises(CourseError, match=r"schedule='constant' \('cosine' is asked\)"):
+        carry_out(trainings[:1], tmp_path / "finished")
+    with pytest.raises(RunError, match="has other settings"):
+        carry_out(trainings[:1], tmp_path / "begun")
 
 
 def test_a_setting_is_chosen_on_folds_and_test_is_left_alone(tmp_path, data_dir):
@@ -482,7 +500,7 @@ def test_bad_input_is_one_line_and_writes_nothing(kind, command, tmp_path, monke
     for name, content in (
         ("damaged", "{"),
         ("old", json.dumps({"format": 0, "results": []})),
-        ("other", json.dumps({"format": 1, "results": [row]})),
+        ("other", json.dumps({"format": FORMAT, "results": [row]})),
     ):
         (tmp_path / name).mkdir()
         (tmp_path / name / "results.json").write_text(content)
@@ -496,7 +514,7 @@ def test_bad_input_is_one_line_and_writes_nothing(kind, command, tmp_path, monke
 
 
 def test_a_row_that_is_damaged_is_named(tmp_path):
-    (tmp_path / "results.json").write_text('{"format": 1, "results": [{"seed": 0}]}')
+    (tmp_path / "results.json").write_text(json.dumps({"format": FORMAT, "results": [{"seed": 0}]}))
     with pytest.raises(RunError, match="damaged"):
         read_results(tmp_path)
 

@@ -5,8 +5,9 @@ import pytest
 from sklearn.decomposition import PCA
 
 import zoo
+from zoo.cooccurrence import word_vectors
 from zoo.embeddings import Embeddings, read_analogies
-from zoo.errors import InputError, RunError
+from zoo.errors import DatasetError, InputError, RunError
 
 
 def made_of(**vectors):
@@ -94,6 +95,23 @@ def test_of_a_run(text_run, digits_run):
     assert "" not in embeddings.words
     with pytest.raises(RunError, match="softmax_regression has no vectors of words"):
         Embeddings.of(digits_run)
+
+
+def test_counted_without_a_network():
+    data = zoo.load_data("toy_reviews", text=zoo.TextOptions(vocab_size=60, sequence_length=24))
+    counted = Embeddings.counted(data, size=7)
+    texts = data.stored("train")
+    index = int(data.preprocessor(np.array([b"film"], object)).numpy()[0, 0])
+    expected = word_vectors(texts, 60, 7)[index]
+    expected /= np.linalg.norm(expected)
+    np.testing.assert_allclose(counted.vector("film"), expected, atol=1e-5)
+
+
+def test_what_are_no_sequences_of_words_is_refused(data_dir):
+    bags = zoo.load_data("toy_reviews", text=zoo.TextOptions(encoding="multi_hot", vocab_size=60))
+    for data in (bags, zoo.load_data("digits", data_dir=data_dir)):
+        with pytest.raises(DatasetError, match="is not read as sequences of words"):
+            Embeddings.counted(data)
 
 
 def test_of_a_transformer(tmp_path):

@@ -1,4 +1,4 @@
-"""What a network has learnt about words: neighbours, likeness and analogies of their vectors.
+"""What is known about words: neighbours, likeness and analogies of their vectors.
 
 >>> import zoo
 >>> from zoo.embeddings import Embeddings
@@ -13,13 +13,15 @@
 
 import csv
 import dataclasses
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import numpy as np
 
+from zoo.cooccurrence import word_vectors
+from zoo.data.pipeline import Data
 from zoo.data.text import vocabulary
-from zoo.errors import InputError, RunError, near_miss
+from zoo.errors import DatasetError, InputError, RunError, near_miss
 from zoo.runs import Run
 
 ANALOGIES = Path(__file__).parent / "data" / "analogies.csv"
@@ -77,8 +79,34 @@ class Embeddings:
             raise RunError(f"{run.directory}: {run.config['model']} has no vectors of words.")
         (layer,) = layers
         table = layer.tokens.embeddings if hasattr(layer, "tokens") else layer.embeddings
-        words = vocabulary(run.preprocessor)
-        vectors = table.numpy()[SPECIAL : len(words)]
+        return cls._named(vocabulary(run.preprocessor), table.numpy())
+
+    @classmethod
+    def counted(cls, data: Data, size: int = 100) -> "Embeddings":
+        """Finds vectors without a network: see `zoo.cooccurrence.word_vectors`.
+
+        Args:
+            data: texts as sequences; the training split is read, and no label.
+            size: of a vector.
+
+        Raises:
+            DatasetError: if they are no sequences of words.
+
+        Example:
+            >>> import zoo
+            >>> from zoo.embeddings import Embeddings
+            >>> words = Embeddings.counted(zoo.load_data("toy_reviews"), size=8)
+            >>> words.vectors.shape[1]
+            8
+        """
+        if data.spec.kind != "text" or data.preprocessor.outputs[0].dtype != "int64":
+            raise DatasetError(f"{data.spec.name} is not read as sequences of words.")
+        words = vocabulary(data.preprocessor)
+        return cls._named(words, word_vectors(data.stored("train"), len(words), size))
+
+    @classmethod
+    def _named(cls, words: Sequence[str], table: np.ndarray) -> "Embeddings":
+        vectors = table[SPECIAL : len(words)]
         lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
         return cls(tuple(map(str, words[SPECIAL:])), vectors / np.where(lengths == 0, 1, lengths))
 

@@ -170,6 +170,14 @@ class TokenAndPositionEmbedding(keras.layers.Layer):
         """Looks both up and adds them."""
         return self.tokens(inputs) + self.positions(ops.arange(ops.shape(inputs)[1]))
 
+    def adapt(self, texts: np.ndarray) -> None:
+        """Makes words alike that stand among the same words: see `zoo.lookup.Embedding.adapt`.
+
+        Args:
+            texts: ``(texts, time)``, numbers of words, 0 for padding.
+        """
+        self.tokens.adapt(texts)
+
     def compute_mask(self, inputs: Any, mask: Any = None) -> Any:
         """Marks what is no padding."""
         return ops.not_equal(inputs, 0)

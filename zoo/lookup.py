@@ -4,9 +4,11 @@ from collections.abc import Callable
 from typing import Any
 
 import keras
+import numpy as np
 import tensorflow as tf
 from keras import ops
 
+from zoo.cooccurrence import word_vectors
 from zoo.devices import is_within_xla
 
 
@@ -37,6 +39,15 @@ class Embedding(keras.layers.Embedding):
             return super().call(inputs)
         vectors = tf.convert_to_tensor(self.embeddings)
         return ops.cast(_look_up(vectors, ops.cast(inputs, "int32")), self.compute_dtype)
+
+    def adapt(self, texts: np.ndarray) -> None:
+        """Makes words alike that stand among the same words, before any training.
+
+        Args:
+            texts: ``(texts, time)``, numbers of words, 0 for padding.
+        """
+        self.build()
+        self.embeddings.assign(word_vectors(texts, self.input_dim, self.output_dim))
 
 
 @tf.custom_gradient

@@ -11,6 +11,7 @@ SCHEDULES = ("constant", "cosine", "one_cycle")
 PRECISIONS = ("float32", "mixed_bfloat16")
 SCALINGS = ("fraction", "standardized", "imagenet")
 ENCODINGS = ("sequence", "multi_hot")
+WORD_VECTORS = ("random", "cooccurrence")
 AUGMENTATIONS = ("flip", "crop", "cutout")
 GREYSCALES = ("none", "mean", "luminance")
 TARGETS = ("label", "image", "image given label")
@@ -141,7 +142,7 @@ class ImageOptions:
 
 @dataclasses.dataclass(frozen=True)
 class TextOptions:
-    """How texts are prepared for a model.
+    """How texts are prepared for a model, and what vectors its words begin with.
 
     Attributes:
         encoding: what becomes of a text: ``"sequence"``: the numbers of its words, in order; or
@@ -153,6 +154,8 @@ class TextOptions:
         ngrams: 1 for words alone, 2 for pairs of neighbours too, and so on to 5.
         subwords: most characters in the pieces of words that are read beside them, from 3 to 9;
             0 for no pieces.
+        word_vectors: what those are, where texts are sequences: drawn at ``"random"``, or found by
+            `zoo.cooccurrence` in the training split, without its labels.
 
     Raises:
         ArgumentValueError: if a value is of the wrong type or out of range.
@@ -163,6 +166,7 @@ class TextOptions:
     sequence_length: int = 500
     ngrams: int = 1
     subwords: int = 0
+    word_vectors: str = "random"
 
     def __post_init__(self) -> None:
         """Checks every value."""
@@ -172,6 +176,11 @@ class TextOptions:
         require_integer("ngrams", self.ngrams, 1, 5)
         if type(self.subwords) is not int or self.subwords not in (0, *range(3, 10)):
             raise ArgumentValueError(f"subwords={self.subwords!r}: must be 0 or from 3 to 9.")
+        require_choice("word_vectors", self.word_vectors, WORD_VECTORS)
+        if self.encoding != "sequence" and self.word_vectors != "random":
+            raise ArgumentValueError(
+                f"word_vectors={self.word_vectors!r}: words have none in {self.encoding}."
+            )
 
 
 OPTIONS: dict[str, type] = {"images": ImageOptions, "text": TextOptions}

@@ -503,6 +503,21 @@ def _reopen(
     return run
 
 
+def require_settings(run: Run, settings: Mapping[str, Any]) -> None:
+    """Refuses a run that was begun with other settings.
+
+    Args:
+        run: begun.
+        settings: that it is to have, as `settle` gives them; the data may lie elsewhere.
+
+    Raises:
+        RunError: if it has others.
+    """
+    asked = json.loads(json.dumps({**settings, "data_dir": run.config["data_dir"]}))
+    if not asked.items() <= run.config.items():
+        raise RunError(f"{run.directory} has other settings: choose another directory.")
+
+
 def fit(
     run: Run, model: keras.Model, data: Data, *, tensorboard: bool = False, progress: bool = False
 ) -> Checkpoint:
@@ -546,6 +561,8 @@ def fit(
         checkpoint.restore(model)
         checkpoint.set_model(model)
         first = len(checkpoint.rows)
+        if first == 0 and recipe.text.word_vectors == "cooccurrence":
+            model.get_layer("embedding").adapt(data.stored("train"))
         if first >= recipe.epochs or checkpoint.is_over:
             return checkpoint
         epoch = EpochNumber()
@@ -594,9 +611,7 @@ def fit_in(
     """
     if (directory / "config.json").exists():
         run = load_run(directory)
-        asked = json.loads(json.dumps({**settings, "data_dir": run.config["data_dir"]}))
-        if not asked.items() <= run.config.items():
-            raise RunError(f"{directory} has other settings: choose another directory.")
+        require_settings(run, settings)
         remove_partial_files(directory)
     else:
         run = create_run(directory, {**settings, **facts(data, model), "fold": fold})

@@ -250,12 +250,25 @@ QUESTIONS = {
             id="hw4.analogies",
             question="Do analogies of words hold in what a classifier of reviews has learnt?",
             answer=(
-                "No: it learns which words speak for a film and which against, and little else. "
-                "Lists of three words answer right by chance now and then, so two questions tell "
-                "nothing; among all words known hardly any analogy of a list of some hundred holds."
+                "Not if its vectors begin at random: it learns which words speak for a film and "
+                "which against, and little else. Words are alike that stand among the same words, "
+                "which can be counted without any label; vectors that begin with those counts "
+                "hold analogies still when the classifier is done with them. Two questions with "
+                "lists of three words tell little, since chance answers one in three; so the "
+                "share is of some hundred analogies, the answer being among the ten nearest of "
+                "all words known."
             ),
-            columns=("analogies", "analogies_of_list"),
-            shown=(Shown("both directions", "hw4.bilstm"), Shown("GRU", "hw4.gru")),
+            columns=("analogies", "analogies_of_list", "test_accuracy"),
+            shown=(
+                Shown(
+                    "both directions, vectors at random",
+                    "hw4.bilstm",
+                    {"word_vectors": "random"},
+                    name="hw4.bilstm_at_random",
+                ),
+                Shown("both directions, by co-occurrence", "hw4.bilstm"),
+                Shown("GRU, by co-occurrence", "hw4.gru"),
+            ),
         ),
         Question(
             id="hw5.code_size",

@@ -18,7 +18,7 @@ from zoo.course.systems import QUANTITIES, WAYS, System, Training
 from zoo.errors import CourseError
 from zoo.runs import readable, write_json
 
-FORMAT = 1
+FORMAT = 2
 RESULTS = "results.json"
 DIGITS = {"mse": 5, "pca_mse": 5, "noisy_mse": 5, "wiener_mse": 5, "psnr": 2}
 DIGITS |= dict.fromkeys(("parameters", "seconds", "seconds_to_course", "analogies"), 0)
@@ -32,7 +32,8 @@ class Result:
     Attributes:
         training: its name.
         seed: of it.
-        settings: that it had.
+        settings: that it had, those of the recipe and of the builder that were left at their
+            defaults, too; a list holds values of which the best was to be found first.
         chosen: of them, those that were found to be best.
         dataset: version of the data set.
         parameters: of the network.

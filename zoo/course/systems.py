@@ -501,6 +501,7 @@ _AS_REVIEWS = (
     "probabilities are given for one."
 )
 _RECURRENT = {
+    "word_vectors": "random",
     "pooling": "last",
     "dropout": 0.0,
     "word_dropout": 0.0,
@@ -582,7 +583,8 @@ _HOMEWORK_4 = (
         shares="hw4.bilstm",
         flaw="Asked of the network with the wrong loss, over lists of three and four words that "
         "held a word of the question.",
-        mended="Words of the question are left out of the lists.",
+        mended="Words of the question are left out of the lists. In ours the vectors begin with "
+        "how often words stand near one another, and the network goes on from there.",
     ),
     _review(
         "transformer",

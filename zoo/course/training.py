@@ -8,6 +8,7 @@ reads the test split.
 
 import datetime
 import gc
+import inspect
 import itertools
 import logging
 import sys
@@ -24,8 +25,17 @@ from zoo.course.results import Result, keep_result, read_results, results_of, ru
 from zoo.course.systems import SYSTEMS, WAYS, System, Training
 from zoo.embeddings import Embeddings, read_analogies
 from zoo.errors import CourseError, DatasetError, OutOfReachError, WeightsError
-from zoo.runs import Run, alone
-from zoo.training import fit_in, initialise, load, settle, train
+from zoo.registry import get_spec
+from zoo.runs import Run, alone, load_run
+from zoo.training import (
+    fit_in,
+    initialise,
+    load,
+    require_settings,
+    settle,
+    split_overrides,
+    train,
+)
 
 _ON_VALIDATION = ("accuracy on validation", ("val_accuracy",))
 CURVES = {
@@ -132,15 +142,40 @@ def _is_finished(training: Training, seed: int, directory: Path) -> bool:
 
 def _refuse_other_settings(training: Training, directory: Path) -> None:
     for result in results_of(training, read_results(directory)):
-        if dict(result.settings) != _as_json(training.settings):
+        held, asked = result.settings, settings_in_full(training)
+        others = [
+            f"{key}={held.get(key)!r} ({value!r} is asked)"
+            for key, value in asked.items()
+            if held.get(key) != value
+        ]
+        if others:
             raise CourseError(
                 f"{directory} has a result of {training.name} with other settings, "
-                f"{result.settings}: choose another directory."
+                f"{', '.join(others)}: choose another directory."
             )
 
 
-def _as_json(settings: Mapping[str, Any]) -> dict[str, Any]:
-    return {k: list(v) if isinstance(v, tuple) else v for k, v in settings.items()}
+def settings_in_full(training: Training) -> dict[str, Any]:
+    """Gives every setting of a training, those that it leaves at their defaults, too.
+
+    Args:
+        training: any.
+
+    Returns:
+        Arguments of the builder and fields of the recipe, as JSON keeps them: a list holds values
+        of which the best is to be found first.
+    """
+    spec, swept = get_spec(training.model), _swept(training)
+    fixed = {key: value for key, value in training.settings.items() if key not in swept}
+    recipe, arguments = split_overrides(spec, fixed)
+    parameters = inspect.signature(spec.load_builder()).parameters
+    defaults = {name: parameter.default for name, parameter in parameters.items()}
+    in_full = {**defaults, **recipe.settings(), **arguments, **swept}
+    return {key: list(v) if isinstance(v, tuple) else v for key, v in in_full.items()}
+
+
+def _swept(training: Training) -> dict[str, Any]:
+    return {key: value for key, value in training.settings.items() if isinstance(value, tuple)}
 
 
 def _result(
@@ -149,20 +184,25 @@ def _result(
     place = run_directory(directory, training, seed)
     choice = place.parent / f"{seed}-choice"
     chosen, figures, seconds = _choose(training, seed, choice, data_dir, progress)
+    overrides = {**training.settings, **chosen}
+    begun = (place / "config.json").exists()
+    if begun:
+        asked = settle(training.model, training.dataset, data_dir, seed, overrides)
+        require_settings(load_run(place), asked)
     run = train(
         training.model,
         dataset=training.dataset,
         data_dir=data_dir,
         seed=seed,
         run_dir=place,
-        resume=(place / "config.json").exists(),
+        resume=begun,
         progress=progress,
-        **{**training.settings, **chosen},
+        **overrides,
     )
     return Result(
         training=training.name,
         seed=seed,
-        settings=_as_json(training.settings),
+        settings=settings_in_full(training),
         chosen=chosen,
         dataset=run.config["dataset_version"],
         parameters=run.config["parameters"],
@@ -178,7 +218,7 @@ def _choose(
     training: Training, seed: int, place: Path, data_dir: str | Path | None, progress: bool
 ) -> tuple[dict[str, Any], dict[str, float], float]:
     """Finds the best of several values: those, the score if it is of folds, and the seconds."""
-    swept = {key: value for key, value in training.settings.items() if isinstance(value, tuple)}
+    swept = _swept(training)
     if not swept:
         return {}, {}, 0.0
     folds: list[tuple[int, int] | None] = [None]

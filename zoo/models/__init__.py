@@ -156,10 +156,7 @@ register(
         ),
     )
 )
-_IN_HALVES: dict[str, Any] = {
-    "jit_compile": False,
-    "steps_per_execution": 8,
-}  # of a batch, both at once
+_IN_HALVES: dict[str, Any] = {"jit_compile": False}  # of a batch, both at once
 for _name, _parameters, _epochs, _way, _summary in (
     ("simple_rnn", 322_146, 6, {}, "Recurrent network with one state and no gates"),
     ("lstm", 328_386, 5, _IN_HALVES, "Recurrent network whose memory is gated"),
@@ -178,7 +175,9 @@ for _name, _parameters, _epochs, _way, _summary in (
                 batch_size=64,
                 schedule="cosine",
                 patience=_epochs,
+                steps_per_execution=8,
                 **_way,
+                text=TextOptions(word_vectors="cooccurrence"),
             ),
         )
     )

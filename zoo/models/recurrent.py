@@ -84,7 +84,7 @@ def lstm(
     units: PositiveInt = 32,
     pooling: Pooling = "average",
     dropout: Fraction = 0.5,
-    word_dropout: Fraction = 0.2,
+    word_dropout: Fraction = 0.4,
     optimizer: Optimizer = "adam",
     learning_rate: Positive = 3e-3,
 ) -> keras.Model:
@@ -136,7 +136,7 @@ def gru(
     units: PositiveInt = 32,
     pooling: Pooling = "average",
     dropout: Fraction = 0.5,
-    word_dropout: Fraction = 0.6,
+    word_dropout: Fraction = 0.4,
     optimizer: Optimizer = "adam",
     learning_rate: Positive = 3e-3,
 ) -> keras.Model:
