@@ -48,8 +48,9 @@ def learnt(model: str, data_dir: str | None) -> Iterator[tuple[dict[str, Any], E
                 word_vectors=begin,
             )
             words = Embeddings.of(run)
-        row = {"model": model, "word_vectors": begin, "dataset": run.config["dataset_version"]}
-        yield row | {"test_accuracy": run.metrics["test_accuracy"]}, words
+            row = {"model": model, "word_vectors": begin, "dataset": run.config["dataset_version"]}
+            row["test_accuracy"] = run.metrics["test_accuracy"]
+        yield row, words
 
 
 @click.command(help=__doc__)
