@@ -104,15 +104,16 @@ def test_training_begins_with_them(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("settings", "message"),
+    ("model", "value", "message"),
     [
-        ({"word_vectors": "word2vec"}, "'word2vec'.*random, cooccurrence"),
-        ({"encoding": "multi_hot", "word_vectors": "cooccurrence"}, "have none in multi_hot"),
+        ("gru", "word2vec", "'word2vec': must be one of random, cooccurrence"),
+        ("text_mlp", "cooccurrence", "text_mlp has no vectors of words"),
     ],
 )
-def test_refusals(settings, message):
+def test_refusals(model, value, message, tmp_path):
     with pytest.raises(ArgumentValueError, match=message):
-        zoo.TextOptions(**settings)
+        zoo.train(model, dataset="toy_reviews", word_vectors=value, run_dir=tmp_path / "run")
+    assert not list(tmp_path.iterdir())
 
 
 def test_an_unbuilt_layer_is_built():

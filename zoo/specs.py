@@ -177,10 +177,6 @@ class TextOptions:
         if type(self.subwords) is not int or self.subwords not in (0, *range(3, 10)):
             raise ArgumentValueError(f"subwords={self.subwords!r}: must be 0 or from 3 to 9.")
         require_choice("word_vectors", self.word_vectors, WORD_VECTORS)
-        if self.encoding != "sequence" and self.word_vectors != "random":
-            raise ArgumentValueError(
-                f"word_vectors={self.word_vectors!r}: words have none in {self.encoding}."
-            )
 
 
 OPTIONS: dict[str, type] = {"images": ImageOptions, "text": TextOptions}

@@ -346,6 +346,10 @@ def _arguments_of(spec: ModelSpec, dataset: DatasetSpec, recipe: Recipe) -> dict
         raise ArgumentValueError(
             f"encoding={recipe.text.encoding!r}: {spec.name} takes {spec.recipe.text.encoding}."
         )
+    if recipe.text.encoding != "sequence" and recipe.text.word_vectors != "random":
+        raise ArgumentValueError(
+            f"word_vectors={recipe.text.word_vectors!r}: {spec.name} has no vectors of words."
+        )
     arguments = dataset.model_arguments(recipe)
     return {key: value for key, value in arguments.items() if key in taken}
 
