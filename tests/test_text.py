@@ -256,7 +256,10 @@ def test_texts_are_served_raw_in_a_process_without_zoo(text_run, tmp_path, pytho
 
 
 def test_an_interrupted_run_on_texts_ends_as_the_uninterrupted_one(text_run, tmp_path, monkeypatch):
+    """Its counted vectors of words are not put in anew."""
     from zoo import training
+
+    assert text_run.config["recipe"]["text"]["word_vectors"] == "cooccurrence"
 
     written = training.Checkpoint.on_epoch_end
 
