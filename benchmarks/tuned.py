@@ -20,7 +20,7 @@ import click
 import zoo
 from benchmarks import tables
 from benchmarks.quality import data_dir_option
-from tuning.space import defaults_of
+from zoo.registry import defaults_of
 
 SEARCHES = {
     "mlp": ["--algorithm", "hyperband", "--minutes", "10", "--retrain", "3"],

@@ -14,8 +14,9 @@ import zoo
 from tuning import spaces
 from tuning.oracles import Limits, grid_of, make_oracle, size_of_grid
 from tuning.plan import ALGORITHMS, make_plan, read_plan, require_same
-from tuning.space import defaults_of, described, extremes, read_changes, space_of
+from tuning.space import described, extremes, read_changes, space_of
 from zoo.errors import ArgumentValueError, SearchError, UnknownArgumentError
+from zoo.registry import defaults_of
 from zoo.training import split_overrides
 
 every_model = pytest.mark.parametrize("name", zoo.list_models())

@@ -8,8 +8,8 @@ import numpy as np
 from keras.wrappers import SKLearnClassifier
 
 import zoo
-from tuning.space import defaults_of
 from zoo.errors import ArgumentValueError, UnknownArgumentError, unknown
+from zoo.registry import defaults_of
 
 TRAINING = ("name", "epochs", "batch_size", "seed")
 FROM_ROWS = ("input_shape", "num_classes")

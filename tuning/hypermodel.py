@@ -8,7 +8,7 @@ import keras_tuner
 
 import zoo
 from tuning import spaces
-from tuning.space import defaults_of
+from zoo.registry import defaults_of
 
 
 class ZooModel(keras_tuner.HyperModel):

@@ -1,44 +1,20 @@
 """The space of one search: what its model may vary, narrowed or widened by the user."""
 
-import inspect
 import json
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import zoo
 from tuning import spaces
 from zoo.errors import ArgumentValueError, UnknownArgumentError, unknown
+from zoo.registry import defaults_of
 
 if TYPE_CHECKING:
     import keras_tuner
 
 RANGE = {"min", "max", "step", "sampling"}
 SAMPLINGS = ("linear", "log")
-
-
-def defaults_of(name: str) -> dict[str, Any]:
-    """Gives every setting of a model with its default.
-
-    Args:
-        name: the model.
-
-    Returns:
-        The arguments of its builder, and the fields of its recipe.
-
-    Raises:
-        UnknownModelError: if there is no such model.
-
-    Example:
-        >>> from tuning.space import defaults_of
-        >>> defaults_of("mlp")["units"], defaults_of("mlp")["batch_size"]
-        (512, 128)
-    """
-    spec = zoo.get_spec(name)
-    parameters = inspect.signature(spec.load_builder()).parameters
-    arguments = {key: parameter.default for key, parameter in parameters.items()}
-    return {**spec.recipe.settings(), **arguments}
 
 
 def space_of(name: str, changes: Mapping[str, Any] | None = None) -> "keras_tuner.HyperParameters":

@@ -20,6 +20,7 @@ import numpy as np
 
 from zoo.cooccurrence import word_vectors
 from zoo.data.pipeline import Data
+from zoo.data.sequences import SequenceData
 from zoo.data.text import vocabulary
 from zoo.errors import DatasetError, InputError, RunError, near_miss
 from zoo.runs import Run
@@ -99,7 +100,7 @@ class Embeddings:
             >>> words.vectors.shape[1]
             8
         """
-        if data.spec.kind != "text" or data.preprocessor.outputs[0].dtype != "int64":
+        if not isinstance(data, SequenceData) or not data.is_sequence:
             raise DatasetError(f"{data.spec.name} is not read as sequences of words.")
         words = vocabulary(data.preprocessor)
         return cls._named(words, word_vectors(data.stored("train"), len(words), size))

@@ -1,5 +1,6 @@
 """The models by name. Importing it imports neither Keras nor TensorFlow."""
 
+import inspect
 from typing import Any
 
 from zoo.errors import ArgumentValueError, UnknownModelError, unknown
@@ -103,3 +104,26 @@ def build(name: str, **overrides: Any) -> Any:
         'mlp'
     """
     return get_spec(name).load_builder()(**overrides)
+
+
+def defaults_of(name: str) -> dict[str, Any]:
+    """Gives every setting of a model with its default.
+
+    Args:
+        name: the model.
+
+    Returns:
+        The arguments of its builder, and the fields of its recipe.
+
+    Raises:
+        UnknownModelError: if there is no such model.
+
+    Example:
+        >>> from zoo.registry import defaults_of
+        >>> defaults_of("mlp")["units"], defaults_of("mlp")["batch_size"]
+        (512, 128)
+    """
+    spec = get_spec(name)
+    parameters = inspect.signature(spec.load_builder()).parameters
+    arguments = {key: parameter.default for key, parameter in parameters.items()}
+    return {**spec.recipe.settings(), **arguments}

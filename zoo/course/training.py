@@ -8,7 +8,6 @@ reads the test split.
 
 import datetime
 import gc
-import inspect
 import itertools
 import logging
 import sys
@@ -25,7 +24,7 @@ from zoo.course.results import Result, keep_result, read_results, results_of, ru
 from zoo.course.systems import SYSTEMS, WAYS, System, Training
 from zoo.embeddings import Embeddings, read_analogies
 from zoo.errors import CourseError, DatasetError, OutOfReachError, WeightsError
-from zoo.registry import get_spec
+from zoo.registry import defaults_of, get_spec
 from zoo.runs import Run, alone, load_run
 from zoo.training import (
     fit_in,
@@ -165,12 +164,10 @@ def settings_in_full(training: Training) -> dict[str, Any]:
         Arguments of the builder and fields of the recipe, as JSON keeps them: a list holds values
         of which the best is to be found first.
     """
-    spec, swept = get_spec(training.model), _swept(training)
+    swept = _swept(training)
     fixed = {key: value for key, value in training.settings.items() if key not in swept}
-    recipe, arguments = split_overrides(spec, fixed)
-    parameters = inspect.signature(spec.load_builder()).parameters
-    defaults = {name: parameter.default for name, parameter in parameters.items()}
-    in_full = {**defaults, **recipe.settings(), **arguments, **swept}
+    recipe, arguments = split_overrides(get_spec(training.model), fixed)
+    in_full = {**defaults_of(training.model), **recipe.settings(), **arguments, **swept}
     return {key: list(v) if isinstance(v, tuple) else v for key, v in in_full.items()}
 
 

@@ -61,7 +61,7 @@ class SequenceData(Data):
         Returns:
             int64 ``(batch, length of the longest)``, or floats ``(batch, vocab_size)``.
         """
-        if not self._is_sequence:
+        if not self.is_sequence:
             return tf.cast(stored, tf.float32)
         longest = tf.reduce_max(tf.math.count_nonzero(stored, axis=1))
         full = stored.shape[1]
@@ -84,7 +84,7 @@ class SequenceData(Data):
             ``(rows,)``, int64, a permutation.
         """
         shuffled = super().order(seed)
-        if not self._is_sequence:
+        if not self.is_sequence:
             return shuffled
         lengths = tf.constant(self._lengths("train"), tf.int64)
         size = len(self.rows["train"])
@@ -99,12 +99,13 @@ class SequenceData(Data):
         return tf.concat([tf.reshape(batches, [-1]), alike[whole * self.batch_size :]], axis=0)
 
     @property
-    def _is_sequence(self) -> bool:
+    def is_sequence(self) -> bool:
+        """Whether a text is the numbers of its words, in order, and not which words it has."""
         return self.preprocessor.outputs[0].dtype == "int64"
 
     @property
     def _small_type(self) -> tf.DType:
-        return tf.int32 if self._is_sequence else tf.uint8
+        return tf.int32 if self.is_sequence else tf.uint8
 
     def _lengths(self, split: str) -> np.ndarray:
         return np.count_nonzero(self.stored(split), axis=1)
