@@ -41,6 +41,30 @@ def test_its_steps_are_those_of_keras(options, dtype, atol):
         np.testing.assert_allclose(one, other, atol=atol)
 
 
+@pytest.mark.parametrize("options", [{}, {"rms_rate": None}, {"weight_decay": 0.5}])
+def test_the_kernel_of_a_convolution_is_a_matrix(options):
+    generator = np.random.default_rng(0)
+    values, gradient = generator.normal(size=(2, 3, 2, 4, 5)).astype("float32")
+    kernel, matrix = keras.Variable(values), keras.Variable(values.reshape(24, 5))
+    for variable in (kernel, matrix):
+        optimizer = Muon(learning_rate=0.1, **options)
+        for _ in range(3):
+            optimizer.apply([gradient.reshape(variable.shape)], [variable])
+    np.testing.assert_array_equal(np.reshape(kernel, (24, 5)), matrix)
+    assert (np.asarray(kernel) != values).all()
+
+
+def test_an_excluded_kernel_is_adams():
+    steps = {}
+    for name in ("first", "second"):
+        kernel = keras.Variable(np.ones((3, 3, 2, 2), "float32"), name=name)
+        optimizer = Muon(learning_rate=0.1, exclude_layers=["first"])
+        optimizer.apply([np.ones((3, 3, 2, 2), "float32")], [kernel])
+        steps[name] = 1 - np.asarray(kernel)
+    np.testing.assert_allclose(steps["first"], 0.1, rtol=1e-5)
+    assert (np.abs(steps["second"] - 0.1) > 0.01).all()
+
+
 @pytest.mark.parametrize("shape", [(7, 3), (3, 7), (5, 5)])
 def test_singular_values_come_near_to_one_and_singular_vectors_stay(shape):
     matrix = np.random.default_rng(1).normal(size=shape).astype("float32")

@@ -1,12 +1,15 @@
 """Optimisers that Keras does not have, or has in another form. Importing it registers them."""
 
 import math
+import re
 from typing import Any
 
 import keras
 from keras import ops
 
 from zoo.errors import ArgumentValueError
+
+KERNEL_RANK = 4  # of a convolution of images
 
 
 @keras.saving.register_keras_serializable(package="zoo")
@@ -16,6 +19,10 @@ class Muon(keras.optimizers.Muon):
     That takes fifteen products of matrices for each matrix of weights, however small the batch.
     Muon's authors do it in bfloat16; so does this class where the policy is ``mixed_bfloat16``.
     Weights, momenta and gradients stay as they are.
+
+    The kernel of a convolution, ``(height, width, channels, filters)``, is a matrix too, as
+    Muon's authors have it: a row for each number of a patch, a column for each filter. Keras gives
+    it to Adam.
 
     Args:
         compute_dtype: of the products; that of the policy in force if None.
@@ -68,9 +75,15 @@ class Muon(keras.optimizers.Muon):
         momentum = self.momentum * m + gradient
         self.assign(m, momentum)
         ahead = self.momentum * momentum + gradient if self.nesterov else momentum
-        update = self.zeropower_via_newtonschulz5(ahead, self.ns_steps)
+        matrix = ops.reshape(ahead, (-1, variable.shape[-1]))
+        update = self.zeropower_via_newtonschulz5(matrix, self.ns_steps)
         rate = 1.0 if self.rms_rate is None else math.sqrt(max(update.shape)) * self.rms_rate
-        self.assign_sub(variable, (lr * rate) * update)
+        self.assign_sub(variable, ops.reshape((lr * rate) * update, variable.shape))
+
+    def _should_use_adamw(self, variable: Any) -> bool:
+        if len(variable.shape) != KERNEL_RANK:
+            return super()._should_use_adamw(variable)
+        return any(re.search(pattern, variable.path) for pattern in self.exclude_layers)
 
     def _apply_weight_decay(self, variables: Any) -> None:
         for variable in filter(self._use_weight_decay, variables):

@@ -362,10 +362,10 @@ _HOMEWORK_2 = (
 
 _IMAGES = "45,000 / 5,000 / 10,000 images"
 _CNN_RECIPE = {
-    "optimizer": "adam",
-    "learning_rate": 3e-3,
-    "epochs": 14,
-    "patience": 14,
+    "optimizer": "muon",
+    "learning_rate": 4e-3,
+    "epochs": 8,
+    "patience": 8,
     "batch_size": 128,
     "augmentation": "flip",
 }
@@ -478,7 +478,10 @@ _HOMEWORK_3 = (
             "batch_size": 256, "schedule": "constant", "augmentation": "none",
             "precision": "float32",
         },
-        ours={"filters": 16, "epochs": 18, "batch_size": 64, "augmentation": "flip+crop"},
+        ours={
+            "filters": 16, "optimizer": "muon", "learning_rate": 1e-2, "weight_decay": 0.1,
+            "epochs": 9, "batch_size": 64, "augmentation": "flip+crop",
+        },
         parameters=11_181_642,
         quantity="test_accuracy",
         course=0.7300,
