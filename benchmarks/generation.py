@@ -9,6 +9,7 @@ image, on the first thousand. Needs the extra ``benchmark``. Writes one row a se
 over the weight of the divergence, and over the length of the code.
 """
 
+import statistics
 import tempfile
 from typing import Any
 
@@ -28,6 +29,7 @@ WEIGHED, SAMPLES, AT_ONCE = 1_000, 100, 250
 SHORT = {"epochs": 10, "latent_dim": 10}
 BETAS, LENGTHS = (0.1, 0.5, 1.0, 2.0, 4.0), (2, 5, 20, 40)  # of 10: beta 1
 SWEPT = "beta ", "length "
+PARTS = {"reconstruction": "test_reconstruction_loss", "divergence": "test_kl_loss"}
 SYSTEMS: dict[str, tuple[str, dict[str, Any]]] = {
     "vae": ("vae", {}),
     "conv_vae": ("conv_vae", {}),
@@ -90,11 +92,13 @@ def draw() -> None:
         strict=True,
     ):
         rows = [row for row in swept if all(float(row[k]) == v for k, v in fixed.items())]
-        rows.sort(key=lambda row: float(row[key]))
-        x = [float(row[key]) for row in rows]
+        x = sorted({float(row[key]) for row in rows})
         parts = {
-            "reconstruction": [float(row["test_reconstruction_loss"]) for row in rows],
-            "divergence": [float(row["test_kl_loss"]) for row in rows],
+            name: [
+                statistics.fmean(float(row[figure]) for row in rows if float(row[key]) == value)
+                for value in x
+            ]
+            for name, figure in PARTS.items()
         }
         parts["their sum, the bound"] = [sum(pair) for pair in zip(*parts.values(), strict=True)]
         for name, values in parts.items():

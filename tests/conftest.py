@@ -7,13 +7,17 @@ import subprocess
 import sys
 from pathlib import Path
 
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+if "PYTEST_XDIST_WORKER" in os.environ:  # as many workers as cores: a thread for each
+    os.environ |= dict.fromkeys(
+        ("TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS", "OMP_NUM_THREADS"), "1"
+    )
+
+import filelock
+import keras
 import numpy as np
 import pytest
 from PIL import Image
-
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-
-import keras
 
 import zoo
 from zoo import cli
@@ -89,73 +93,66 @@ def data_dir(tmp_path_factory):
 
 
 @pytest.fixture(scope="session")
-def digits_run(tmp_path_factory, data_dir):
-    return zoo.train(
-        "softmax_regression",
-        data_dir=data_dir,
-        epochs=5,
-        run_dir=tmp_path_factory.mktemp("runs") / "digits",
-        progress=False,
+def trained_once(tmp_path_factory):
+    """Trains a run, unless another worker of these tests did or does."""
+    folder = tmp_path_factory.getbasetemp()
+    folder = (folder.parent if "PYTEST_XDIST_WORKER" in os.environ else folder) / "trained"
+    folder.mkdir(exist_ok=True)
+
+    def train(name, model, **settings):
+        with filelock.FileLock(folder / f"{name}.lock"):
+            if (folder / name).exists():
+                return zoo.load_run(folder / name)
+            return zoo.train(model, run_dir=folder / name, **settings | {"progress": False})
+
+    return train
+
+
+@pytest.fixture(scope="session")
+def digits_run(trained_once, data_dir):
+    return trained_once("digits", "softmax_regression", data_dir=data_dir, epochs=5)
+
+
+@pytest.fixture(scope="session")
+def table_run(trained_once):
+    return trained_once("table", "perceptron", epochs=20, use_bias=False, jit_compile=False)
+
+
+@pytest.fixture(scope="session")
+def cnn_run(trained_once, data_dir):
+    return trained_once(
+        "cnn", "simple_cnn", dataset="digits", data_dir=data_dir, epochs=2, filters=4, batch_size=64
     )
 
 
 @pytest.fixture(scope="session")
-def table_run(tmp_path_factory):
-    return zoo.train(
-        "perceptron",
-        epochs=20,
-        use_bias=False,
-        jit_compile=False,
-        run_dir=tmp_path_factory.mktemp("runs") / "table",
-        progress=False,
+def text_run(trained_once):
+    return trained_once("text", "gru", **OF_TEXT_RUN)
+
+
+OF_DIGITS = {"dataset": "digits", "batch_size": 64, "jit_compile": False}
+
+
+@pytest.fixture(scope="session")
+def vae_run(trained_once, data_dir):
+    return trained_once(
+        "vae", "vae", data_dir=data_dir, units="64-32", epochs=20, learning_rate=3e-3, **OF_DIGITS
     )
 
 
 @pytest.fixture(scope="session")
-def cnn_run(tmp_path_factory, data_dir):
-    return zoo.train(
-        "simple_cnn",
-        dataset="digits",
-        data_dir=data_dir,
-        epochs=2,
-        filters=4,
-        batch_size=64,
-        run_dir=tmp_path_factory.mktemp("runs") / "cnn",
-        progress=False,
+def denoiser_run(trained_once, data_dir):
+    return trained_once(
+        "denoiser", "denoising_autoencoder", data_dir=data_dir, units=128, latent_dim=24, epochs=20,
+        greyscale="none", noise_stddev=0.3, **OF_DIGITS,
+    )  # fmt: skip
+
+
+@pytest.fixture(scope="session")
+def svd_run(trained_once, data_dir):
+    return trained_once(
+        "svd", "truncated_svd", data_dir=data_dir, rank=8, greyscale="none", **OF_DIGITS
     )
-
-
-@pytest.fixture(scope="session")
-def text_run(tmp_path_factory):
-    return zoo.train("gru", run_dir=tmp_path_factory.mktemp("runs") / "text", **OF_TEXT_RUN)
-
-
-OF_DIGITS = {"dataset": "digits", "batch_size": 64, "jit_compile": False, "progress": False}
-
-
-@pytest.fixture(scope="session")
-def vae_run(tmp_path_factory, data_dir):
-    return zoo.train(
-        "vae", data_dir=data_dir, units="64-32", epochs=20, learning_rate=3e-3,
-        run_dir=tmp_path_factory.mktemp("runs") / "vae", **OF_DIGITS,
-    )  # fmt: skip
-
-
-@pytest.fixture(scope="session")
-def denoiser_run(tmp_path_factory, data_dir):
-    return zoo.train(
-        "denoising_autoencoder", data_dir=data_dir, units=128, latent_dim=24, epochs=20,
-        greyscale="none", noise_stddev=0.3, run_dir=tmp_path_factory.mktemp("runs") / "denoiser",
-        **OF_DIGITS,
-    )  # fmt: skip
-
-
-@pytest.fixture(scope="session")
-def svd_run(tmp_path_factory, data_dir):
-    return zoo.train(
-        "truncated_svd", data_dir=data_dir, rank=8, greyscale="none",
-        run_dir=tmp_path_factory.mktemp("runs") / "svd", **OF_DIGITS,
-    )  # fmt: skip
 
 
 @pytest.fixture
@@ -227,11 +224,11 @@ def targets(name, rows=6):
             return input_batch(name, rows)[0]
 
 
-def answers(name, model, batch):
-    """What a model makes of a batch, without chance."""
+def without_chance(name, model):
+    """A model whose answers are the same each time."""
     if zoo.get_spec(name).task in ("generation", "conditional_generation"):
-        model = keras.Model(model.inputs, at_the_mean(model)(alone(model.inputs))[1])
-    return model.predict(batch, verbose=0)
+        return keras.Model(model.inputs, at_the_mean(model)(alone(model.inputs))[1])
+    return model
 
 
 @pytest.fixture

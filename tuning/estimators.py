@@ -38,11 +38,9 @@ class ZooClassifier(SKLearnClassifier):
         >>> from sklearn.datasets import load_digits
         >>> from sklearn.model_selection import GridSearchCV
         >>> from tuning.estimators import ZooClassifier
-        >>> grid = GridSearchCV(
-        ...     ZooClassifier("mlp", epochs=5), {"units": [2, 64]}, cv=3, scoring="accuracy"
-        ... )
+        >>> grid = GridSearchCV(ZooClassifier("softmax_regression"), {"epochs": [1, 20]}, cv=3)
         >>> grid.fit(*load_digits(return_X_y=True)).best_params_
-        {'units': 64}
+        {'epochs': 20}
     """
 
     def __init__(
