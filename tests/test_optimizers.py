@@ -58,7 +58,7 @@ def test_an_excluded_kernel_is_adams():
     steps = {}
     for name in ("first", "second"):
         kernel = keras.Variable(np.ones((3, 3, 2, 2), "float32"), name=name)
-        optimizer = Muon(learning_rate=0.1, exclude_layers=["first"])
+        optimizer = Muon(learning_rate=0.1, adam_weight_decay=None, exclude_layers=["first"])
         optimizer.apply([np.ones((3, 3, 2, 2), "float32")], [kernel])
         steps[name] = 1 - np.asarray(kernel)
     np.testing.assert_allclose(steps["first"], 0.1, rtol=1e-5)

@@ -480,7 +480,7 @@ _HOMEWORK_3 = (
         },
         ours={
             "filters": 16, "optimizer": "muon", "learning_rate": 1e-2, "weight_decay": 0.1,
-            "epochs": 9, "batch_size": 64, "augmentation": "flip+crop",
+            "epochs": 8, "batch_size": 64, "augmentation": "flip+crop",
         },
         parameters=11_181_642,
         quantity="test_accuracy",
