@@ -4,6 +4,7 @@ import csv
 import itertools
 import json
 import os
+import shutil
 import signal
 import socket
 import subprocess
@@ -28,6 +29,7 @@ from zoo.errors import (
     UnknownArgumentError,
     UnknownModelError,
 )
+from zoo.specs import MOST_SEED
 
 QUICK = {"epochs": 2, "jit_compile": False, "progress": False}
 RATES = {"learning_rate": [0.03, 0.3, 1e-5], "batch_size": 64, "l2": 1e-4}
@@ -92,11 +94,13 @@ def test_a_trials_score_is_that_of_its_history_and_repeats_by_its_seed(result, t
     assert alone.metrics["val_accuracy"] == pytest.approx(row["score"])
 
 
-def test_a_finished_search_is_left_as_it_is_and_a_longer_one_goes_on(result, data_dir, tmp_path):
+def test_a_finished_search_is_left_as_it_is_wherever_its_data_lie(result, data_dir, tmp_path):
     files = {path: path.stat().st_mtime_ns for path in result.directory.glob("trials/**/history*")}
+    moved = shutil.copytree(data_dir, tmp_path / "moved")
     again = searched(
-        result.directory, data_dir, algorithm="grid", space=RATES, retrain=2, keep=2, resume=True
+        result.directory, moved, algorithm="grid", space=RATES, retrain=2, keep=2, resume=True
     )
+    assert read_plan(result.directory).data_dir == str(moved)
     assert again.trials == result.trials
     assert again.metrics == result.metrics
     assert {path: path.stat().st_mtime_ns for path in files} == files
@@ -131,6 +135,7 @@ def test_one_search_has_one_head(result, data_dir):
         ({"max_trials": 0}, ArgumentValueError, "max_trials=0"),
         ({"max_minutes": -1}, ArgumentValueError, "max_minutes=-1"),
         ({"workers": -1}, ArgumentValueError, "workers=-1"),
+        ({"seed": MOST_SEED}, ArgumentValueError, "seed=4294967295: those after it"),
         ({"algorithm": "gird"}, ArgumentValueError, "Did you mean 'grid'"),
         ({"objective": "val_acuracy"}, ArgumentValueError, "val_accuracy"),
         ({"units": 3}, UnknownArgumentError, "unknown argument of softmax_regression 'units'"),

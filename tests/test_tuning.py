@@ -1,7 +1,9 @@
 """Search spaces, plans and oracles: what may vary, what is refused, and what survives a stop."""
 
+import errno
 import itertools
 import json
+import threading
 
 import keras
 import keras_tuner
@@ -12,7 +14,7 @@ from conftest import input_batch, targets
 import tuning
 import zoo
 from tuning import spaces
-from tuning.oracles import Limits, grid_of, make_oracle, size_of_grid
+from tuning.oracles import SILENCE, Limits, grid_of, make_oracle, size_of_grid
 from tuning.plan import ALGORITHMS, make_plan, read_plan, require_same
 from tuning.space import described, extremes, read_changes, space_of
 from zoo.errors import ArgumentValueError, SearchError, UnknownArgumentError
@@ -197,7 +199,7 @@ def test_a_trial_that_was_under_way_is_run_again(tmp_path):
     lost = oracle.create_trial("one")
     again = opened(tmp_path, "random")
     for name in list(again.ongoing_trials):
-        again.pass_on(name)
+        again.take_back(name)
     assert again.create_trial("other").trial_id == lost.trial_id
     assert dict(again.trials[lost.trial_id].hyperparameters.values) == dict(
         lost.hyperparameters.values
@@ -234,6 +236,44 @@ def test_a_silent_workers_trial_goes_to_another_and_what_it_says_later_is_not_he
     assert not oracle.errors
     assert oracle.get_best_trials(1)[0].score == 0.5
     assert oracle.end_order == [trial.trial_id]
+
+
+def test_a_lost_workers_failure_is_not_heard_while_another_has_its_trial(tmp_path):
+    oracle = opened(tmp_path, "random", trials=1)
+    lost = oracle.create_trial("lost")
+    oracle.pass_on("lost")
+    trial = oracle.create_trial("other")
+    lost.status = trial.status = "INVALID"
+    oracle.end_trial(lost)
+    assert not oracle.errors
+    assert oracle.create_trial("other").trial_id == trial.trial_id
+    oracle.end_trial(trial)
+    assert oracle.errors == [trial.trial_id]
+
+
+def test_who_follows_a_silent_worker_has_time_to_start(tmp_path):
+    oracle = opened(tmp_path, "random")
+    trial = oracle.create_trial("one")
+    oracle.heard[trial.trial_id] -= SILENCE
+    assert oracle.silent() == ["one"]
+    oracle.bury("one", "its worker died: signal 9")
+    assert oracle.silent() == []
+
+
+def test_an_error_in_one_thread_keeps_no_other_out(tmp_path, monkeypatch):
+    oracle = opened(tmp_path, "random")
+    trial = oracle.create_trial("one")
+
+    def full():
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(oracle, "save", full)
+    with pytest.raises(OSError, match="No space left"):
+        oracle.update_trial(trial.trial_id, {"val_accuracy": 0.5})
+    other = threading.Thread(target=oracle.silent, daemon=True)
+    other.start()
+    other.join(timeout=10)
+    assert not other.is_alive()
 
 
 def test_time_ends_a_search(tmp_path):

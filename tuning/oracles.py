@@ -1,17 +1,19 @@
 """The algorithms, as keras-tuner's oracles that survive being killed, and know when to stop."""
 
 import dataclasses
+import functools
 import itertools
 import json
 import math
 import time
 import warnings
+from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, ParamSpec, TypeVar
 
 import keras_tuner
-from keras_tuner import oracles, synchronized
+from keras_tuner import oracles
 from keras_tuner.engine import trial as trials
 
 from tuning.plan import Plan
@@ -33,6 +35,9 @@ MOST_DEATHS = 3
 NEVER = 10**9
 LEAST_DRAWN = 3
 
+P = ParamSpec("P")
+T = TypeVar("T")
+
 
 @dataclasses.dataclass(frozen=True)
 class Limits:
@@ -51,13 +56,40 @@ class Limits:
     stop_on_error: bool = True
 
 
+def synchronized(method: Callable[P, T]) -> Callable[P, T]:
+    """Lets one thread at a time into an oracle, by keras-tuner's decorator of this name.
+
+    That one keeps its lock when a method raises, and the next thread waits for ever.
+
+    Args:
+        method: of an oracle.
+    """
+
+    @keras_tuner.synchronized
+    @functools.wraps(method)
+    def outcome(*args: P.args, **kwargs: P.kwargs) -> tuple[T | None, BaseException | None]:
+        try:
+            return method(*args, **kwargs), None
+        except BaseException as error:
+            return None, error
+
+    @functools.wraps(method)
+    def call(*args: P.args, **kwargs: P.kwargs) -> T:
+        answer, error = outcome(*args, **kwargs)
+        if error is not None:
+            raise error
+        return answer
+
+    return call
+
+
 class _Durable(keras_tuner.Oracle):
     """What keras-tuner's oracles lack.
 
     The whole state, trials included, is one file, written whole or not at all after every step,
     so that a search that is killed goes on where it was. The first trial has the defaults. A
-    trial whose worker falls silent is given to another, and what the lost one may say later is
-    not heard.
+    trial whose worker falls silent is given to another, and if the lost one says later that it
+    failed, it is not heard.
     """
 
     path: Path
@@ -76,6 +108,7 @@ class _Durable(keras_tuner.Oracle):
         self.began, self.earlier_seconds = time.monotonic(), 0.0
         self.errors: list[str] = []
         self.deaths: dict[str, int] = {}
+        self.lost: Counter[str] = Counter()
         self.heard: dict[str, float] = {}
         self.has_no_more = False
         self.verbose = 0
@@ -166,8 +199,15 @@ class _Durable(keras_tuner.Oracle):
 
     @synchronized
     def end_trial(self, trial: Any) -> None:
-        """Ends a trial that is under way; one that has ended already stays as it is."""
+        """Ends a trial that is under way; one that has ended already stays as it is.
+
+        The failure of a trial that was passed on may be that of the lost worker: the first one is
+        not heard, and whoever has the trial now tries it again if it was its own.
+        """
         if trial.trial_id in self.end_order:
+            return
+        if trial.status == INVALID and self.lost[trial.trial_id]:
+            self.lost[trial.trial_id] -= 1
             return
         if trial.status == INVALID:
             self.errors.append(trial.trial_id)
@@ -187,8 +227,10 @@ class _Durable(keras_tuner.Oracle):
         trial = self.ongoing_trials.get(tuner_id)
         if trial is None:
             return
+        self.heard[trial.trial_id] = time.monotonic()  # who follows has yet to start
         self.deaths[trial.trial_id] = self.deaths.get(trial.trial_id, 0) + 1
         if self.deaths[trial.trial_id] >= MOST_DEATHS:
+            self.lost.pop(trial.trial_id, None)
             told = trials.Trial(trial.hyperparameters, trial.trial_id, INVALID, reason)
             self.end_trial(told)
 
@@ -207,16 +249,29 @@ class _Durable(keras_tuner.Oracle):
         ]
 
     @synchronized
-    def pass_on(self, tuner_id: str) -> None:
-        """Has the trial of a worker that is lost run again by another.
+    def take_back(self, tuner_id: str) -> None:
+        """Has the trial of a worker that is gone run again by another.
 
         Args:
             tuner_id: the worker.
         """
-        trial = self.ongoing_trials.pop(tuner_id)
         self.tuner_ids.discard(tuner_id)
-        self._retry_queue.append(trial.trial_id)
-        self.save()
+        trial = self.ongoing_trials.pop(tuner_id, None)
+        if trial is not None:
+            self._retry_queue.append(trial.trial_id)
+            self.save()
+
+    @synchronized
+    def pass_on(self, tuner_id: str) -> None:
+        """Has the trial of a worker that is not heard of, but may live, run again by another.
+
+        Args:
+            tuner_id: the worker.
+        """
+        trial = self.ongoing_trials.get(tuner_id)
+        if trial is not None:
+            self.lost[trial.trial_id] += 1
+            self.take_back(tuner_id)
 
 
 class _Grid(keras_tuner.Oracle):

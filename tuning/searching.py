@@ -31,7 +31,7 @@ from tuning.trials import (
 from zoo.data.pipeline import Data
 from zoo.errors import ArgumentValueError, SearchError
 from zoo.runs import PARTIAL, Run, alone, write_csv, write_json
-from zoo.specs import MOST, require_integer, require_number
+from zoo.specs import MOST, MOST_SEED, require_integer, require_number
 from zoo.training import initialise, load, split_overrides
 
 TRIALS = 20
@@ -108,7 +108,8 @@ def search(
             model costs; 0 is this process to the end, for a model that only it has registered.
         directory: of the search; ``searches/MODEL-DATASET`` if None.
         resume: goes on with the search in `directory`, which must be the same one but for
-            `max_trials`, `max_minutes`, `workers`, `retrain` and `keep_going`.
+            `max_trials`, `max_minutes`, `workers`, `retrain`, `keep_going` and
+            where its data lie.
         seed: of the values drawn and of every training.
         space: what of the model's space is to vary otherwise, or a TOML or JSON file of it: see
             `tuning.space.space_of`.
@@ -156,19 +157,22 @@ def search(
         direction=direction, space=space, seed=seed, folds=folds, executions=executions,
         max_parameters=max_parameters, keep=keep, fixed=fixed,
     )  # fmt: skip
+    if seed + max(1, retrain) > MOST_SEED:
+        raise ArgumentValueError(f"seed={seed}: those after it are needed, up to {MOST_SEED}.")
     limits = _limits(plan, max_trials, max_minutes, stop_on_error=not keep_going)
     place = Path(directory) if directory is not None else _usual_directory(plan)
     if resume:
         held = read_plan(place)
         require_same(dataclasses.replace(plan, dataset_version=held.dataset_version), held, place)
-        data = _load_as(held)
-        plan = held
+        plan = dataclasses.replace(held, data_dir=plan.data_dir or held.data_dir)
+        data = _load_as(plan)
     else:
         _refuse_existing(place)
         data = _look(plan)
         plan = dataclasses.replace(plan, dataset_version=data.version)
         _create(place, plan)
     with alone(place), _said_how_to_go_on(place):
+        plan.write(place)  # the data may lie elsewhere now
         oracle = _prepare(plan, place, limits, progress)
         if address:
             processes.run_as_chief(plan, place, oracle, address)

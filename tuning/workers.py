@@ -146,7 +146,7 @@ def own_name() -> str:
 
 def _take_back(oracle: Any) -> None:
     for name in list(oracle.ongoing_trials):
-        oracle.pass_on(name)
+        oracle.take_back(name)
 
 
 def require_free(address: str) -> None:
