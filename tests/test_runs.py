@@ -52,6 +52,20 @@ def test_a_config_of_another_kind_is_refused(copied_run, content, words):
         zoo.load_run(copied_run)
 
 
+def test_a_directory_that_another_process_takes_meanwhile_is_refused(tmp_path, monkeypatch):
+    write = runs.write_json
+
+    def taken_meanwhile(path, content):
+        write(path, content)
+        (tmp_path / "run").mkdir()
+        write(tmp_path / "run" / "config.json", {})
+
+    monkeypatch.setattr(runs, "write_json", taken_meanwhile)
+    with pytest.raises(RunError, match="exists already"):
+        runs.create_run(tmp_path / "run", {})
+    assert [path.name for path in tmp_path.iterdir()] == ["run"]
+
+
 def test_what_is_no_run_directory_is_refused(tmp_path):
     for path in (tmp_path, tmp_path / "none", __file__):
         with pytest.raises(RunError, match="no run directory"):

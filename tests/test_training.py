@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 import time
+from types import SimpleNamespace
 
 import filelock
 import keras
@@ -369,6 +370,17 @@ def test_recipes_settings_reach_the_model(monkeypatch, tmp_path):
         zoo.Recipe(epochs=1, batch_size=2, jit_compile=False, steps_per_execution=3)
     )
     assert run.config["arguments"]["use_bias"] is False
+
+
+def test_a_model_of_mixed_precision_is_measured_as_its_recipe_executes(data_dir):
+    overrides = {"precision": "mixed_bfloat16", "jit_compile": False, "steps_per_execution": 3}
+    settings = settle("softmax_regression", overrides=overrides, data_dir=data_dir)
+    model = training.initialise(settings)
+    same = training._in_float32(SimpleNamespace(config=settings), model)
+    assert same.dtype_policy.name == "float32" != model.dtype_policy.name
+    assert (same.jit_compile, same.steps_per_execution) == (False, 3)
+    for ours, theirs in zip(same.weights, model.weights, strict=True):
+        np.testing.assert_array_equal(ours.numpy(), theirs.numpy())
 
 
 def test_a_users_model_trains(monkeypatch, tmp_path, data_dir):

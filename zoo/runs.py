@@ -152,7 +152,11 @@ def create_run(directory: Path, config: Mapping[str, Any]) -> Run:
         new = Path(folder) / "run"
         new.mkdir()
         write_json(new / "config.json", config)
-        new.rename(directory)
+        try:
+            new.rename(directory)
+        except OSError:
+            refuse_existing(directory)  # another process was first
+            raise
     return load_run(directory)
 
 

@@ -464,7 +464,7 @@ def facts(data: Data, model: keras.Model) -> dict[str, Any]:
 
 
 def _new_directory(settings: Mapping[str, Any]) -> Path:
-    now = datetime.datetime.now().strftime("%Y%m%d-%H%M%S")
+    now = datetime.datetime.now().strftime("%Y%m%d-%H%M%S-%f")
     dataset = Path(settings["dataset"]["name"].replace(":", "-")).name
     return RUNS / f"{settings['model']}-{dataset}-{now}"
 
@@ -783,6 +783,7 @@ def _in_float32(run: Run, model: keras.Model) -> keras.Model:
         return model
     arguments = {k: v for k, v in run.config["arguments"].items() if k not in FROM_FILES}
     same = _build(run.config["model"], arguments)
+    same.jit_compile, same.steps_per_execution = model.jit_compile, model.steps_per_execution
     same.optimizer.build(same.trainable_variables)
     for variable, value in zip(_state(same), _state(model), strict=True):
         variable.assign(value)
