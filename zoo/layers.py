@@ -436,7 +436,7 @@ class KLDivergenceAddLoss(keras.layers.Layer):
 
     Takes and gives ``[z_mean, z_log_var]``, each ``(batch, latent_dim)``. What it adds is `beta`
     times the divergence in nats, summed over dimensions, of the mean image; the divergence itself
-    is the metric ``kl_loss``.
+    is the metric ``kl_loss``, but on JAX, where Keras lets no layer keep a metric.
 
     Args:
         beta: weight of the divergence; with 1 the loss is the negative evidence lower bound.
@@ -460,7 +460,8 @@ class KLDivergenceAddLoss(keras.layers.Layer):
         super().__init__(**kwargs)
         self.beta = beta
         self.warmup_steps = warmup_steps
-        self.kl_loss = keras.metrics.Mean(name="kl_loss")
+        on_jax = keras.config.backend() == "jax"
+        self.kl_loss = None if on_jax else keras.metrics.Mean(name="kl_loss")
         if warmup_steps:
             self.step = self.add_weight(
                 shape=(), initializer="zeros", trainable=False, dtype="float32", name="step"
@@ -469,7 +470,8 @@ class KLDivergenceAddLoss(keras.layers.Layer):
     def call(self, inputs: Any, training: bool | None = None) -> Any:
         """Adds the loss."""
         nats = ops.sum(kl_divergence(*inputs), axis=-1)
-        self.kl_loss.update_state(nats)
+        if self.kl_loss is not None:
+            self.kl_loss.update_state(nats)
         self.add_loss(self._weight(training) * ops.mean(nats))
         return inputs
 
