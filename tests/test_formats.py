@@ -1,5 +1,7 @@
 """Formats: every model in ONNX and LiteRT against itself, raw text as numbers, and refusals."""
 
+import csv
+import functools
 import json
 import re
 import shutil
@@ -15,7 +17,7 @@ from PIL import Image
 
 import zoo
 from zoo import artefacts
-from zoo.data import DATASETS, reader_of
+from zoo.data import DATASETS, reader_of, toy_reviews
 from zoo.data.text import preprocessor
 from zoo.data.tokens import standardize_text
 from zoo.endpoints import probabilities_of
@@ -27,7 +29,7 @@ from zoo.reconstruction import at_the_mean
 from zoo.specs import TextOptions
 
 SMALL_DATA = {
-    "text": {"dataset": "toy_reviews", "sequence_length": 24},
+    "text": {"sequence_length": 24},
     "images": {"dataset": "digits", "batch_size": 512},
     "truth_tables": {},
 }
@@ -44,13 +46,36 @@ HOSTILE = [
 ]  # fmt: skip
 
 
-def train(name, folder, data_dir):
+@pytest.fixture(scope="module")
+def reviews(tmp_path_factory):
+    """A table of four hundred reviews."""
+    texts, labels = toy_reviews.write("train")
+    path = tmp_path_factory.mktemp("tables") / "reviews.csv"
+    rows = [(text.decode(), int(label)) for text, label in zip(texts, labels, strict=True)]
+    with path.open("w", newline="") as file:
+        csv.writer(file).writerows([("text", "label"), *rows[:400]])
+    return path
+
+
+@pytest.fixture(scope="module")
+def exported(request, tmp_path_factory):
+    """Gives the artefact of a run, by the name of its fixture, in a format."""
+    folder = tmp_path_factory.mktemp("exports")
+    return functools.cache(
+        lambda run_name, format: zoo.export(
+            request.getfixturevalue(run_name), folder / f"{run_name}-{format}", format=format
+        )
+    )
+
+
+def train(name, folder, data_dir, reviews=None):
     """Trains the smallest network of a model for an epoch, on small data of its kind."""
     spec = zoo.get_spec(name)
     kind = DATASETS[spec.dataset].kind
     in_grey = kind == "images" and spec.recipe.images.greyscale != "none"
     settings = {
         **SMALL_DATA[kind],
+        **({"dataset": reviews} if kind == "text" else {}),
         **TINY[name],
         **ON_SMALL_IMAGES.get(name, {}),
         **({"greyscale": "none"} if in_grey else {}),
@@ -73,54 +98,48 @@ def question_of(run, rows, labels):
     return given | told, "reconstruction", images
 
 
-def asked(folders, questions, tmp_path):
-    """What artefacts answer in a process of their own, and the packages imported there."""
-    for number, inputs in enumerate(questions):
-        texts = {k: rows.astype(bytes) for k, rows in inputs.items() if rows.dtype == object}
-        np.savez(tmp_path / f"inputs{number}.npz", **inputs | texts)
+@pytest.mark.parametrize("name", zoo.list_models())
+def test_every_model_answers_raw_rows(name, reviews, data_dir, tmp_path):
+    run = train(name, tmp_path / "run", data_dir, reviews)
+    raw, labels = (run.predictions[key] for key in ("raw", "labels"))
+    labels = labels[run.predictions["index"]]
+    for format in ("onnx", "litert"):
+        artefact = Artefact(zoo.export(run, tmp_path / format, format=format))
+        for count in (1, 32):
+            given, key, expected = question_of(run, raw[:count], labels[:count])
+            found = artefact.ask("serve", **given)[key]
+            assert found.shape == expected.shape
+            assert np.abs(found - np.asarray(expected)).max() <= 1e-5
+
+
+def asked(folder, batches, tmp_path):
+    """What an artefact answers to images in a process of its own, and the packages imported."""
+    np.savez(tmp_path / "batches.npz", *batches)
     imported = run_python(
-        f"import sys; sys.path.insert(0, {str(folders[0])!r})\n"
+        f"import sys; sys.path.insert(0, {str(folder)!r})\n"
         "import json, numpy as np, reader\n"
-        f"for folder in {[*map(str, folders)]}:\n"
-        "    artefact = reader.Artefact(folder)\n"
-        f"    for number in range({len(questions)}):\n"
-        "        inputs = dict(np.load(f'inputs{number}.npz'))\n"
-        "        np.savez(f'{folder}/outputs{number}.npz', **artefact.ask('serve', **inputs))\n"
+        f"artefact = reader.Artefact({str(folder)!r})\n"
+        "batches = np.load('batches.npz').values()\n"
+        "answers = [artefact.ask('serve', image=batch)['probabilities'] for batch in batches]\n"
+        "np.savez('answers.npz', *answers)\n"
         "print(json.dumps([name for name in sys.modules]))\n",
         tmp_path,
     )
-    answers = [
-        [dict(np.load(folder / f"outputs{number}.npz")) for number in range(len(questions))]
-        for folder in folders
-    ]
-    return answers, set(json.loads(imported))
-
-
-@pytest.mark.parametrize("name", zoo.list_models())
-def test_every_model_answers_raw_rows_without_tensorflow(name, data_dir, tmp_path):
-    run = train(name, tmp_path / "run", data_dir)
-    rows = zoo.load_data(run.dataset, data_dir=data_dir).rows["train"]
-    questions = [question_of(run, rows.inputs[:n], rows.labels[:n]) for n in (1, 32)]
-    folders = [zoo.export(run, tmp_path / format, format=format) for format in ("onnx", "litert")]
-    found, imported = asked(folders, [given for given, *_ in questions], tmp_path)
-    assert not imported & {"zoo", "keras", "tensorflow"}
-    for answers in found:
-        for answer, (_, key, expected) in zip(answers, questions, strict=True):
-            assert answer[key].shape == expected.shape
-            assert np.abs(answer[key] - np.asarray(expected)).max() <= 1e-5
+    with np.load(tmp_path / "answers.npz") as answers:
+        return list(answers.values()), set(json.loads(imported))
 
 
 @pytest.mark.parametrize("format", ["onnx", "litert"])
-def test_images_of_any_size_are_answered(format, cnn_run, tmp_path):
-    folder = zoo.export(cnn_run, tmp_path / "artefact", format=format)
+def test_images_of_any_size_are_answered_without_tensorflow(format, cnn_run, exported, tmp_path):
     generator = np.random.default_rng(0)
-    images = [
+    batches = [
         generator.integers(0, 256, (3, *size, 1), np.uint8) for size in ((8, 8), (1, 1), (31, 20))
     ]
-    (answers,), _ = asked([folder], [{"image": batch} for batch in images], tmp_path)
-    for answer, batch in zip(answers, images, strict=True):
+    answers, imported = asked(exported("cnn_run", format), batches, tmp_path)
+    assert not imported & {"zoo", "keras", "tensorflow"}
+    for answer, batch in zip(answers, batches, strict=True):
         expected = cnn_run.model.predict(cnn_run.preprocessor(batch), verbose=0)
-        assert np.abs(answer["probabilities"] - expected).max() <= 1e-5
+        assert np.abs(answer - expected).max() <= 1e-5
 
 
 @pytest.mark.parametrize(
@@ -169,8 +188,8 @@ def random_texts(count):
 
 
 @pytest.fixture(scope="module")
-def in_onnx(text_run, tmp_path_factory):
-    return zoo.export(text_run, tmp_path_factory.mktemp("exports") / "text", format="onnx")
+def in_onnx(exported):
+    return exported("text_run", "onnx")
 
 
 def test_an_artefact_is_asked_like_its_run(in_onnx, text_run):
@@ -195,8 +214,8 @@ def test_the_reader_is_a_command_of_its_own(in_onnx, text_run, tmp_path):
     assert json.loads(says("--check").stdout)["max_difference"] <= 1e-5
 
 
-def test_images_are_given_back_by_an_artefact(vae_run, tmp_path):
-    folder = zoo.export(vae_run, tmp_path / "artefact", format="litert")
+def test_images_are_given_back_by_an_artefact(vae_run, exported):
+    folder = exported("vae_run", "litert")
     raw = vae_run.predictions["raw"][:3]
     for artefact, run in zip(zoo.predict(folder, raw), zoo.predict(vae_run, raw), strict=True):
         np.testing.assert_allclose(artefact["code"], run["code"], atol=1e-5)
@@ -204,8 +223,8 @@ def test_images_are_given_back_by_an_artefact(vae_run, tmp_path):
     assert "sample" not in read_facts(folder)["endpoints"]
 
 
-def test_weights_of_eight_bits_are_judged_on_validation(digits_run, data_dir, tmp_path):
-    folder = zoo.export(digits_run, tmp_path / "artefact", format="litert_int8")
+def test_weights_of_eight_bits_are_judged_on_validation(digits_run, data_dir, exported):
+    folder = exported("digits_run", "litert_int8")
     judged = read_facts(folder)["judged"]
     rows = zoo.load_data("digits", data_dir=data_dir).rows["validation"]
     right = [
@@ -339,9 +358,9 @@ def test_a_model_that_is_told_labels_says_so(tmp_path, data_dir):
 
 
 @pytest.mark.parametrize("kind", ["text", "images"])
-def test_tensorflows_own_command_answers_raw_input(kind, text_run, digits_run, tmp_path):
+def test_tensorflows_own_command_answers_raw_input(kind, text_run, digits_run, exported, tmp_path):
     run = text_run if kind == "text" else digits_run
-    folder = zoo.export(run, tmp_path / "artefact")
+    folder = exported("text_run" if kind == "text" else "digits_run", "saved_model")
     command = Path(sys.executable).with_name("saved_model_cli")
     options = ["--dir", folder, "--tag_set", "serve", "--signature_def", "serving_default"]
     if kind == "text":
@@ -361,8 +380,8 @@ def test_tensorflows_own_command_answers_raw_input(kind, text_run, digits_run, t
 
 
 @pytest.mark.parametrize("format", ["saved_model", "onnx", "litert_int8"])
-def test_a_card_says_how_to_call_it_and_what_it_is(format, digits_run, tmp_path):
-    folder = zoo.export(digits_run, tmp_path / "digits", format=format)
+def test_a_card_says_how_to_call_it_and_what_it_is(format, digits_run, exported):
+    folder = exported("digits_run", format)
     card, facts = (folder / "README.md").read_text("utf-8"), read_facts(folder)
     assert card.startswith(f"# softmax_regression on digits, as {format}\n")
     assert f"{digits_run.metrics['test_accuracy']:.6g} ±" in card
@@ -371,8 +390,8 @@ def test_a_card_says_how_to_call_it_and_what_it_is(format, digits_run, tmp_path)
     assert ('{"instances": [{"image": [[[0]]]}]}' in card) == (format == "saved_model")
 
 
-def test_the_python_on_a_card_runs(digits_run, tmp_path):
-    folder = zoo.export(digits_run, tmp_path / "digits", format="onnx")
+def test_the_python_on_a_card_runs(digits_run, exported, tmp_path):
+    folder = shutil.copytree(exported("digits_run", "onnx"), tmp_path / "digits_run-onnx")
     (code,) = [
         part.removeprefix("python\n")
         for part in (folder / "README.md").read_text("utf-8").split("```")
@@ -386,12 +405,12 @@ def test_the_python_on_a_card_runs(digits_run, tmp_path):
     np.testing.assert_allclose(found, expected[0], rtol=1e-4)
 
 
-def test_a_card_knows_an_autoencoder_from_a_classifier(denoiser_run, vae_run, tmp_path):
+def test_a_card_knows_an_autoencoder_from_a_classifier(denoiser_run, exported):
     errors = denoiser_run.predictions["errors"]
     card = (denoiser_run.directory / "README.md").read_text("utf-8")
     assert f"± {errors.std() / len(errors) ** 0.5:.2g} |" in card
     assert "classes" not in card
-    served = (zoo.export(vae_run, tmp_path / "vae") / "README.md").read_text("utf-8")
+    served = (exported("vae_run", "saved_model") / "README.md").read_text("utf-8")
     assert '{"signature_name": "sample", "inputs": {"count": 7}}' in served
 
 

@@ -82,17 +82,31 @@ def as_parts(batch):
     return batch if isinstance(batch, tuple) else (batch,)
 
 
-def trained(name):
-    """A tiny model after six steps of training from one seed, and the weights it had before."""
+def begun(name):
+    """A tiny model before any training, from one seed."""
     keras.utils.set_random_seed(1)
     model = tiny(name)
-    before = model.get_weights()
-    model.fit(input_batch(name), targets(name), epochs=2, batch_size=2, verbose=0)
-    model.jit_compile = False
+    model.optimizer.build(model.trainable_variables)
+    return model
+
+
+def everything(model):
+    """All that training follows from and changes: weights, draws, what the optimiser keeps."""
+    return [*model.variables, *model.optimizer.variables]
+
+
+def learn(name, model):
+    """Takes six steps."""
+    model.fit(input_batch(name), targets(name), epochs=2, batch_size=2, shuffle=False, verbose=0)
+
+
+@functools.cache
+def trained(name):
+    """A tiny model after six steps, and everything that it was before."""
+    model = begun(name)
+    before = [variable.numpy() for variable in everything(model)]
+    learn(name, model)
     return model, before
-
-
-once_trained = functools.cache(trained)
 
 
 # What the smallest network is too small for.
@@ -190,10 +204,10 @@ def test_answers_are_in_float32_under_mixed_precision(name):
 
 @every_trained_model
 def test_training_moves_every_weight(name):
-    model, before = once_trained(name)
-    for weight, old in zip(model.weights, before, strict=True):
-        assert np.isfinite(weight.numpy()).all()
-        assert not weight.trainable or (weight.numpy() != old).any(), weight.path
+    model, before = trained(name)
+    for variable, old in zip(everything(model), before, strict=True):
+        assert np.isfinite(variable.numpy()).all()
+        assert not variable.trainable or (variable.numpy() != old).any(), variable.path
 
 
 @every_model
@@ -208,12 +222,17 @@ def test_a_row_is_answered_alike_alone_and_in_a_batch(name):
 
 @every_trained_model
 def test_same_seed_same_bits(name):
-    (one, before), (other, _) = once_trained(name), trained(name)
-    for weight, same in zip(one.get_weights(), other.get_weights(), strict=True):
-        np.testing.assert_array_equal(weight, same)
+    model, before = trained(name)
+    after = [variable.numpy() for variable in everything(model)]
+    for variable, same, old in zip(everything(model), everything(begun(name)), before, strict=True):
+        np.testing.assert_array_equal(same.numpy(), old)
+        variable.assign(old)
+    learn(name, model)
+    for variable, same in zip(everything(model), after, strict=True):
+        np.testing.assert_array_equal(variable.numpy(), same)
     keras.utils.set_random_seed(2)
-    unlike = zip(before, tiny(name).get_weights(), strict=True)
-    assert any((weight != other).any() for weight, other in unlike)
+    unlike = zip(tiny(name).variables, before, strict=False)  # before has the optimiser's, too
+    assert any((other.numpy() != old).any() for other, old in unlike if other.trainable)
 
 
 @every_classifier
@@ -239,7 +258,8 @@ def reloaded(tmp_path_factory):
     """What each trained model answers here, and what it does in a process that loads its file."""
     folder, here = tmp_path_factory.mktemp("models"), {}
     for name in TRAINED:
-        (model, _), batch = once_trained(name), input_batch(name)
+        (model, _), batch = trained(name), input_batch(name)
+        model.jit_compile = False
         model.save(folder / f"{name}.keras")
         np.savez(folder / f"{name}.npz", *as_parts(batch))
         here[name] = without_chance(name, model).predict(batch, verbose=0)

@@ -1,6 +1,7 @@
 """ResNet18: against torchvision's answers, through every kind of file, and what stays frozen."""
 
 import ast
+import functools
 import io
 import os
 import pickle
@@ -38,13 +39,18 @@ def state(golden):
     }
 
 
-def small_state(**overrides):
-    """Weights of a small network by torchvision's names."""
+@functools.cache
+def small_shapes(**overrides):
     model = zoo.build("resnet18", **SMALL | overrides)
     return {
-        name: draw(name, tuple(np.array(variable.shape)[np.argsort(axes)].tolist()))
+        name: tuple(np.array(variable.shape)[np.argsort(axes)].tolist())
         for name, (variable, axes) in weights._variables(model).items()
     }
+
+
+def small_state(**overrides):
+    """Weights of a small network by torchvision's names."""
+    return {name: draw(name, shape) for name, shape in small_shapes(**overrides).items()}
 
 
 def write_pth(

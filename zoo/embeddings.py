@@ -3,7 +3,7 @@
 >>> import zoo
 >>> from zoo.embeddings import Embeddings
 >>> run = zoo.train(
-...     "gru", dataset="toy_reviews", sequence_length=24, epochs=1, jit_compile=False,
+...     "fasttext", dataset="toy_reviews", sequence_length=24, epochs=1, jit_compile=False,
 ...     run_dir=tmp / "run",
 ... )
 >>> vectors = Embeddings.of(run)
