@@ -39,17 +39,23 @@ def read(name: str) -> list[dict[str, str]]:
 
 
 def keep(name: str, row: Mapping[str, Any], keys: Sequence[str]) -> None:
-    """Puts a row into a file, in place of an older one that agrees with it in `keys`.
+    """Puts a row into a file, in place of an older one that agrees with it in `keys`."""
+    keep_all(name, [row], keys)
+
+
+def keep_all(name: str, rows: Sequence[Mapping[str, Any]], keys: Sequence[str]) -> None:
+    """Puts rows into a file, in place of all older ones that agree with one of them in `keys`.
 
     Several processes may do so at once: each waits for its turn.
     """
 
-    def measured(row: Mapping[str, Any]) -> list[str]:
-        return [str(row[key]) for key in keys]
+    def measured(row: Mapping[str, Any]) -> tuple[str, ...]:
+        return tuple(str(row[key]) for key in keys)
 
+    new = set(map(measured, rows))
     FOLDER.mkdir(exist_ok=True)
     with filelock.FileLock(FOLDER / "lock"):
-        others = [other for other in read(name) if measured(other) != measured(row)]
-        columns = list(dict.fromkeys(key for each in (row, *others) for key in each))
-        rows = [{key: each.get(key, "") for key in columns} for each in (*others, row)]
-        write_csv(FOLDER / f"{name}.csv", rows)
+        others = [other for other in read(name) if measured(other) not in new]
+        columns = list(dict.fromkeys(key for each in (*rows, *others) for key in each))
+        table = [{key: each.get(key, "") for key in columns} for each in (*others, *rows)]
+        write_csv(FOLDER / f"{name}.csv", table)

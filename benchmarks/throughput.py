@@ -45,10 +45,10 @@ from zoo.process import as_batch_job
 from zoo.specs import Recipe
 from zoo.training import initialise, load, settle
 
-KEYS = ("model", "contestant")
 STEPS = {"resnet18": 6, "deep_cnn": 12, "bilstm": 6}
 STEPS |= dict.fromkeys(("perceptron", "two_layer_perceptron", "softmax_regression"), 2048)
 STEPS |= dict.fromkeys(("mlp", "text_mlp", "vae", "cvae"), 256)
+STEPS |= {"linear_autoencoder": 88, "nonlinear_autoencoder": 88, "denoising_autoencoder": 44}
 FEW = 24
 NOT_TRAINED = ("truncated_svd",)
 LABELS = {
@@ -253,8 +253,9 @@ def main(models: tuple[str, ...], rounds: int, data_dir: str | None) -> None:
     for model in models or zoo.list_models():
         if model in NOT_TRAINED:
             continue
-        for row in measure(model, data_dir, rounds):
-            tables.keep("throughput", row, KEYS)
+        rows = measure(model, data_dir, rounds)
+        tables.keep_all("throughput", rows, ("model",))
+        for row in rows:
             click.echo(f"{model} {row['contestant']}: {row['rows_a_second']:,.0f} rows a second")
     draw()
     for name, its in ratios().items():

@@ -255,7 +255,7 @@ QUESTIONS = {
                 "which can be counted without any label; vectors that begin with those counts "
                 "hold analogies still when the classifier is done with them. Two questions with "
                 "lists of three words tell little, since chance answers one in three; so the "
-                "share is of some hundred analogies, the answer being among the ten nearest of "
+                "share is of some hundreds of analogies, the answer being among the ten nearest of "
                 "all words known."
             ),
             columns=("analogies", "analogies_of_list", "test_accuracy"),

@@ -101,7 +101,8 @@ def _summary(known: Sequence[Standing], results: Sequence[Result]) -> str:
     machines = sorted({_machine(result) for result in results})
     return (
         f"{len(ours)} of {len(SYSTEMS)} systems are trained, and {sum(map(_beaten, ours))} of them "
-        f"are better than the course's figure. {len(results)} trainings took {seconds:,.0f} s on "
+        f"are better than the course's figure, {sum(map(_is_within_noise, ours))} of those by less "
+        f"than its standard error. {len(results)} trainings took {seconds:,.0f} s on "
         f"{'; '.join(machines)}. The course's figures are one run each, with the standard error "
         "that the number of rows gives them; ours are means over seeds, with their standard "
         "deviation. Validation decides, and the test split is read once, after training: how soon "
@@ -117,6 +118,11 @@ def _machine(result: Result) -> str:
 
 def _beaten(row: Standing) -> bool:
     return bool(row.beaten)
+
+
+def _is_within_noise(row: Standing) -> bool:
+    noise, ours = row.system.noise, row.ours
+    return bool(row.beaten and noise and ours and abs(ours - row.system.course) < noise)
 
 
 def _table_of(rows: Sequence[Standing]) -> str:

@@ -83,8 +83,8 @@ class System:
         parameters: of the course's network, as the course counted them.
         quantity: key of `QUANTITIES`.
         course: what the course reached.
-        seconds: that its training took, on a Tesla T4 or, in the first homework, a CPU; None if
-            not noted.
+        seconds: that its training took, on a GPU, or on a CPU in the first homework and that of
+            the SVD; None if not noted.
         flaw: what was wrong with it.
         mended: how `taught` differs from what the course did.
         rows: that `course` was measured on; 0 where it is no share of rows.
