@@ -376,6 +376,7 @@ def test_a_model_of_mixed_precision_is_measured_as_its_recipe_executes(data_dir)
     overrides = {"precision": "mixed_bfloat16", "jit_compile": False, "steps_per_execution": 3}
     settings = settle("softmax_regression", overrides=overrides, data_dir=data_dir)
     model = training.initialise(settings)
+    model.optimizer.build(model.trainable_variables)  # as training does
     same = training._in_float32(SimpleNamespace(config=settings), model)
     assert same.dtype_policy.name == "float32" != model.dtype_policy.name
     assert (same.jit_compile, same.steps_per_execution) == (False, 3)
