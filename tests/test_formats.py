@@ -214,6 +214,21 @@ def test_the_reader_is_a_command_of_its_own(in_onnx, text_run, tmp_path):
     assert json.loads(says("--check").stdout)["max_difference"] <= 1e-5
 
 
+@pytest.mark.parametrize("foreign", ["zoo", "keras", "tensorflow"])
+def test_a_check_that_imported_what_the_format_does_without_is_void(in_onnx, foreign, tmp_path):
+    """So that every export above has answered without TensorFlow."""
+    code = (
+        "import runpy, sys, types\n"
+        f"sys.modules[{foreign!r}] = types.ModuleType({foreign!r})\n"
+        "sys.argv = ['reader.py', '--check']\n"
+        f"runpy.run_path({str(in_onnx / 'reader.py')!r}, run_name='__main__')\n"
+    )
+    command = [sys.executable, "-P", "-c", code]
+    found = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path, check=False)
+    assert found.returncode == 1
+    assert f"{foreign} was imported, which voids the check" in found.stderr
+
+
 def test_images_are_given_back_by_an_artefact(vae_run, exported):
     folder = exported("vae_run", "litert")
     raw = vae_run.predictions["raw"][:3]

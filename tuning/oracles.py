@@ -66,7 +66,6 @@ def synchronized(method: Callable[P, T]) -> Callable[P, T]:
     """
 
     @keras_tuner.synchronized
-    @functools.wraps(method)
     def outcome(*args: P.args, **kwargs: P.kwargs) -> tuple[T | None, BaseException | None]:
         try:
             return method(*args, **kwargs), None

@@ -108,8 +108,8 @@ def search(
             model costs; 0 is this process to the end, for a model that only it has registered.
         directory: of the search; ``searches/MODEL-DATASET`` if None.
         resume: goes on with the search in `directory`, which must be the same one but for
-            `max_trials`, `max_minutes`, `workers`, `retrain`, `keep_going` and
-            where its data lie.
+            `max_trials`, `max_minutes`, `workers`, `retrain`, `keep_going` and where its data
+            lie.
         seed: of the values drawn and of every training.
         space: what of the model's space is to vary otherwise, or a TOML or JSON file of it: see
             `tuning.space.space_of`.
