@@ -14,7 +14,7 @@ import click
 import zoo
 from benchmarks import tables
 from benchmarks.quality import copy_option, data_dir_option, measure, seeds_option
-from zoo.training import split_overrides
+from zoo.training.config import split_overrides
 
 KEYS = ("model", "copy", "epochs", "change", "seed")
 CHANGES: tuple[dict[str, Any], ...] = (

@@ -19,7 +19,7 @@ import click
 import zoo
 from benchmarks import tables
 from benchmarks.quality import data_dir_option
-from zoo.embeddings import Embeddings, read_analogies
+from zoo.evaluation.word_vectors import Embeddings, read_analogies
 from zoo.specs import WORD_VECTORS
 
 KEYS = ("model", "word_vectors", "size", "k")
@@ -35,7 +35,7 @@ def counted(data_dir: str | None) -> Iterator[tuple[dict[str, Any], Embeddings]]
         yield row, Embeddings.counted(data, size)
 
 
-def learnt(model: str, data_dir: str | None) -> Iterator[tuple[dict[str, Any], Embeddings]]:
+def learned(model: str, data_dir: str | None) -> Iterator[tuple[dict[str, Any], Embeddings]]:
     """Trains a model on reviews from each kind of vectors."""
     for begin in WORD_VECTORS:
         with tempfile.TemporaryDirectory() as folder:
@@ -59,7 +59,7 @@ def learnt(model: str, data_dir: str | None) -> Iterator[tuple[dict[str, Any], E
 def main(models: tuple[str, ...], data_dir: str | None) -> None:
     """Measures the models."""
     ways = [counted(data_dir)]
-    ways += [learnt(model, data_dir) for model in models or ("gru", "transformer")]
+    ways += [learned(model, data_dir) for model in models or ("gru", "transformer")]
     for row, words in (found for way in ways for found in way):
         for k in ALLOWED:
             of_list = words.evaluate(read_analogies(), k=k)

@@ -19,8 +19,8 @@ import zoo
 from benchmarks import tables
 from benchmarks.quality import data_dir_option
 from zoo.data import get_dataset, load_data
-from zoo.execution import WAYS, benchmark, executed, speed
-from zoo.training import settle
+from zoo.training.benchmark import WAYS, benchmark, executed, speed
+from zoo.training.config import resolve_config
 
 KEYS = ("model", "batch_size", "precision", "jit_compile", "steps_per_execution", "bucketed")
 
@@ -48,7 +48,7 @@ def padded(batches: tf.data.Dataset, length: int) -> tf.data.Dataset:
 
 def ways_with_texts(model: str, steps: int, data_dir: str | None) -> Iterator[dict[str, Any]]:
     """Measures each way with a model's own texts."""
-    settings = settle(model, None, data_dir)
+    settings = resolve_config(model, None, data_dir)
     options = zoo.get_spec(model).recipe.text
     texts = own_texts(model, steps, data_dir).cache()
     batches = {"": texts}

@@ -3,7 +3,7 @@
     python -m benchmarks.films ACLIMDB [--model NAME]
 
 ACLIMDB is the folder that the original archive, ``aclImdb_v1.tar.gz``, makes: reviews are numbered
-in it so that those of a film are neighbours, which TFDS does not tell. Four folds, of which the
+in it so that those of a film are neighbors, which TFDS does not tell. Four folds, of which the
 first and the third validate: cut at random, as the zoo's own are, or by the numbers, so that no
 film is on both sides, as none is in IMDB's two halves. The test half is not read. Needs the extra
 ``benchmark``. Writes one row a training to ``benchmarks/results/films.csv``.
@@ -24,9 +24,10 @@ import numpy as np
 from benchmarks import tables
 from benchmarks.quality import data_dir_option
 from zoo.data import text
-from zoo.data.pipeline import Data, Rows, cut_fold, joined
+from zoo.data.pipeline import Data, Rows, concatenate_rows, split_fold
 from zoo.specs import Recipe
-from zoo.training import fit_in, initialise, load, settle
+from zoo.training.config import load_run_data, resolve_config, seed_and_build
+from zoo.training.loop import fit_in
 
 KEYS = ("model", "settings", "cut", "fold")
 DATASET, CLASSES, REVIEWS = "imdb_reviews", ("neg", "pos"), 12_500
@@ -43,7 +44,7 @@ Cut = Callable[[Rows, int, int], tuple[Rows, Rows]]
 
 
 def cut_by_film(numbers: dict[bytes, int], rows: Rows, fold: int, folds: int) -> tuple[Rows, Rows]:
-    """Cuts a fold of neighbouring numbers off each class."""
+    """Cuts a fold of neighboring numbers off each class."""
     folds_of = np.array([numbers[row] * folds // REVIEWS for row in rows.inputs])
     return rows[folds_of != fold - 1], rows[folds_of == fold - 1]
 
@@ -56,7 +57,7 @@ def numbers_in(folder: Path) -> dict[bytes, int]:
 
 def refolded(data: Data, cut: Cut, fold: int, recipe: Recipe) -> Data:
     """Gives the same data with another validation split, and the vocabulary of what is left."""
-    whole = joined(data.rows["train"], data.rows["validation"])
+    whole = concatenate_rows(data.rows["train"], data.rows["validation"])
     train, validation = cut(whole, fold, FOLDS)
     return dataclasses.replace(
         data,
@@ -69,10 +70,12 @@ def measure(
     model: str, options: dict[str, Any], cut: Cut, fold: int, data_dir: str | None
 ) -> dict[str, Any]:
     """Trains once, and says what the best epoch reached on the fold."""
-    settings = settle(model, DATASET, data_dir, overrides=options)
-    data = refolded(load(settings, data_dir), cut, fold, Recipe.from_json(settings["recipe"]))
+    settings = resolve_config(model, DATASET, data_dir, overrides=options)
+    data = refolded(load_run_data(settings, data_dir), cut, fold, settings.recipe)
     with tempfile.TemporaryDirectory() as folder:
-        found = fit_in(Path(folder) / "run", settings, initialise(settings), data, (fold, FOLDS))
+        found = fit_in(
+            Path(folder) / "run", settings, seed_and_build(settings), data, (fold, FOLDS)
+        )
     return {key: found[key] for key in ("val_accuracy", "val_loss")}
 
 
@@ -84,7 +87,7 @@ def main(folder: Path, models: tuple[str, ...], data_dir: str | None) -> None:
     """Measures every setting on both kinds of folds."""
     cuts: dict[str, Cut] = {
         "by film": functools.partial(cut_by_film, numbers_in(folder)),
-        "at random": cut_fold,
+        "at random": split_fold,
     }
     for model in models or SETTINGS:
         for options, cut, fold in itertools.product(SETTINGS[model], cuts, MEASURED):

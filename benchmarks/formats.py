@@ -3,7 +3,7 @@
     python -m benchmarks.formats [MODEL...] [--epochs 1]
 
 Trains each model briefly on its own data set, by its recipe, exports it in every format, and writes
-one row a model and format to ``benchmarks/results/formats.csv``: the artefact's size; the seconds
+one row a model and format to ``benchmarks/results/formats.csv``: the artifact's size; the seconds
 that it takes to load in a fresh process, its runtime's import included; milliseconds for a row
 alone; rows a second in batches of 32; the largest difference from the model on the golden rows;
 and, where weights are rounded, accuracy or squared error on validation rows beside the model's.
@@ -17,8 +17,8 @@ import click
 import zoo
 from benchmarks import tables
 from benchmarks.quality import data_dir_option
-from zoo.formats import FORMATS
-from zoo.reader import read_facts
+from zoo.artifacts.formats import FORMATS
+from zoo.artifacts.reader import read_facts
 from zoo.runs import Run
 
 KEYS = ("model", "format")
@@ -36,13 +36,13 @@ def trained(model: str, epochs: int, data_dir: str | None) -> Run:
 
 
 def measure(run: Run, format: str) -> dict[str, object]:
-    """Exports a run, and gives what its artefact says of itself."""
+    """Exports a run, and gives what its artifact says of itself."""
     name = run.config["model"]
     try:
-        artefact = zoo.export(run, Path("exports") / name / format, format=format, overwrite=True)
+        artifact = zoo.export(run, Path("exports") / name / format, format=format, overwrite=True)
     except zoo.ZooError as error:
         return {"refused": str(error)}
-    facts = read_facts(artefact)
+    facts = read_facts(artifact)
     judged = facts.get("judged", {})
     return {
         "refused": "",

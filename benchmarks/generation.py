@@ -2,7 +2,7 @@
 
     python -m benchmarks.generation [SYSTEM...] [--seeds 1]
 
-All of `SYSTEMS` if none is named. Grey levels in [0, 1], taken for shares of coins, so that the
+All of `SYSTEMS` if none is named. Gray levels in [0, 1], taken for shares of coins, so that the
 figures have a floor above zero; nats an image on test. The tighter bound weighs a hundred codes an
 image, on the first thousand. Needs the extra ``benchmark``. Writes one row a seed to
 ``benchmarks/results/generation.csv``, and ``generation.png`` beside it: the bound and its parts
@@ -20,8 +20,8 @@ import numpy as np
 import zoo
 from benchmarks import tables
 from benchmarks.quality import data_dir_option
-from zoo.figures import save
-from zoo.latent import log_likelihood
+from zoo.evaluation.latent import log_likelihood
+from zoo.plots.canvas import save
 
 KEYS = ("system", "seed")
 FIGURES = ("loss", "reconstruction_loss", "kl_loss", "active_units")

@@ -28,7 +28,7 @@ def dense(*widths: int, activation: type[nn.Module], dropout: float = 0.0) -> li
 
 
 def convolutions(filters: Sequence[int], pools: Sequence[int]) -> nn.Sequential:
-    """Makes a classifier of images: convolution, pooling, normalisation, activation, and so on."""
+    """Makes a classifier of images: convolution, pooling, normalization, activation, and so on."""
     parts: list[nn.Module] = []
     for narrow, wide, pool in zip((3, *filters), filters, pools, strict=False):
         parts += [nn.Conv2d(narrow, wide, 3, padding="same", bias=False)]
@@ -329,7 +329,7 @@ def smoothed(network: nn.Module, logits: torch.Tensor, labels: torch.Tensor) -> 
     return F.cross_entropy(logits, labels, label_smoothing=0.1)
 
 
-def penalised(network: nn.Module, logits: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
+def penalized(network: nn.Module, logits: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
     """Cross-entropy of several classes, and the squared norm of the last layer's kernel."""
     return F.cross_entropy(logits, labels) + 1e-4 * network[-1].weight.square().sum()
 
@@ -356,13 +356,13 @@ LOSSES = {
     "generation": bound,
     "conditional_generation": bound,
 }
-LOSSES_OF_THEIR_OWN = {"softmax_regression": penalised} | dict.fromkeys(
+LOSSES_OF_THEIR_OWN = {"softmax_regression": penalized} | dict.fromkeys(
     ("simple_cnn", "deep_cnn", "resnet18"), smoothed
 )
 
 
 def optimizers(network: nn.Module, name: str) -> list[torch.optim.Optimizer]:
-    """Makes what the zoo's optimiser of that name is in PyTorch."""
+    """Makes what the zoo's optimizer of that name is in PyTorch."""
     weights = list(network.parameters())
     if name == "adam":
         return [torch.optim.Adam(weights, 1e-3)]
@@ -378,7 +378,7 @@ def optimizers(network: nn.Module, name: str) -> list[torch.optim.Optimizer]:
 
 @dataclasses.dataclass
 class Training:
-    """A network, its optimisers and its batches.
+    """A network, its optimizers and its batches.
 
     Attributes:
         network: in PyTorch.

@@ -2,9 +2,9 @@
 
     python -m benchmarks.layers [MODEL...] [--steps 40]
 
-Recurrent networks have the layers of `zoo.recurrence`, convolutional ones the batch normalisation
-of `zoo.normalization`, the Transformer the attention of `zoo.attention`, and all that read words
-the embedding of `zoo.lookup`. Each by its recipe, with either layer, in turn, on the first batches
+Recurrent networks have the layers of `zoo.acceleration.recurrent`, convolutional ones the batch normalization
+of `zoo.acceleration.normalization`, the Transformer the attention of `zoo.acceleration.attention`, and all that read words
+the embedding of `zoo.acceleration.embedding`. Each by its recipe, with either layer, in turn, on the first batches
 of an epoch of its own data. Needs the extra ``benchmark``. Writes one row a model and layer to
 ``benchmarks/results/layers.csv``: rows a second of the training step alone.
 """
@@ -19,8 +19,8 @@ import tensorflow as tf
 
 from benchmarks import tables
 from benchmarks.quality import data_dir_option
-from zoo.execution import speed
-from zoo.training import initialise, load, settle
+from zoo.training.benchmark import speed
+from zoo.training.config import load_run_data, resolve_config, seed_and_build
 
 MODELS = (
     "simple_rnn",
@@ -63,12 +63,12 @@ def stock_layers() -> Iterator[None]:
 def main(models: tuple[str, ...], data_dir: str | None, steps: int) -> None:
     """Measures both layers in each model."""
     for model in models or MODELS:
-        settings = settle(model, None, data_dir)
-        epoch = load(settings, data_dir).train_in_epoch(tf.Variable(0, dtype=tf.int64))
+        settings = resolve_config(model, None, data_dir)
+        epoch = load_run_data(settings, data_dir).train_in_epoch(tf.Variable(0, dtype=tf.int64))
         batches = epoch.take(steps).cache()
         for name, layers in (("keras", stock_layers), ("zoo", contextlib.nullcontext)):
             with layers():
-                network = initialise(settings)
+                network = seed_and_build(settings)
             row = {"model": model, "layer": name, **speed(network, batches), **tables.machine()}
             tables.keep("layers", row, KEYS)
             click.echo(f"{model} with layers of {name}: {row['rows_a_second']} rows a second")

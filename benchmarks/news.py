@@ -18,8 +18,8 @@ import numpy as np
 import zoo
 from benchmarks import tables
 from benchmarks.quality import FIGURES, data_dir_option
+from zoo.course.datasets import NEWS_TEST, AgNewsCourse
 from zoo.course.systems import SYSTEMS
-from zoo.data.course_rows import NEWS_TEST, AgNewsCourse
 
 KEYS = ("draw",)
 DRAWS = 5

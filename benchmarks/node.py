@@ -1,10 +1,10 @@
 """Whether ONNX Runtime in Node gives the answers that are expected.
 
-    python -m benchmarks.node ARTEFACT...
+    python -m benchmarks.node ARTIFACT...
 
-For each artefact in ONNX, its golden rows go through its graph in Node, with ``onnxruntime-web``,
+For each artifact in ONNX, its golden rows go through its graph in Node, with ``onnxruntime-web``,
 which npm installs into ``benchmarks/node/``; texts as the numbers that its reader makes of them.
-Writes one row an artefact to ``benchmarks/results/node.csv``: the largest difference from the
+Writes one row an artifact to ``benchmarks/results/node.csv``: the largest difference from the
 model's own answers, in batches of 1 and 32. Needs Node, and the extra ``benchmark``.
 """
 
@@ -18,7 +18,7 @@ import click
 import numpy as np
 
 from benchmarks import tables
-from zoo.reader import GOLDEN, VOCABULARY, Words, read_facts
+from zoo.artifacts.reader import GOLDEN, VOCABULARY, TextVectorizer, read_facts
 
 FOLDER = Path(__file__).parent / "node"
 BATCHES = (1, 32)
@@ -37,7 +37,7 @@ def feeds(folder: Path) -> list[dict[str, np.ndarray]]:
     batches = [{key: values[:size] for key, values in rows.items()} for size in BATCHES]
     if "text" not in rows:
         return batches
-    words = Words(json.loads((folder / VOCABULARY).read_text("utf-8")))
+    words = TextVectorizer(json.loads((folder / VOCABULARY).read_text("utf-8")))
     return [{words.name: words.encode(list(batch["text"]))} for batch in batches]
 
 
@@ -76,13 +76,13 @@ def measure(folder: Path) -> dict[str, Any]:
 
 
 @click.command(help=__doc__)
-@click.argument("artefacts", nargs=-1, required=True, type=click.Path(path_type=Path))
-def main(artefacts: tuple[Path, ...]) -> None:
-    """Compares every artefact."""
+@click.argument("artifacts", nargs=-1, required=True, type=click.Path(path_type=Path))
+def main(artifacts: tuple[Path, ...]) -> None:
+    """Compares every artifact."""
     if not (FOLDER / "node_modules").exists():
         subprocess.run(["npm", "install", "--no-audit", "--no-fund"], cwd=FOLDER, check=True)
-    for artefact in artefacts:
-        row = measure(artefact)
+    for artifact in artifacts:
+        row = measure(artifact)
         tables.keep("node", {**row, **tables.machine()}, ("model",))
         click.echo(f"{row['model']}: {row['max_difference']:.2g}")
 

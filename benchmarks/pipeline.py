@@ -16,9 +16,9 @@ import tensorflow as tf
 import zoo
 from benchmarks import tables
 from benchmarks.quality import data_dir_option
-from zoo.execution import seconds_of
-from zoo.process import as_batch_job
-from zoo.training import initialise, load, settle
+from zoo.cli.process import as_batch_job
+from zoo.training.benchmark import seconds_of
+from zoo.training.config import load_run_data, resolve_config, seed_and_build
 
 KEYS = ("model",)
 MODELS = ("mlp", "simple_cnn", "text_cnn", "simple_rnn")
@@ -27,10 +27,10 @@ PASSES = 3
 
 def measure(model: str, data_dir: str | None) -> dict[str, Any]:
     """Measures both for a model."""
-    settings = settle(model, None, data_dir, 0, {})
-    data = load(settings, data_dir)
+    settings = resolve_config(model, None, data_dir, 0, {})
+    data = load_run_data(settings, data_dir)
     epoch = data.train_in_epoch(tf.Variable(0, dtype=tf.int64))
-    network = initialise(settings)
+    network = seed_and_build(settings)
     seconds: dict[str, list[float]] = {"pipeline": [], "training": []}
     for _ in range(1 + PASSES):
         seconds["pipeline"].append(seconds_of(lambda: epoch.reduce(0, lambda n, *_: n + 1)))

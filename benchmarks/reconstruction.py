@@ -2,9 +2,9 @@
 
     python -m benchmarks.reconstruction [SYSTEM...] [--seeds 1]
 
-All of `SYSTEMS` if none is named. Greyscale CIFAR-10 by the mean of the channels, in [0, 1]; the
+All of `SYSTEMS` if none is named. Grayscale CIFAR-10 by the mean of the channels, in [0, 1]; the
 bounds are fitted to the same training images. A model that clears noise is also measured on noise
-of other strengths than it has learnt, beside linear denoisers fitted to each. Needs the extra
+of other strengths than it has learned, beside linear denoisers fitted to each. Needs the extra
 ``benchmark``. Writes one row a seed to ``benchmarks/results/reconstruction.csv``, one a strength of
 noise to ``noise.csv``, and ``noise.png`` beside it.
 """
@@ -23,10 +23,9 @@ from benchmarks import tables
 from benchmarks.quality import copy_option, data_dir_option
 from zoo.course import systems as course
 from zoo.data import load_data
-from zoo.figures import save
-from zoo.reconstruction import Reconstructions, bounds
+from zoo.evaluation.reconstruction import Reconstructions, bounds
+from zoo.plots.canvas import save
 from zoo.runs import Run
-from zoo.specs import Recipe
 
 KEYS = ("system", "copy", "seed")
 NOISE_KEYS = ("system", "copy", "stddev")
@@ -81,7 +80,7 @@ def seconds_to(history: Mapping[str, list[float]], error: float) -> float | str:
 
 def at_other_strengths(run: Run, data_dir: str | None) -> list[dict[str, Any]]:
     """Measures a model that clears noise, and linear denoisers, on noise of several strengths."""
-    recipe, rows = Recipe.from_json(run.config["recipe"]), []
+    recipe, rows = run.recipe, []
     for stddev in STRENGTHS:
         images = dataclasses.replace(recipe.images, noise_stddev=stddev)
         data = load_data(

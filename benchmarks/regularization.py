@@ -20,8 +20,9 @@ import click
 import zoo
 from benchmarks import tables
 from benchmarks.quality import data_dir_option
-from zoo.figures import losses, save
-from zoo.inspection import kernel_statistics
+from zoo.evaluation.inspection import kernel_statistics
+from zoo.plots.canvas import save
+from zoo.plots.classification import losses
 
 KEYS = ("way", "strength", "seed")
 NETWORK = {

@@ -10,9 +10,8 @@ one row a model and amount to ``benchmarks/results/scaling.csv``. What trials an
 import click
 
 from benchmarks import tables
-from zoo.execution import executed, random_rows, speed
-from zoo.specs import Recipe
-from zoo.training import settle
+from zoo.training.benchmark import executed, random_rows, speed
+from zoo.training.config import resolve_config
 
 KEYS = ("model", "setting", "amount")
 STEPS = 8
@@ -31,8 +30,8 @@ def main() -> None:
     """Measures every amount."""
     for model, setting, amounts in GROWN:
         for amount in amounts:
-            settings = settle(model, overrides={setting: amount})
-            recipe = Recipe.from_json(settings["recipe"])
+            settings = resolve_config(model, overrides={setting: amount})
+            recipe = settings.recipe
             network = executed(settings, {})
             steps = max(STEPS, recipe.steps_per_execution)
             rows = random_rows(network, settings, steps * recipe.batch_size)

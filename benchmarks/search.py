@@ -32,7 +32,8 @@ from benchmarks.quality import data_dir_option
 from tuning.plan import Plan, read_plan
 from tuning.trials import settings_of
 from zoo.specs import Recipe
-from zoo.training import initialise, learning_rate_at, load
+from zoo.training.config import load_run_data, seed_and_build
+from zoo.training.schedules import learning_rate_at
 
 NETWORK = {"name": "mlp", "dataset": "mnist", "max_trials": 8, "epochs": 5, "retrain": 0}
 SMALL = {"name": "softmax_regression", "max_trials": 200, "epochs": 1, "retrain": 0}
@@ -74,9 +75,9 @@ def trained_bare(plan: Plan, trials: list[dict[str, Any]]) -> float:
         settings = settings_of(
             plan, {name: row[name] for name in names}, plan.seed_of(row["trial"], 0)
         )
-        data = data or load(settings, plan.data_dir)
-        recipe = Recipe.from_json(settings["recipe"])
-        model = initialise(settings)
+        data = data or load_run_data(settings, plan.data_dir)
+        recipe = settings.recipe
+        model = seed_and_build(settings)
         rate, batches = float(model.optimizer.learning_rate), data.rebatched(recipe.batch_size, 0)
         model.fit(
             batches.train,

@@ -24,8 +24,9 @@ from benchmarks import quality, tables
 from benchmarks.quality import data_dir_option
 from zoo.course.systems import SYSTEMS
 from zoo.data import get_dataset, load_data
-from zoo.figures import accuracy_against, save
-from zoo.training import split_overrides
+from zoo.plots.canvas import save
+from zoo.plots.classification import accuracy_against
+from zoo.training.config import split_overrides
 
 KEYS = ("settings", "model", "seed")
 DATASET = "imdb_reviews"

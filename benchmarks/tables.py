@@ -11,7 +11,7 @@ import filelock
 import keras
 import tensorflow as tf
 
-from zoo.runs import write_csv
+from zoo.runs.files import write_csv
 
 FOLDER = Path(__file__).parent / "results"
 

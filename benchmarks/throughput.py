@@ -5,11 +5,11 @@
 
 All take training steps on the same batches, which the zoo's pipeline has prepared and which lie in
 memory: the first ones of an epoch of the model's own data. Each has a process of its own, which is
-run as the command is (a batch job where Linux can, `zoo.process`); they take turns, and the median
+run as the command is (a batch job where Linux can, `zoo.cli.process`); they take turns, and the median
 of the rounds counts, after one round that compiles.
 
     zoo               as `zoo.train` does, by the recipe
-    keras             stock layers, the recipe's optimiser and ``fit`` with its defaults, on arrays;
+    keras             stock layers, the recipe's optimizer and ``fit`` with its defaults, on arrays;
                       texts are all padded to the recipe's length
     keras_bucketed    the same, on batches of texts of like length
     torch             the usual eager loop of `benchmarks.in_pytorch`, on batches of like length
@@ -38,12 +38,11 @@ import zoo
 from benchmarks import tables
 from benchmarks.layers import stock_layers
 from benchmarks.quality import data_dir_option
+from zoo.cli.process import as_batch_job
 from zoo.data import get_dataset
 from zoo.data.pipeline import Data
-from zoo.execution import seconds_of
-from zoo.process import as_batch_job
-from zoo.specs import Recipe
-from zoo.training import initialise, load, settle
+from zoo.training.benchmark import seconds_of
+from zoo.training.config import load_run_data, resolve_config, seed_and_build
 
 STEPS = {"resnet18": 6, "deep_cnn": 12, "bilstm": 6}
 STEPS |= dict.fromkeys(("perceptron", "two_layer_perceptron", "softmax_regression"), 2048)
@@ -71,7 +70,7 @@ def batches_of(data: Data, steps: int) -> list[Batch]:
 
 def zoo_training(settings: dict[str, Any], batches: Sequence[Batch]) -> Callable[[], object]:
     """Prepares the zoo's way."""
-    network = initialise(settings)
+    network = seed_and_build(settings)
     rows = _dataset(batches)
     return lambda: network.fit(rows, shuffle=False, verbose=0)
 
@@ -79,7 +78,7 @@ def zoo_training(settings: dict[str, Any], batches: Sequence[Batch]) -> Callable
 def plain_network(settings: dict[str, Any]) -> keras.Model:
     """Builds the same architecture of stock layers, as Keras compiles by default."""
     with stock_layers():
-        return zoo.build(settings["model"])
+        return zoo.build(settings.model)
 
 
 def keras_training(settings: dict[str, Any], batches: Sequence[Batch]) -> Callable[[], object]:
@@ -105,9 +104,9 @@ def torch_training(
     """Prepares PyTorch; refuses a network with other parameters than the zoo's."""
     from benchmarks import in_pytorch
 
-    spec = zoo.get_spec(settings["model"])
+    spec = zoo.get_spec(settings.model)
     optimizer = inspect.signature(spec.load_builder()).parameters["optimizer"].default
-    training = in_pytorch.training(settings["model"], spec.task, optimizer, batches, **options)
+    training = in_pytorch.training(settings.model, spec.task, optimizer, batches, **options)
     found = in_pytorch.count_params(training.network)
     if found != spec.parameters:
         raise SystemExit(f"{spec.name}: {found} parameters in PyTorch, {spec.parameters} here.")
@@ -185,12 +184,12 @@ def race(
 def measure(model: str, data_dir: str | None, rounds: int) -> list[dict[str, Any]]:
     """Gives one row a contestant."""
     spec = zoo.get_spec(model)
-    settings = settle(model, None, data_dir, 0, {})
-    recipe = Recipe.from_json(settings["recipe"])
+    settings = resolve_config(model, None, data_dir, 0, {})
+    recipe = settings.recipe
     of_texts = get_dataset(spec.dataset).kind == "text"
     is_sequence = of_texts and recipe.text.encoding == "sequence"
     steps = STEPS.get(model, FEW)
-    batches = batches_of(load(settings, data_dir), steps)
+    batches = batches_of(load_run_data(settings, data_dir), steps)
     names = ["zoo", "keras", "torch", "keras_bucketed" if is_sequence else "torch_compiled"]
     if recipe.precision == "mixed_bfloat16":
         names.append("torch_bfloat16")

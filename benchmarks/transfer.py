@@ -1,9 +1,9 @@
-"""Whether features learnt on five classes of CIFAR-10 help with the other five and few labels.
+"""Whether features learned on five classes of CIFAR-10 help with the other five and few labels.
 
     python -m benchmarks.transfer [--seeds 3]
 
 For each seed `resnet18` (narrowed to 32 filters, with the stem for small images) learns classes 0-4
-from all their training images. Then 1,000 labels of classes 5-9, validation included, are learnt
+from all their training images. Then 1,000 labels of classes 5-9, validation included, are learned
 without augmentation, by the same network from scratch and by a new head on the frozen features; and
 with augmentation, by the same network from scratch and by going on from that head with everything
 unfrozen. Needs the extra ``benchmark``. Writes one row a way and seed to

@@ -22,9 +22,8 @@ from PIL import Image
 import zoo
 from zoo import cli
 from zoo.data import DATASETS
-from zoo.latent import alone
-from zoo.reconstruction import at_the_mean
-from zoo.tasks import TASKS
+from zoo.evaluation.reconstruction import deterministic_model
+from zoo.tasks import TASKS, unwrap_single
 
 # The graphs of so many networks are millions of objects, which the collector would go through
 # again and again: a twentieth of all the time.
@@ -144,20 +143,20 @@ def vae_run(trained_once, data_dir):
 def denoiser_run(trained_once, data_dir):
     return trained_once(
         "denoiser", "denoising_autoencoder", data_dir=data_dir, units=128, latent_dim=24, epochs=20,
-        greyscale="none", noise_stddev=0.3, **OF_DIGITS,
+        grayscale="none", noise_stddev=0.3, **OF_DIGITS,
     )  # fmt: skip
 
 
 @pytest.fixture(scope="session")
 def svd_run(trained_once, data_dir):
     return trained_once(
-        "svd", "truncated_svd", data_dir=data_dir, rank=8, greyscale="none", **OF_DIGITS
+        "svd", "truncated_svd", data_dir=data_dir, rank=8, grayscale="none", **OF_DIGITS
     )
 
 
 @pytest.fixture
 def image_folder(tmp_path):
-    """Three classes of twelve colour pictures, each class of one hue."""
+    """Three classes of twelve color pictures, each class of one hue."""
     generator = np.random.default_rng(0)
     for channel, name in enumerate(("blue sky", "grün", "rust")):
         (tmp_path / "pictures" / name).mkdir(parents=True)
@@ -227,7 +226,7 @@ def targets(name, rows=6):
 def without_chance(name, model):
     """A model whose answers are the same each time."""
     if zoo.get_spec(name).task in ("generation", "conditional_generation"):
-        return keras.Model(model.inputs, at_the_mean(model)(alone(model.inputs))[1])
+        return keras.Model(model.inputs, deterministic_model(model)(unwrap_single(model.inputs))[1])
     return model
 
 

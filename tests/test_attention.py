@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from zoo import attention
-from zoo.attention import MultiHeadAttention, attended
-from zoo.layers import TransformerEncoderBlock
+from zoo.acceleration import attention
+from zoo.acceleration.attention import MultiHeadAttention, masked_attention
+from zoo.layers.text import TransformerEncoderBlock
 
 BATCH, WORDS, CHANNELS = 4, 7, 6
 KEY_BIAS = "key/bias"  # adds the same to all logits of a query: its gradient is rounding alone
@@ -50,8 +50,8 @@ def answer_and_gradients(layer, mask, training=True, jit_compile=False):
             outputs = layer(inputs, inputs, attention_mask=mask, training=training)
             outputs = tf.cast(outputs, tf.float32) * counted
             total = tf.reduce_sum(outputs**2)
-        learnt = [w.value for w in layer.trainable_variables if not w.path.endswith(KEY_BIAS)]
-        return [outputs, *tape.gradient(total, [inputs, *learnt])]
+        learned = [w.value for w in layer.trainable_variables if not w.path.endswith(KEY_BIAS)]
+        return [outputs, *tape.gradient(total, [inputs, *learned])]
 
     return [part.numpy() for part in compute(tf.constant(inputs))]
 
@@ -78,7 +78,7 @@ def test_answers_with_a_gate_or_without_a_bias_are_those_of_keras(arguments):
 def test_training_is_by_hand_and_all_else_is_left_to_keras(monkeypatch):
     inputs, known = words()
     mask, apart = known[:, None], np.ones((1, WORDS, WORDS), bool)
-    asked = mock.Mock(wraps=attended)
+    asked = mock.Mock(wraps=masked_attention)
     monkeypatch.setattr(attention, "attended", asked)
     _, layer = both()
     layer(inputs, inputs, training=True)
@@ -122,7 +122,7 @@ def test_the_gradient_is_that_of_differences():
     values = [tf.constant(generator.normal(size=shape)) for shape in shapes]
     known = tf.constant(generator.random((2, 3, 5)) < 0.6)
     theory, numeric = tf.test.compute_gradient(
-        tf.function(lambda *parts: attended(*parts, known)), values, delta=1e-5
+        tf.function(lambda *parts: masked_attention(*parts, known)), values, delta=1e-5
     )
     for exact, differences in zip(theory, numeric, strict=True):
         np.testing.assert_allclose(exact, differences, atol=1e-8)
@@ -143,5 +143,5 @@ def test_nobody_looks_at_padding_and_nothing_is_learnt_of_it():
 
 def test_where_nobody_is_known_the_answer_is_finite():
     query = tf.ones((1, 1, 2, 3))
-    outputs = attended(query, query, query, tf.zeros((1, 1, 2), tf.bool))
+    outputs = masked_attention(query, query, query, tf.zeros((1, 1, 2), tf.bool))
     assert np.isfinite(outputs.numpy()).all()

@@ -55,17 +55,17 @@ def test_a_crop_is_a_window_of_the_mirrored_surround():
 
 
 def test_a_cutout_covers_one_square_and_nothing_else():
-    colour = (1, 2, 3)
+    color = (1, 2, 3)
     sizes = set()
-    for before, after in zip(IMAGES, Cutout(4, colour)(IMAGES, seed=(0, 0)).numpy(), strict=True):
-        covered = (after == colour).all(axis=-1) & (before != after).any(axis=-1)
+    for before, after in zip(IMAGES, Cutout(4, color)(IMAGES, seed=(0, 0)).numpy(), strict=True):
+        covered = (after == color).all(axis=-1) & (before != after).any(axis=-1)
         rows, columns = np.flatnonzero(covered.any(axis=1)), np.flatnonzero(covered.any(axis=0))
         height, width = np.ptp(rows) + 1, np.ptp(columns) + 1
         assert (after[~covered] == before[~covered]).all()
         assert covered.sum() == height * width
         sizes.add((height, width))
     assert max(sizes) == (4, 4)
-    assert min(min(size) for size in sizes) >= 2  # the centre is never outside
+    assert min(min(size) for size in sizes) >= 2  # the center is never outside
 
 
 def test_layers_are_made_in_the_order_named_and_to_measure():

@@ -11,11 +11,11 @@ import zoo
 from zoo import ImageOptions, layers
 from zoo.data.corruption import GaussianCorruption
 from zoo.errors import ArgumentValueError, DatasetError
-from zoo.linear import linear_denoiser, principal_subspace
-from zoo.reconstruction import signal_to_noise, structural_similarity
+from zoo.evaluation.reconstruction import psnr, structural_similarity
+from zoo.layers.pca import linear_denoiser, principal_subspace
 
 ROWS = np.random.default_rng(0).random((60, 12)) @ np.random.default_rng(1).random((12, 12))
-GREY = {"greyscale": "none", "progress": False, "jit_compile": False}
+GRAY = {"grayscale": "none", "progress": False, "jit_compile": False}
 
 
 @pytest.fixture(scope="module")
@@ -29,14 +29,14 @@ def images_of(data, split):
 
 @pytest.mark.parametrize("rank", [1, 5, 12])
 def test_the_subspace_is_that_of_scikit_learn(rank):
-    for centred, theirs in (
+    for centered, theirs in (
         (True, PCA(rank, svd_solver="full")),
         (False, TruncatedSVD(rank, algorithm="arpack" if rank < 12 else "randomized")),
     ):
         theirs.fit(ROWS)
         back = theirs.inverse_transform(theirs.transform(ROWS))
         expected = np.square(ROWS - back).mean()
-        found = principal_subspace(ROWS, rank, centred=centred)
+        found = principal_subspace(ROWS, rank, centered=centered)
         assert found.errors(ROWS)[rank] == pytest.approx(expected, abs=1e-6)
         ours = (ROWS - found.origin) @ found.directions @ found.directions.T + found.origin
         np.testing.assert_allclose(ours, back, atol=1e-6)
@@ -57,7 +57,7 @@ def test_no_subspace_has_more_dimensions_than_there_are_rows():
 
 def test_no_other_projection_loses_less():
     generator = np.random.default_rng(2)
-    least = principal_subspace(ROWS, 4, centred=False).errors(ROWS)[4]
+    least = principal_subspace(ROWS, 4, centered=False).errors(ROWS)[4]
     for _ in range(50):
         basis = np.linalg.qr(generator.standard_normal((12, 4)))[0]
         assert np.square(ROWS - ROWS @ basis @ basis.T).mean() > least
@@ -71,13 +71,13 @@ def test_the_linear_denoiser_is_least_squares():
     np.testing.assert_allclose(linear_denoiser(noisy, ROWS)(noisy), expected, atol=1e-8)
 
 
-@pytest.mark.parametrize("centred", [True, False])
-def test_truncated_svd_trains_to_scikit_learns_error(centred, digits, data_dir, tmp_path):
+@pytest.mark.parametrize("centered", [True, False])
+def test_truncated_svd_trains_to_scikit_learns_error(centered, digits, data_dir, tmp_path):
     run = zoo.train(
-        "truncated_svd", dataset="digits", data_dir=data_dir, rank=8, centred=centred,
-        run_dir=tmp_path / "run", **GREY,
+        "truncated_svd", dataset="digits", data_dir=data_dir, rank=8, centered=centered,
+        run_dir=tmp_path / "run", **GRAY,
     )  # fmt: skip
-    theirs = PCA(8) if centred else TruncatedSVD(8, algorithm="arpack")
+    theirs = PCA(8) if centered else TruncatedSVD(8, algorithm="arpack")
     theirs.fit(images_of(digits, "train"))
     test = images_of(digits, "test")
     expected = np.square(test - theirs.inverse_transform(theirs.transform(test))).mean()
@@ -97,7 +97,7 @@ def test_a_finished_svd_is_returned_as_it_is(svd_run):
 def test_the_subspace_bounds_a_linear_autoencoder_that_comes_near(svd_run, data_dir, tmp_path):
     run = zoo.train(
         "linear_autoencoder", dataset="digits", data_dir=data_dir, latent_dim=8, epochs=60,
-        batch_size=64, learning_rate=0.02, run_dir=tmp_path / "run", **GREY,
+        batch_size=64, learning_rate=0.02, run_dir=tmp_path / "run", **GRAY,
     )  # fmt: skip
     on_train = zoo.evaluate(run, "train")["mse"]
     bound = principal_subspace(training_rows(data_dir), 8).errors(training_rows(data_dir))[8]
@@ -110,18 +110,18 @@ def training_rows(data_dir):
 
 
 @pytest.mark.parametrize("method", ["mean", "luminance"])
-def test_grey_is_of_three_colours(method):
+def test_gray_is_of_three_colors(method):
     images = np.random.default_rng(0).random((2, 4, 5, 3), np.float32)
     expected = images.mean(-1) if method == "mean" else images @ [0.299, 0.587, 0.114]
-    found = layers.Greyscale(method)(images)
+    found = layers.Grayscale(method)(images)
     assert found.shape == (2, 4, 5, 1)
     np.testing.assert_allclose(found[..., 0], expected, rtol=1e-5)
 
 
-def test_a_folder_of_colours_is_given_back_grey(image_folder, tmp_path):
+def test_a_folder_of_colors_is_given_back_gray(image_folder, tmp_path):
     run = zoo.train(
         "linear_autoencoder", dataset=image_folder, latent_dim=3, epochs=2, batch_size=8,
-        greyscale="luminance", run_dir=tmp_path / "run", jit_compile=False, progress=False,
+        grayscale="luminance", run_dir=tmp_path / "run", jit_compile=False, progress=False,
     )  # fmt: skip
     assert run.model.output_shape == (None, 10, 14, 1)
     assert run.predictions["reconstructed"].shape[1:] == (10, 14, 1)
@@ -137,12 +137,12 @@ def noisy_and_clean(split, data_dir, seed=0, **settings):
 
 
 def test_noise_is_of_its_size_and_cut_off_at_the_ends():
-    grey = np.full((200, 8, 8, 1), 0.5, np.float32)
+    gray = np.full((200, 8, 8, 1), 0.5, np.float32)
     seeds = np.stack([np.zeros(200), np.arange(200)], axis=1).astype(np.int64)
-    noisy = np.asarray(GaussianCorruption(0.1)(grey, seeds))
+    noisy = np.asarray(GaussianCorruption(0.1)(gray, seeds))
     assert noisy.std() == pytest.approx(0.1, rel=0.05)
     assert noisy.mean() == pytest.approx(0.5, abs=0.005)
-    wide = np.asarray(GaussianCorruption(5.0)(grey, seeds))
+    wide = np.asarray(GaussianCorruption(5.0)(gray, seeds))
     assert (wide.min(), wide.max()) == (0, 1)
 
 
@@ -195,11 +195,11 @@ def test_bounds_of_a_denoiser_are_those_of_its_own_noise(denoiser_run, data_dir)
 def test_signal_to_noise_and_similarity_of_the_same_image():
     images = np.random.default_rng(0).random((3, 16, 16, 1), np.float32)
     np.testing.assert_allclose(structural_similarity(images, images), 1, atol=1e-6)
-    np.testing.assert_allclose(signal_to_noise(images, images), 100)
+    np.testing.assert_allclose(psnr(images, images), 100)
     assert (structural_similarity(images, 1 - images) < 0.5).all()
     other = np.clip(images + 0.1, 0, 1)
     expected = -10 * np.log10(np.square(other - images).mean(axis=(1, 2, 3)))
-    np.testing.assert_allclose(signal_to_noise(images, other), expected, rtol=1e-5)
+    np.testing.assert_allclose(psnr(images, other), expected, rtol=1e-5)
 
 
 @pytest.mark.parametrize(
@@ -216,15 +216,15 @@ def test_signal_to_noise_and_similarity_of_the_same_image():
         ("conv_vae", {"dataset": "xor"}, DatasetError, "takes data such as mnist"),
         ("mlp", {"noise_stddev": 0.1}, ArgumentValueError, "only a model that gives images"),
         ("vae", {"noise_stddev": -0.1}, ArgumentValueError, "noise_stddev=-0.1"),
-        ("vae", {"greyscale": "green"}, ArgumentValueError, "greyscale='green'"),
+        ("vae", {"grayscale": "green"}, ArgumentValueError, "grayscale='green'"),
         ("vae", {"dataset": "xor"}, DatasetError, "takes data such as mnist"),
         ("vae", {"dataset": "toy_reviews"}, DatasetError, "takes data such as mnist"),
     ],
 )
 def test_what_is_refused_leaves_nothing(name, settings, error, says, data_dir, tmp_path):
-    options = {"dataset": "digits", "greyscale": "none"} | settings
+    options = {"dataset": "digits", "grayscale": "none"} | settings
     if options["dataset"] != "digits":
-        del options["greyscale"]
+        del options["grayscale"]
     with pytest.raises(error, match=says):
         zoo.train(name, data_dir=data_dir, run_dir=tmp_path / "run", progress=False, **options)
     assert not list(tmp_path.iterdir())
@@ -242,6 +242,6 @@ def test_more_convolutions_at_each_size_have_the_weights_they_should():
     back = [64, 4, 4, 4, 8, 8, 8, 1]
     kernels = sum(9 * before * after + after for before, after in itertools.pairwise(maps))
     kernels += sum(9 * before * after + after for before, after in itertools.pairwise(back))
-    normalised = 4 * (sum(maps[1:]) + sum(back[1:-1]))
-    assert model.count_params() == kernels + (4 * 64 + 64) + normalised
+    normalized = 4 * (sum(maps[1:]) + sum(back[1:-1]))
+    assert model.count_params() == kernels + (4 * 64 + 64) + normalized
     assert model.output_shape == (None, 32, 32, 1)

@@ -242,8 +242,8 @@ BAD_INPUT = {
     "unknown scaling": ("train simple_cnn --set scaling=minmax", "scaling='minmax'"),
     "negative image size": ("train simple_cnn --set image_size=-1", "image_size=-1"),
     "unknown precision": ("train simple_cnn --set precision=float8", "precision='float8'"),
-    "grey images scaled as ImageNet's": (
-        "train simple_cnn --dataset digits --set scaling=imagenet", "needs colour",
+    "gray images scaled as ImageNet's": (
+        "train simple_cnn --dataset digits --set scaling=imagenet", "needs color",
     ),
     "weights that are missing": (
         "train resnet18 --dataset digits --set weights=none.pth", "there is no such file",
@@ -278,14 +278,14 @@ BAD_INPUT = {
     "input that is a folder": ("predict run thesis", "main.tex is no readable image"),
     "no input": ("predict run", "INPUT"),
     "folder without input": ("predict run empty", "no file in the folder empty"),
-    "neither run nor artefact": ("predict thesis digit.png", "no config.json and no zoo.json"),
+    "neither run nor artifact": ("predict thesis digit.png", "no config.json and no zoo.json"),
     "file of lines that is missing": ("predict run --lines none.txt", "none.txt"),
     "two outputs": ("predict run digit.png --csv --json", "choose one"),
     "bits of another number": ("predict table 1101", "give 3 bits"),
     "unknown format": ("export run --format onx --output new", "Did you mean 'onnx'?"),
     "existing target": ("export run --output thesis", "exists already"),
-    "target that is no artefact": (
-        "export run --output thesis --overwrite", "no artefact of the zoo",
+    "target that is no artifact": (
+        "export run --output thesis --overwrite", "no artifact of the zoo",
     ),
 }  # fmt: skip
 

@@ -5,10 +5,10 @@ import pytest
 from conftest import OF_TEXT_RUN, TINY
 
 import zoo
-from zoo.cooccurrence import SPREAD, neighbours, positive_mutual_information, word_vectors
+from zoo.acceleration.embedding import Embedding
+from zoo.data.cooccurrence import SPREAD, cooccurrence_counts, ppmi, ppmi_svd_embeddings
 from zoo.errors import ArgumentValueError
-from zoo.lookup import Embedding
-from zoo.training import load
+from zoo.training.config import load_run_data
 
 OF_SEQUENCES = [
     name
@@ -24,7 +24,7 @@ def some_texts(words=9, texts=20, time=12):
 
 
 @pytest.mark.parametrize("window", [1, 3, 40])
-def test_neighbours_are_those_that_loops_count(window):
+def test_neighbors_are_those_that_loops_count(window):
     texts = some_texts()
     counted = np.zeros((9, 9))
     for text in texts:
@@ -33,14 +33,14 @@ def test_neighbours_are_those_that_loops_count(window):
                 distance = abs(here - there)
                 if 0 < distance <= window and word and other:
                     counted[word, other] += (window + 1 - distance) / window
-    np.testing.assert_allclose(neighbours(texts, 9, window).toarray(), counted, rtol=1e-5)
+    np.testing.assert_allclose(cooccurrence_counts(texts, 9, window).toarray(), counted, rtol=1e-5)
 
 
 def test_information_is_what_loops_weigh():
-    counts = neighbours(some_texts(), 9)
+    counts = cooccurrence_counts(some_texts(), 9)
     table = counts.toarray().astype(float)
     smoothed = table.sum(axis=0) ** 0.75
-    found = positive_mutual_information(counts).toarray()
+    found = ppmi(counts).toarray()
     for word in range(9):
         for other in range(9):
             met = table[word, other] / table[word].sum() if table[word].any() else 0
@@ -52,8 +52,8 @@ def test_information_is_what_loops_weigh():
 def test_full_vectors_have_the_inner_products_of_the_matrix():
     """They are U S^(1/2), so that the square of their Gram matrix is U S^2 U^T = M M^T."""
     texts = some_texts()
-    matrix = positive_mutual_information(neighbours(texts, 9)).toarray()
-    vectors = word_vectors(texts, 9, 9).astype(float)
+    matrix = ppmi(cooccurrence_counts(texts, 9)).toarray()
+    vectors = ppmi_svd_embeddings(texts, 9, 9).astype(float)
     gram = vectors @ vectors.T
     product = matrix @ matrix.T
     scale = np.linalg.norm(product) / np.linalg.norm(gram @ gram)
@@ -63,23 +63,25 @@ def test_full_vectors_have_the_inner_products_of_the_matrix():
 
 def test_fewer_channels_are_the_first_of_more():
     texts = some_texts(words=30, texts=200)
-    more, fewer = (word_vectors(texts, 30, size).astype(float) for size in (20, 4))
+    more, fewer = (ppmi_svd_embeddings(texts, 30, size).astype(float) for size in (20, 4))
     scale = np.linalg.norm(more[:, :4]) / np.linalg.norm(fewer)
     np.testing.assert_allclose(scale * fewer, more[:, :4], atol=1e-4)
     lengths = np.linalg.norm(more, axis=0)
     assert (np.diff(lengths) < 0).all()
 
 
-def test_words_without_neighbours_and_padding_have_none():
-    vectors = word_vectors(np.array([[2, 3, 2], [4, 0, 0]]), 6, 2)
+def test_words_without_neighbors_and_padding_have_none():
+    vectors = ppmi_svd_embeddings(np.array([[2, 3, 2], [4, 0, 0]]), 6, 2)
     assert vectors[[2, 3]].any(axis=1).all()
     np.testing.assert_allclose(vectors[[0, 1, 4, 5]], 0, atol=1e-12)
-    assert not word_vectors(np.array([[2], [3]]), 4, 8).any()
+    assert not ppmi_svd_embeddings(np.array([[2], [3]]), 4, 8).any()
 
 
 def test_the_same_texts_give_the_same_vectors_bit_for_bit():
     texts = some_texts()
-    np.testing.assert_array_equal(word_vectors(texts, 9, 4), word_vectors(texts, 9, 4))
+    np.testing.assert_array_equal(
+        ppmi_svd_embeddings(texts, 9, 4), ppmi_svd_embeddings(texts, 9, 4)
+    )
 
 
 @pytest.mark.parametrize("name", OF_SEQUENCES)
@@ -89,7 +91,9 @@ def test_every_model_of_sequences_takes_them(name):
     model.get_layer("embedding").adapt(some_texts(12))
     changed = [i for i, old in enumerate(before) if (old != model.weights[i].numpy()).any()]
     assert len(changed) == 1
-    np.testing.assert_array_equal(model.weights[changed[0]], word_vectors(some_texts(12), 12, 4))
+    np.testing.assert_array_equal(
+        model.weights[changed[0]], ppmi_svd_embeddings(some_texts(12), 12, 4)
+    )
 
 
 def test_training_begins_with_them(tmp_path):
@@ -98,9 +102,9 @@ def test_training_begins_with_them(tmp_path):
         "gru", run_dir=tmp_path / "run",
         **OF_TEXT_RUN | {"epochs": 1, "word_vectors": "cooccurrence", "learning_rate": 1e-9},
     )  # fmt: skip
-    texts = load(run.config, None).stored("train")
+    texts = load_run_data(run.config, None).cached_rows("train")
     table = run.model.get_layer("embedding").embeddings.numpy()
-    np.testing.assert_allclose(table, word_vectors(texts, 60, 16), atol=1e-5)
+    np.testing.assert_allclose(table, ppmi_svd_embeddings(texts, 60, 16), atol=1e-5)
 
 
 @pytest.mark.parametrize(
@@ -119,4 +123,4 @@ def test_refusals(model, value, message, tmp_path):
 def test_an_unbuilt_layer_is_built():
     layer = Embedding(9, 4)
     layer.adapt(some_texts())
-    np.testing.assert_array_equal(layer.embeddings, word_vectors(some_texts(), 9, 4))
+    np.testing.assert_array_equal(layer.embeddings, ppmi_svd_embeddings(some_texts(), 9, 4))

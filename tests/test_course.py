@@ -15,15 +15,16 @@ import tensorflow as tf
 
 import zoo
 from zoo import registry
-from zoo.callbacks import Checkpoint
+from zoo.course import experiments as course_training
 from zoo.course import report as course_report
-from zoo.course import training as course_training
+from zoo.course.definitions import QUANTITIES, WAYS, Training
 from zoo.course.exercises import QUESTIONS, Shown
-from zoo.course.results import FORMAT, Result, read_results, standing
-from zoo.course.systems import QUANTITIES, SYSTEMS, WAYS, Training
+from zoo.course.results import FORMAT, Result, compare, read_results
+from zoo.course.systems import SYSTEMS
 from zoo.data import course_rows, get_dataset
 from zoo.errors import CourseError, OutOfReachError, RunError, UnknownSystemError
-from zoo.training import split_overrides
+from zoo.training.callbacks import Checkpoint
+from zoo.training.config import split_overrides
 
 # id: the course's figure, and parameters: as the course counted, as taught here, ours
 PUBLISHED = {
@@ -182,7 +183,7 @@ def trainings():
 
 
 def carry_out(trainings, directory, **options):
-    course_training.carry_out(trainings, directory, progress=False, **options)
+    course_training.run_experiments(trainings, directory, progress=False, **options)
 
 
 def test_results_are_those_of_the_runs(trainings, tmp_path):
@@ -244,7 +245,7 @@ import os, signal
 from pathlib import Path
 from zoo.course import training as course_training
 from zoo import registry
-from zoo.callbacks import Checkpoint
+from zoo.training.callbacks import Checkpoint
 from zoo.course.systems import Training
 
 def killed(self, seconds, write=Checkpoint._write):
@@ -355,10 +356,10 @@ def test_a_figure_that_a_result_lacks_is_left_out():
         )
         for seed, figures in enumerate([{"analogies": 1.0, "seconds_to_course": 3.0}, {}])
     ]  # fmt: skip
-    assert standing(system, results).spread is None
-    assert standing(system, results).ours is None
-    assert standing(system, results[:1]).ours == 1.0
-    assert standing(system, results[:1]).seconds_to_course is None
+    assert compare(system, results).spread is None
+    assert compare(system, results).ours is None
+    assert compare(system, results[:1]).ours == 1.0
+    assert compare(system, results[:1]).seconds_to_course is None
 
 
 def test_vectors_are_asked_the_courses_two_questions():
@@ -440,13 +441,14 @@ def test_the_time_to_the_courses_figure_is_that_of_the_first_epoch_there(tmp_pat
 
 def test_all_means_every_system_and_what_the_questions_need():
     names = [
-        training.name for training in course_training.trainings_of(list(SYSTEMS.values()), "ours")
+        training.name
+        for training in course_training.training_runs_of(list(SYSTEMS.values()), "ours")
     ]
     assert len(names) == len(set(names))
     assert set(names) >= {system.training("ours").name for system in SYSTEMS.values()}
     assert set(names) >= {s.training.name for q in QUESTIONS.values() for s in q.shown}
     one = [SYSTEMS["hw1.perceptron"]]
-    assert [t.name for t in course_training.trainings_of(one, "taught")] == [
+    assert [t.name for t in course_training.training_runs_of(one, "taught")] == [
         "hw1.perceptron.taught"
     ]
 

@@ -28,7 +28,7 @@ FORMULAS = {
 
 
 class Shapes(tfds.core.GeneratorBasedBuilder):
-    """A TFDS data set outside the zoo: colour pictures of many sizes, no test split."""
+    """A TFDS data set outside the zoo: color pictures of many sizes, no test split."""
 
     VERSION = tfds.core.Version("2.1.0")
 
@@ -171,7 +171,7 @@ def test_a_changed_folder_is_another_version(image_folder):
     assert zoo.load_data(image_folder).version != before
 
 
-def test_grey_pictures_make_a_grey_data_set_and_large_ones_shrink(tmp_path):
+def test_gray_pictures_make_a_gray_data_set_and_large_ones_shrink(tmp_path):
     for name in "ab":
         (tmp_path / name).mkdir()
         for number in range(3):
@@ -181,7 +181,7 @@ def test_grey_pictures_make_a_grey_data_set_and_large_ones_shrink(tmp_path):
     assert zoo.load_data(tmp_path).rows["train"].inputs.shape[1:] == (32, 64, 1)
 
 
-def test_a_resized_row_is_the_preprocessed_picture_to_half_a_grey_level(tmp_path):
+def test_a_resized_row_is_the_preprocessed_picture_to_half_a_gray_level(tmp_path):
     generator = np.random.default_rng(0)
     for name in "ab":
         (tmp_path / name).mkdir()
@@ -208,9 +208,9 @@ def test_pictures_of_any_size_and_mode_become_raw_rows(tmp_path):
     rows = images.parse(spec, [tmp_path / name for name in names])
     assert [row.shape for row in rows] == [(4, 4, 1), (3, 5, 1), (2, 2, 1), (2, 2, 1)]
     assert all((row >= 254).all() for row in rows)
-    (grey,) = images.parse(spec, [np.full((8, 8, 3), 7, np.uint8)])
-    assert grey.shape == (8, 8, 1)
-    assert (grey == 7).all()
+    (gray,) = images.parse(spec, [np.full((8, 8, 3), 7, np.uint8)])
+    assert gray.shape == (8, 8, 1)
+    assert (gray == 7).all()
 
 
 @pytest.mark.parametrize(
@@ -424,8 +424,8 @@ def test_imagenet_scaling_and_another_size(image_folder):
     np.testing.assert_allclose(inputs, expected, atol=1e-5)
 
 
-def test_grey_images_are_not_scaled_as_those_of_imagenet(data_dir):
-    with pytest.raises(DatasetError, match="grey images, and scaling='imagenet' needs colour"):
+def test_gray_images_are_not_scaled_as_those_of_imagenet(data_dir):
+    with pytest.raises(DatasetError, match="gray images, and scaling='imagenet' needs color"):
         zoo.load_data("digits", data_dir=data_dir, images=zoo.ImageOptions(scaling="imagenet"))
 
 

@@ -13,7 +13,9 @@ import tuning
 import zoo
 from tuning import figures as search_figures
 from tuning import spaces
-from zoo import data, figures, figures_of_images
+from zoo import data
+from zoo.plots import autoencoder, classification, cnn, truth_table
+from zoo.plots import text as text_plots
 
 MODULES = tuple(
     importlib.import_module(found.name)
@@ -22,7 +24,9 @@ MODULES = tuple(
     if not found.name.endswith("__main__")
 )
 ALIKE = {  # modules whose own docstring says what all their functions take first
-    **dict.fromkeys((figures, figures_of_images, search_figures), "figure"),
+    **dict.fromkeys(
+        (classification, cnn, text_plots, truth_table, autoencoder, search_figures), "figure"
+    ),
     spaces: "hp",
 }
 FUNCTIONS = {
@@ -63,7 +67,7 @@ def test_examples_run(name, tmp_path, monkeypatch):
     assert bool(attempted) is (">>>" in inspect.getsource(module))
 
 
-def test_the_readmes_tables_are_generated_from_catalogue_and_results():
+def test_the_readmes_tables_are_generated_from_catalog_and_results():
     from benchmarks import readme
 
     for path, its_tables in readme.TABLES.items():

@@ -1,13 +1,14 @@
-"""Vectors of words: neighbours by brute force, analogies that hold by construction, chance."""
+"""Vectors of words: neighbors by brute force, analogies that hold by construction, chance."""
 
 import numpy as np
 import pytest
 from sklearn.decomposition import PCA
 
 import zoo
-from zoo.cooccurrence import word_vectors
-from zoo.embeddings import Embeddings, read_analogies
+from zoo import plots
+from zoo.data.cooccurrence import ppmi_svd_embeddings
 from zoo.errors import DatasetError, InputError, RunError
+from zoo.evaluation.word_vectors import Embeddings, read_analogies
 
 
 def made_of(**vectors):
@@ -100,9 +101,9 @@ def test_of_a_run(text_run, digits_run):
 def test_counted_without_a_network():
     data = zoo.load_data("toy_reviews", text=zoo.TextOptions(vocab_size=60, sequence_length=24))
     counted = Embeddings.counted(data, size=7)
-    texts = data.stored("train")
+    texts = data.cached_rows("train")
     index = int(data.preprocessor(np.array([b"film"], object)).numpy()[0, 0])
-    expected = word_vectors(texts, 60, 7)[index]
+    expected = ppmi_svd_embeddings(texts, 60, 7)[index]
     expected /= np.linalg.norm(expected)
     np.testing.assert_allclose(counted.vector("film"), expected, atol=1e-5)
 
@@ -121,9 +122,9 @@ def test_of_a_transformer(tmp_path):
     )  # fmt: skip
     embeddings = Embeddings.of(run)
     assert embeddings.vectors.shape == (len(embeddings.words), 8)
-    from zoo import figures, inspection
+    from zoo.evaluation import inspection
 
-    names = [path.stem for path in figures.draw(run)]
+    names = [path.stem for path in plots.draw(run)]
     assert names == [
         "learning_curves", "confusion_matrix", "misread_texts", "embedding", "attention", "sheet",
     ]  # fmt: skip

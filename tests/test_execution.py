@@ -6,19 +6,19 @@ from conftest import TINY
 
 import zoo
 from zoo.data import get_dataset
-from zoo.execution import PASSES, WAYS, benchmark, random_rows, speed
-from zoo.training import initialise, settle
+from zoo.training.benchmark import PASSES, WAYS, benchmark, random_rows, speed
+from zoo.training.config import resolve_config, seed_and_build
 
 
 @pytest.fixture
 def short_passes(monkeypatch):
-    monkeypatch.setattr("zoo.execution.LEAST_SECONDS", 0.01)
+    monkeypatch.setattr("zoo.training.benchmark.LEAST_SECONDS", 0.01)
 
 
 @pytest.mark.parametrize("name", zoo.list_models())
 def test_random_rows_are_such_as_the_model_takes(name):
-    settings = settle(name, overrides={**TINY[name], "jit_compile": False})
-    model = initialise(settings)
+    settings = resolve_config(name, overrides={**TINY[name], "jit_compile": False})
+    model = seed_and_build(settings)
     inputs, target = next(iter(random_rows(model, settings, 3).batch(3)))
     parts = inputs if isinstance(inputs, tuple) else (inputs,)
     for part, expected in zip(parts, model.inputs, strict=True):
@@ -28,7 +28,7 @@ def test_random_rows_are_such_as_the_model_takes(name):
         )
     loss = model.evaluate(inputs, target, verbose=0, return_dict=True)["loss"]
     assert np.isfinite(loss)
-    assert get_dataset(settings["dataset"]["name"]).kind == "text" or np.max(parts[0]) <= 1
+    assert get_dataset(settings.dataset.name).kind == "text" or np.max(parts[0]) <= 1
 
 
 def test_each_way_is_measured_and_the_recipes_first(short_passes):
@@ -44,10 +44,10 @@ def test_a_rate_is_rows_by_the_seconds_of_the_best_pass(monkeypatch):
     seconds = iter([9.0, 0.1, *np.linspace(2.0, 1.0, PASSES)])
     calls = []
     monkeypatch.setattr(
-        "zoo.execution.seconds_of", lambda work: (calls.append(work()), next(seconds))[1]
+        "zoo.training.benchmark.seconds_of", lambda work: (calls.append(work()), next(seconds))[1]
     )
-    settings = settle("perceptron")
-    model = initialise(settings)
+    settings = resolve_config("perceptron")
+    model = seed_and_build(settings)
     rows = random_rows(model, settings, 8).batch(2)
     before = int(model.optimizer.iterations)
     assert speed(model, rows) == {"rows_a_second": 8 * 5, "seconds_to_compile": 8.9}

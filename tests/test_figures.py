@@ -9,7 +9,8 @@ from matplotlib.figure import Figure
 from PIL import Image
 
 import zoo
-from zoo import figures, figures_of_images
+from zoo import plots
+from zoo.plots import autoencoder, classification, cnn, truth_table
 
 
 def texts(figure):
@@ -32,7 +33,7 @@ def names(paths):
 
 
 def test_every_figure_of_a_classifier_of_images(digits_run, tmp_path):
-    paths = figures.draw(copied(digits_run, tmp_path))
+    paths = plots.draw(copied(digits_run, tmp_path))
     assert names(paths) == [
         "learning_curves", "confusion_matrix", "samples", "mistakes", "weights", "sheet",
     ]  # fmt: skip
@@ -46,7 +47,7 @@ def test_every_figure_of_a_classifier_of_images(digits_run, tmp_path):
 def test_every_figure_of_a_convolutional_network(cnn_run, tmp_path):
     run = copied(cnn_run, tmp_path)
     before = run.model.get_weights()
-    paths = figures.draw(run)
+    paths = plots.draw(run)
     assert names(paths) == [
         "learning_curves", "confusion_matrix", "samples", "mistakes", "augmentations",
         "feature_maps", "grad_cam", "parameters", "filters_conv_1", "filters_conv_2",
@@ -60,7 +61,7 @@ def test_every_figure_of_a_convolutional_network(cnn_run, tmp_path):
 
 
 def test_parameters_stand_beside_their_formulas(cnn_run):
-    shown = texts(drawn(figures.parameters, cnn_run))
+    shown = texts(drawn(cnn.parameters, cnn_run))
     assert "3·3·1·4 = 36" in shown
     assert "(16 + 1)·10 = 170" in shown
 
@@ -75,7 +76,7 @@ def test_accuracy_against_a_quantity_has_a_point_a_network():
         "theirs": {"a": (300, 0.5), "b": (10, 0.7), "c": (2000, 0.6)},
         "ours": {"a": (300, 0.6), "b": (10, 0.8), "c": (2000, 0.7)},
     }
-    figures.accuracy_against(figure, "parameters", series)
+    classification.accuracy_against(figure, "parameters", series)
     (axes,) = figure.axes
     theirs, ours = axes.lines
     assert theirs.get_xdata().tolist() == [10, 300, 2000]
@@ -92,7 +93,7 @@ def test_losses_of_several_runs_lie_over_each_other():
         "plain": {"loss": [1.0, 0.1], "val_loss": [1.0, 2.0]},
         "stopped": {"loss": [0.9], "val_loss": [0.8]},
     }
-    figures.losses(figure, series)
+    classification.losses(figure, series)
     training, validation = figure.axes
     assert [line.get_ydata().tolist() for line in training.lines] == [[1.0, 0.1], [0.9]]
     assert [line.get_ydata().tolist() for line in validation.lines] == [[1.0, 2.0], [0.8]]
@@ -100,7 +101,7 @@ def test_losses_of_several_runs_lie_over_each_other():
 
 
 def test_every_figure_of_a_truth_table(table_run, tmp_path):
-    assert names(figures.draw(copied(table_run, tmp_path))) == [
+    assert names(plots.draw(copied(table_run, tmp_path))) == [
         "learning_curves", "decision_surface", "row_outputs", "sheet",
     ]  # fmt: skip
 
@@ -109,20 +110,20 @@ def test_figures_are_drawn_from_the_files_alone(digits_run, tmp_path, python):
     copied(digits_run, tmp_path)
     python(
         "import sys, zoo\n"
-        "from zoo import figures\n"
-        "assert len(figures.draw(zoo.load_run('run'))) == 6\n"
+        "from zoo import plots\n"
+        "assert len(plots.draw(zoo.load_run('run'))) == 6\n"
         "assert not {'tensorflow_datasets', 'zoo.training'} & set(sys.modules)\n"
     )
 
 
-def test_axes_are_labelled_with_units(digits_run, table_run):
+def test_axes_are_labeled_with_units(digits_run, table_run):
     for run in (digits_run, table_run):
-        for name, panel in figures._figures_for(run).items():
+        for name, panel in plots._figures_for(run).items():
             for axes in drawn(panel, run).axes:
                 if axes.axison and axes.get_label() != "<colorbar>":
                     assert axes.get_xlabel(), name
                     assert axes.get_ylabel(), name
-    shown = texts(drawn(figures.learning_curves, digits_run))
+    shown = texts(drawn(classification.learning_curves, digits_run))
     assert "accuracy [%]" in shown
     assert "loss [nats" in shown
 
@@ -130,7 +131,7 @@ def test_axes_are_labelled_with_units(digits_run, table_run):
 def test_the_confusion_matrix_counts_the_predictions(digits_run):
     answers = digits_run.predictions
     guesses = answers["probabilities"].argmax(axis=1)
-    shown = drawn(figures.confusion_matrix, digits_run).axes[0].texts
+    shown = drawn(classification.confusion_matrix, digits_run).axes[0].texts
     counts = np.array([int(text.get_text()) for text in shown]).reshape(10, 10)
     expected = [
         [((answers["labels"] == truth) & (guesses == guess)).sum() for guess in range(10)]
@@ -142,7 +143,7 @@ def test_the_confusion_matrix_counts_the_predictions(digits_run):
 def test_the_worst_mistakes_are_mistakes_and_the_worst(digits_run):
     answers = digits_run.predictions
     wrong = answers["probabilities"].argmax(axis=1) != answers["labels"]
-    titles = [axes.get_title() for axes in drawn(figures.mistakes, digits_run).axes]
+    titles = [axes.get_title() for axes in drawn(classification.mistakes, digits_run).axes]
     captions = [title for title in titles if title]
     assert len(captions) == min(20, wrong.sum())
     assert all(", is " in caption for caption in captions)
@@ -152,7 +153,7 @@ def test_the_worst_mistakes_are_mistakes_and_the_worst(digits_run):
 
 
 def test_the_all_zero_row_is_explained(table_run):
-    shown = texts(drawn(figures.row_outputs, table_run))
+    shown = texts(drawn(truth_table.row_outputs, table_run))
     assert "without a bias its weighted sum is 0" in shown
     assert "000 → 0" in shown
 
@@ -162,13 +163,13 @@ def test_the_surface_of_two_inputs_is_one_panel(tmp_path):
         "two_layer_perceptron", dataset="xor", epochs=3, jit_compile=False,
         run_dir=tmp_path / "run", progress=False,
     )  # fmt: skip
-    figure = drawn(figures.decision_surface, run)
+    figure = drawn(truth_table.decision_surface, run)
     assert [axes.get_xlabel() for axes in figure.axes][:1] == ["x0"]
     assert len(figure.axes) == 2
 
 
 def test_every_figure_of_a_variational_autoencoder(vae_run, tmp_path):
-    paths = figures.draw(copied(vae_run, tmp_path))
+    paths = plots.draw(copied(vae_run, tmp_path))
     assert names(paths) == [
         "loss_curves", "reconstructions", "latent_scatter", "manifold", "prior_samples",
         "interpolation", "traversal", "code_use", "rank_curve", "sheet",
@@ -183,14 +184,14 @@ def test_codes_of_few_images_are_joined(rows, vae_run):
     kept = {**vae_run.predictions, "codes": vae_run.predictions["codes"][:rows]}
     few = mock.Mock(predictions=kept, model=vae_run.model, config=vae_run.config)
     lines = (rows + 1) // 2
-    axes = drawn(figures_of_images.interpolation, few).axes
-    assert len(axes) == figures_of_images.STEPS * lines
+    axes = drawn(autoencoder.interpolation, few).axes
+    assert len(axes) == autoencoder.STEPS * lines
 
 
 def test_every_figure_of_a_denoiser(denoiser_run, tmp_path):
     run = copied(denoiser_run, tmp_path)
-    assert names(figures.draw(run)) == ["loss_curves", "reconstructions", "sheet"]
-    said = texts(drawn(figures_of_images.reconstructions, run))
+    assert names(plots.draw(run)) == ["loss_curves", "reconstructions", "sheet"]
+    said = texts(drawn(autoencoder.reconstructions, run))
     for key in ("test_mse", "test_wiener_mse", "test_noisy_mse"):
         assert f"{run.metrics[key]:.5f}" in said
     for name in ("original", "noisy", "linear denoiser", "model", "size of the error"):
@@ -199,15 +200,15 @@ def test_every_figure_of_a_denoiser(denoiser_run, tmp_path):
 
 def test_a_subspace_lies_on_the_curve_of_ranks(svd_run, tmp_path):
     run = copied(svd_run, tmp_path)
-    assert names(figures.draw(run)) == ["reconstructions", "rank_curve", "sheet"]
-    axes = drawn(figures_of_images.rank_curve, run).axes[0]
+    assert names(plots.draw(run)) == ["reconstructions", "rank_curve", "sheet"]
+    axes = drawn(autoencoder.rank_curve, run).axes[0]
     curve, point = (line.get_xydata() for line in axes.lines)
     assert point[0].tolist() == [8, run.metrics["test_mse"]]
     assert curve[7][1] == run.metrics["test_pca_mse"]
 
 
-def test_each_class_has_a_colour_of_its_own_in_the_scatter(vae_run):
-    axes = drawn(figures_of_images.latent_scatter, vae_run).axes[0]
+def test_each_class_has_a_color_of_its_own_in_the_scatter(vae_run):
+    axes = drawn(autoencoder.latent_scatter, vae_run).axes[0]
     assert [line.get_label() for line in axes.lines] == [str(digit) for digit in range(10)]
     assert len({tuple(line.get_color()) for line in axes.lines}) == 10
     assert sum(len(line.get_xdata()) for line in axes.lines) == 360

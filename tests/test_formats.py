@@ -16,17 +16,16 @@ from conftest import TINY, run_python
 from PIL import Image
 
 import zoo
-from zoo import artefacts
+from zoo.artifacts import export
+from zoo.artifacts.formats import FORMATS, write_onnx, write_vocabulary
+from zoo.artifacts.reader import Artifact, ReaderError, TextVectorizer, digest_of_facts, read_facts
 from zoo.data import DATASETS, reader_of, toy_reviews
 from zoo.data.text import preprocessor
 from zoo.data.tokens import standardize_text
-from zoo.endpoints import probabilities_of
-from zoo.errors import ArtefactError, ExportError, InputError
-from zoo.formats import FORMATS, write_onnx, write_vocabulary
-from zoo.latent import alone
-from zoo.reader import Artefact, ReaderError, Words, digest_of_facts, read_facts
-from zoo.reconstruction import at_the_mean
+from zoo.errors import ArtifactError, ExportError, InputError
+from zoo.evaluation.reconstruction import deterministic_model
 from zoo.specs import TextOptions
+from zoo.tasks import probabilities_of, unwrap_single
 
 SMALL_DATA = {
     "text": {"sequence_length": 24},
@@ -59,7 +58,7 @@ def reviews(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def exported(request, tmp_path_factory):
-    """Gives the artefact of a run, by the name of its fixture, in a format."""
+    """Gives the artifact of a run, by the name of its fixture, in a format."""
     folder = tmp_path_factory.mktemp("exports")
     return functools.cache(
         lambda run_name, format: zoo.export(
@@ -72,13 +71,13 @@ def train(name, folder, data_dir, reviews=None):
     """Trains the smallest network of a model for an epoch, on small data of its kind."""
     spec = zoo.get_spec(name)
     kind = DATASETS[spec.dataset].kind
-    in_grey = kind == "images" and spec.recipe.images.greyscale != "none"
+    in_gray = kind == "images" and spec.recipe.images.grayscale != "none"
     settings = {
         **SMALL_DATA[kind],
         **({"dataset": reviews} if kind == "text" else {}),
         **TINY[name],
         **ON_SMALL_IMAGES.get(name, {}),
-        **({"greyscale": "none"} if in_grey else {}),
+        **({"grayscale": "none"} if in_gray else {}),
     }
     return zoo.train(
         name, run_dir=folder, data_dir=data_dir, epochs=1, progress=False, jit_compile=False,
@@ -92,9 +91,9 @@ def question_of(run, rows, labels):
     given = {reader_of(run.dataset).INPUT_NAME: rows}
     if task.endswith("classification"):
         return given, "probabilities", probabilities_of(run.model.predict(prepared, verbose=0))
-    mean = at_the_mean(run.model)
+    mean = deterministic_model(run.model)
     told = {"label": labels} if len(mean.inputs) > 1 else {}
-    _, images = mean.predict(alone([prepared, *told.values()]), verbose=0)
+    _, images = mean.predict(unwrap_single([prepared, *told.values()]), verbose=0)
     return given | told, "reconstruction", images
 
 
@@ -104,23 +103,23 @@ def test_every_model_answers_raw_rows(name, reviews, data_dir, tmp_path):
     raw, labels = (run.predictions[key] for key in ("raw", "labels"))
     labels = labels[run.predictions["index"]]
     for format in ("onnx", "litert"):
-        artefact = Artefact(zoo.export(run, tmp_path / format, format=format))
+        artifact = Artifact(zoo.export(run, tmp_path / format, format=format))
         for count in (1, 32):
             given, key, expected = question_of(run, raw[:count], labels[:count])
-            found = artefact.ask("serve", **given)[key]
+            found = artifact.ask("serve", **given)[key]
             assert found.shape == expected.shape
             assert np.abs(found - np.asarray(expected)).max() <= 1e-5
 
 
 def asked(folder, batches, tmp_path):
-    """What an artefact answers to images in a process of its own, and the packages imported."""
+    """What an artifact answers to images in a process of its own, and the packages imported."""
     np.savez(tmp_path / "batches.npz", *batches)
     imported = run_python(
         f"import sys; sys.path.insert(0, {str(folder)!r})\n"
         "import json, numpy as np, reader\n"
-        f"artefact = reader.Artefact({str(folder)!r})\n"
+        f"artifact = reader.Artifact({str(folder)!r})\n"
         "batches = np.load('batches.npz').values()\n"
-        "answers = [artefact.ask('serve', image=batch)['probabilities'] for batch in batches]\n"
+        "answers = [artifact.ask('serve', image=batch)['probabilities'] for batch in batches]\n"
         "np.savez('answers.npz', *answers)\n"
         "print(json.dumps([name for name in sys.modules]))\n",
         tmp_path,
@@ -157,7 +156,9 @@ def test_texts_become_the_same_numbers_without_tensorflow(options, tmp_path):
     raw = np.array([t.encode() if isinstance(t, str) else t for t in texts], object)
     layer = preprocessor(DATASETS["toy_reviews"], options, raw)
     write_vocabulary(layer, tmp_path)
-    found = Words(json.loads((tmp_path / "vocabulary.json").read_text("utf-8"))).encode(raw)
+    found = TextVectorizer(json.loads((tmp_path / "vocabulary.json").read_text("utf-8"))).encode(
+        raw
+    )
     expected = np.asarray(layer(raw))
     assert expected.shape[1] >= found.shape[1]
     padded = np.pad(found, ((0, 0), (0, expected.shape[1] - found.shape[1])))
@@ -165,11 +166,11 @@ def test_texts_become_the_same_numbers_without_tensorflow(options, tmp_path):
     assert (expected[: len(HOSTILE)] != expected[0]).any()
 
 
-def test_texts_are_standardised_alike(tmp_path):
+def test_texts_are_standardized_alike(tmp_path):
     texts = [*HOSTILE, *random_texts(2000)]
     raw = np.array([t.encode() if isinstance(t, str) else t for t in texts], object)
     write_vocabulary(preprocessor(DATASETS["toy_reviews"], TextOptions(), raw), tmp_path)
-    words = Words(json.loads((tmp_path / "vocabulary.json").read_text("utf-8")))
+    words = TextVectorizer(json.loads((tmp_path / "vocabulary.json").read_text("utf-8")))
     for text, expected in zip(raw, standardize_text(raw).numpy(), strict=True):
         assert words.standardize(text) == expected.decode(), text
 
@@ -192,12 +193,12 @@ def in_onnx(exported):
     return exported("text_run", "onnx")
 
 
-def test_an_artefact_is_asked_like_its_run(in_onnx, text_run):
+def test_an_artifact_is_asked_like_its_run(in_onnx, text_run):
     texts = ["the film was not bad .", "", "\U0001f600", b"\xff\xfe"]
     theirs, ours = zoo.predict(in_onnx, texts), zoo.predict(text_run, texts)
-    for artefact, run in zip(theirs, ours, strict=True):
-        assert artefact["label"] == run["label"]
-        assert artefact["probabilities"] == pytest.approx(run["probabilities"], abs=1e-5)
+    for artifact, run in zip(theirs, ours, strict=True):
+        assert artifact["label"] == run["label"]
+        assert artifact["probabilities"] == pytest.approx(run["probabilities"], abs=1e-5)
     assert zoo.predict(in_onnx, []) == []
 
 
@@ -229,12 +230,12 @@ def test_a_check_that_imported_what_the_format_does_without_is_void(in_onnx, for
     assert f"{foreign} was imported, which voids the check" in found.stderr
 
 
-def test_images_are_given_back_by_an_artefact(vae_run, exported):
+def test_images_are_given_back_by_an_artifact(vae_run, exported):
     folder = exported("vae_run", "litert")
     raw = vae_run.predictions["raw"][:3]
-    for artefact, run in zip(zoo.predict(folder, raw), zoo.predict(vae_run, raw), strict=True):
-        np.testing.assert_allclose(artefact["code"], run["code"], atol=1e-5)
-        np.testing.assert_allclose(artefact["reconstruction"], run["reconstruction"], atol=1e-5)
+    for artifact, run in zip(zoo.predict(folder, raw), zoo.predict(vae_run, raw), strict=True):
+        np.testing.assert_allclose(artifact["code"], run["code"], atol=1e-5)
+        np.testing.assert_allclose(artifact["reconstruction"], run["reconstruction"], atol=1e-5)
     assert "sample" not in read_facts(folder)["endpoints"]
 
 
@@ -253,9 +254,9 @@ def test_weights_of_eight_bits_are_judged_on_validation(digits_run, data_dir, ex
 
 
 def test_weights_of_eight_bits_that_lose_too_much_are_refused(digits_run, tmp_path, monkeypatch):
-    monkeypatch.setitem(artefacts.WORSE_BY, "accuracy", -1.0)
+    monkeypatch.setitem(export.WORSE_BY, "accuracy", -1.0)
     with pytest.raises(ExportError, match="on 142 rows of validation its accuracy is"):
-        zoo.export(digits_run, tmp_path / "artefact", format="litert_int8")
+        zoo.export(digits_run, tmp_path / "artifact", format="litert_int8")
     assert not list(tmp_path.iterdir())
 
 
@@ -271,7 +272,7 @@ def test_a_format_that_gives_other_numbers_is_refused(digits_run, tmp_path, monk
 
     monkeypatch.setitem(FORMATS, "onnx", louder)
     with pytest.raises(ExportError, match="does not reproduce the model: its answers differ"):
-        zoo.export(digits_run, tmp_path / "artefact", format="onnx")
+        zoo.export(digits_run, tmp_path / "artifact", format="onnx")
     assert not list(tmp_path.iterdir())
 
 
@@ -284,7 +285,7 @@ def test_a_converter_that_is_missing_is_named(
 ):
     monkeypatch.setitem(sys.modules, module, None)
     with pytest.raises(ExportError, match=rf"needs {module}, .*keras-model-zoo\[{extra}\]"):
-        zoo.export(digits_run, tmp_path / "artefact", format=format)
+        zoo.export(digits_run, tmp_path / "artifact", format=format)
     assert not list(tmp_path.iterdir())
 
 
@@ -318,46 +319,46 @@ def cut_facts(folder):
         (lambda folder: (folder / "serve.onnx").unlink(), "has lost its serve.onnx"),
     ],
 )
-def test_a_damaged_artefact_is_refused(damage, message, in_onnx, tmp_path):
-    shutil.copytree(in_onnx, tmp_path / "artefact")
-    damage(tmp_path / "artefact")
-    with pytest.raises(ArtefactError, match=message) as refusal:
-        zoo.predict(tmp_path / "artefact", ["a film"])
+def test_a_damaged_artifact_is_refused(damage, message, in_onnx, tmp_path):
+    shutil.copytree(in_onnx, tmp_path / "artifact")
+    damage(tmp_path / "artifact")
+    with pytest.raises(ArtifactError, match=message) as refusal:
+        zoo.predict(tmp_path / "artifact", ["a film"])
     assert "\n" not in str(refusal.value)
 
 
-def test_an_artefact_of_another_version_says_which(in_onnx, tmp_path):
-    shutil.copytree(in_onnx, tmp_path / "artefact")
+def test_an_artifact_of_another_version_says_which(in_onnx, tmp_path):
+    shutil.copytree(in_onnx, tmp_path / "artifact")
     facts = json.loads((in_onnx / "zoo.json").read_text())
     del facts["digest"]
     later = facts | {"version": 99, "zoo": "9.9"}
-    (tmp_path / "artefact" / "zoo.json").write_text(
+    (tmp_path / "artifact" / "zoo.json").write_text(
         json.dumps(later | {"digest": digest_of_facts(later)})
     )
-    with pytest.raises(ArtefactError, match="version 99, written by zoo 9.9; this reads version"):
-        zoo.predict(tmp_path / "artefact", ["a film"])
+    with pytest.raises(ArtifactError, match="version 99, written by zoo 9.9; this reads version"):
+        zoo.predict(tmp_path / "artifact", ["a film"])
 
 
 def test_a_card_may_be_edited(in_onnx, tmp_path):
-    shutil.copytree(in_onnx, tmp_path / "artefact")
-    (tmp_path / "artefact" / "README.md").write_text("mine")
-    assert zoo.predict(tmp_path / "artefact", ["a film"])
+    shutil.copytree(in_onnx, tmp_path / "artifact")
+    (tmp_path / "artifact" / "README.md").write_text("mine")
+    assert zoo.predict(tmp_path / "artifact", ["a film"])
 
 
 def test_a_runtime_that_is_missing_is_named(in_onnx, monkeypatch):
     monkeypatch.setitem(sys.modules, "onnxruntime", None)
-    with pytest.raises(ArtefactError, match="needs onnxruntime: pip install onnxruntime"):
+    with pytest.raises(ArtifactError, match="needs onnxruntime: pip install onnxruntime"):
         zoo.predict(in_onnx, ["a film"])
 
 
-def test_what_an_artefact_cannot_answer_is_refused(in_onnx):
+def test_what_an_artifact_cannot_answer_is_refused(in_onnx):
     with pytest.raises(InputError, match="3 is no text"):
         zoo.predict(in_onnx, [3])
-    artefact = Artefact(in_onnx)
+    artifact = Artifact(in_onnx)
     with pytest.raises(ReaderError, match="no endpoint 'encode'; it has serve"):
-        artefact.ask("encode", text=["a film"])
+        artifact.ask("encode", text=["a film"])
     with pytest.raises(ReaderError, match="cannot answer"):
-        artefact.ask("serve", image=np.zeros((1, 8, 8, 1), np.uint8))
+        artifact.ask("serve", image=np.zeros((1, 8, 8, 1), np.uint8))
 
 
 def test_one_input_is_not_taken_for_several(in_onnx):
@@ -367,7 +368,7 @@ def test_one_input_is_not_taken_for_several(in_onnx):
 
 def test_a_model_that_is_told_labels_says_so(tmp_path, data_dir):
     run = train("cvae", tmp_path / "run", data_dir)
-    folder = zoo.export(run, tmp_path / "artefact", format="onnx")
+    folder = zoo.export(run, tmp_path / "artifact", format="onnx")
     with pytest.raises(InputError, match="cvae is to be told labels"):
         zoo.predict(folder, run.predictions["raw"][:1])
 

@@ -1,4 +1,4 @@
-"""Initialisers: rarity by rank against a loop, and against the texts of a real data set."""
+"""Initializers: rarity by rank against a loop, and against the texts of a real data set."""
 
 import math
 
@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 import zoo
-from zoo.initializers import LogRarity
+from zoo.layers.initializers import LogRarity
 
 
 def test_rarity_is_by_rank():

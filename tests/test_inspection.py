@@ -6,7 +6,7 @@ import pytest
 from conftest import TINY, tiny
 
 import zoo
-from zoo import inspection
+from zoo.evaluation import inspection
 
 
 @pytest.fixture(scope="module")

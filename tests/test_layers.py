@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 import zoo.layers
-from zoo.layers import AntialiasedResizing
+from zoo.layers.image import AntialiasedResizing
 
 
 @pytest.mark.parametrize("size", [(8, 8), (5, 11), (40, 3)])

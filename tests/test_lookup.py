@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from zoo.lookup import Embedding
+from zoo.acceleration.embedding import Embedding
 
 WORDS = np.array([[1, 1, 2], [4, 1, 0]])
 VECTORS = np.arange(10, dtype="float32").reshape(5, 2)

@@ -7,8 +7,8 @@ import keras
 import numpy as np
 import pytest
 
-import zoo.losses
-from zoo.losses import SmoothedCrossentropy
+import zoo.layers.losses
+from zoo.layers.losses import SmoothedCrossentropy
 
 
 @pytest.mark.parametrize("smoothing", [0.0, 0.1, 0.5])
@@ -55,6 +55,6 @@ def test_the_loss_survives_a_file(tmp_path):
 
 
 def test_registered_keys_are_those_of_the_classes():
-    tree = ast.parse(Path(zoo.losses.__file__).read_text())
+    tree = ast.parse(Path(zoo.layers.losses.__file__).read_text())
     names = [node.name for node in tree.body if isinstance(node, ast.ClassDef)]
     assert all(keras.saving.get_registered_object(f"zoo>{name}") for name in names)

@@ -14,8 +14,7 @@ import zoo
 import zoo.models
 from zoo.data import DATASETS
 from zoo.errors import ArgumentValueError, UnknownArgumentError
-from zoo.latent import alone
-from zoo.tasks import TASKS
+from zoo.tasks import TASKS, unwrap_single
 
 MODELS = zoo.list_models()
 SEQUENCES = [
@@ -91,7 +90,7 @@ def begun(name):
 
 
 def everything(model):
-    """All that training follows from and changes: weights, draws, what the optimiser keeps."""
+    """All that training follows from and changes: weights, draws, what the optimizer keeps."""
     return [*model.variables, *model.optimizer.variables]
 
 
@@ -117,7 +116,7 @@ LEARNS = {
 }
 
 
-def test_every_module_of_models_is_in_the_catalogue():
+def test_every_module_of_models_is_in_the_catalog():
     modules = {f"zoo.models.{m.name}" for m in pkgutil.iter_modules(zoo.models.__path__)}
     assert modules == {zoo.get_spec(name).builder.partition(":")[0] for name in MODELS}
     assert set(MODELS) == set(TINY) == set(PARAMETERS)
@@ -138,8 +137,8 @@ def test_is_compiled_for_its_task(name):
     metrics = model.get_compile_config()["metrics"]
     names = [metric if isinstance(metric, str) else metric["config"]["name"] for metric in metrics]
     weights = [weight for weight in model.trainable_variables if weight.regularizer]
-    penalised = any(float(weight.regularizer(weight)) for weight in weights)
-    assert names == [*task.metrics, *(["data_loss"] if penalised else [])]
+    penalized = any(float(weight.regularizer(weight)) for weight in weights)
+    assert names == [*task.metrics, *(["data_loss"] if penalized else [])]
     assert task.monitor.removeprefix("val_") in ("loss", *task.metrics)
 
 
@@ -181,11 +180,11 @@ def test_output_is_an_image_of_the_same_shape(name):
 def test_a_model_of_images_is_an_encoder_and_a_decoder(name):
     model, (image, *labels) = tiny(name), as_parts(input_batch(name))
     code = model.get_layer("encoder")(
-        alone([keras.ops.convert_to_tensor(p) for p in (image, *labels)])
+        unwrap_single([keras.ops.convert_to_tensor(p) for p in (image, *labels)])
     )
     code = code[0] if isinstance(code, list) else code
     given_back = model.get_layer("decoder")(
-        alone([code, *map(keras.ops.convert_to_tensor, labels)])
+        unwrap_single([code, *map(keras.ops.convert_to_tensor, labels)])
     )
     answer = without_chance(name, model).predict(input_batch(name), verbose=0)
     np.testing.assert_allclose(given_back, answer, atol=1e-6)
@@ -216,7 +215,7 @@ def test_a_row_is_answered_alike_alone_and_in_a_batch(name):
     model.jit_compile = False
     together = model.predict(batch, verbose=0)
     rows = zip(*[part[:, None] for part in as_parts(batch)], strict=True)
-    apart = [model.predict_on_batch(alone(list(row)))[0] for row in rows]
+    apart = [model.predict_on_batch(unwrap_single(list(row)))[0] for row in rows]
     np.testing.assert_allclose(together, apart, rtol=1e-5, atol=1e-6)
 
 
@@ -231,7 +230,7 @@ def test_same_seed_same_bits(name):
     for variable, same in zip(everything(model), after, strict=True):
         np.testing.assert_array_equal(variable.numpy(), same)
     keras.utils.set_random_seed(2)
-    unlike = zip(tiny(name).variables, before, strict=False)  # before has the optimiser's, too
+    unlike = zip(tiny(name).variables, before, strict=False)  # before has the optimizer's, too
     assert any((other.numpy() != old).any() for other, old in unlike if other.trainable)
 
 
@@ -265,12 +264,12 @@ def reloaded(tmp_path_factory):
         here[name] = without_chance(name, model).predict(batch, verbose=0)
     run_python(
         "import numpy as np, keras, zoo\n"
-        "from zoo.latent import alone\n"
-        "from zoo.reconstruction import at_the_mean\n"
+        "from zoo.evaluation.latent import alone\n"
+        "from zoo.evaluation.reconstruction import at_the_mean\n"
         f"for name in {TRAINED}:\n"
         "    model = keras.saving.load_model(f'{name}.keras')\n"
         "    assert model.compiled and model.optimizer.iterations == 6\n"
-        "    batch = alone(list(np.load(f'{name}.npz').values()))\n"
+        "    batch = unwrap_single(list(np.load(f'{name}.npz').values()))\n"
         f"    if name in {OF_IMAGES}:\n"
         "        answer = at_the_mean(model).predict(batch, verbose=0)[1]\n"
         "    else:\n"

@@ -1,11 +1,11 @@
-"""The fused batch normalisation against Keras' own: answers, statistics, gradients."""
+"""The fused batch normalization against Keras' own: answers, statistics, gradients."""
 
 import keras
 import numpy as np
 import pytest
 import tensorflow as tf
 
-from zoo.normalization import BatchNormalization
+from zoo.acceleration.normalization import BatchNormalization
 
 IMAGES = np.random.default_rng(0).normal(3, 2, (6, 5, 4, 3)).astype(np.float32)
 

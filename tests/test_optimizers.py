@@ -1,11 +1,11 @@
-"""Optimisers: Muon against Keras', against singular values, and through a configuration."""
+"""Optimizers: Muon against Keras', against singular values, and through a configuration."""
 
 import keras
 import numpy as np
 import pytest
 
 from zoo.errors import ArgumentValueError
-from zoo.optimizers import Muon
+from zoo.layers.optimizers import Muon
 
 
 def after_steps(optimizer, steps=3):

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from zoo.recurrence import GRU, LSTM, SimpleRNN, run
+from zoo.acceleration.recurrent import GRU, LSTM, SimpleRNN, run
 
 UNITS, FEATURES = 4, 5
 LAYERS = {

@@ -17,8 +17,9 @@ from huggingface_hub.errors import LocalEntryNotFoundError
 from safetensors.numpy import save_file
 
 import zoo
-from zoo import training, weights
+from zoo import training
 from zoo.errors import ArgumentValueError, RunError, WeightsError
+from zoo.models import _pretrained as weights
 
 SMALL = {"filters": 4, "num_classes": 3}
 

@@ -20,7 +20,7 @@ import zoo
 from tuning import trials
 from tuning.plan import read_plan
 from zoo import training
-from zoo.data.pipeline import Rows, cut_fold
+from zoo.data.pipeline import Rows, split_fold
 from zoo.errors import (
     ArgumentValueError,
     DatasetError,
@@ -228,7 +228,7 @@ def test_folds_and_executions_are_averaged(tmp_path, data_dir):
 def test_each_row_is_in_one_fold_and_classes_are_spread():
     labels = np.repeat([0, 1, 2], [10, 7, 3])
     rows = Rows(np.arange(20), labels)
-    folds = [cut_fold(rows, number, 3) for number in (1, 2, 3)]
+    folds = [split_fold(rows, number, 3) for number in (1, 2, 3)]
     validated = np.concatenate([validation.inputs for _, validation in folds])
     assert sorted(validated) == list(range(20))
     for train, validation in folds:

@@ -12,10 +12,10 @@ from conftest import run_python
 from PIL import Image
 
 import zoo
-from zoo import artefacts
+from zoo.artifacts import export
+from zoo.artifacts.formats import FORMATS
 from zoo.errors import ArgumentValueError, ExportError, InputError, RunError
-from zoo.formats import FORMATS
-from zoo.reconstruction import at_the_mean
+from zoo.evaluation.reconstruction import deterministic_model
 
 
 @pytest.fixture(scope="module")
@@ -28,17 +28,17 @@ def exported(request, tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def artefact(exported):
+def artifact(exported):
     return exported("digits_run")
 
 
-def served(artefact, batches, folder):
+def served(artifact, batches, folder):
     """Answers of a SavedModel to each batch, in a fresh process that does not import zoo."""
     np.savez(folder / "raw.npz", *batches)
     return json.loads(
         run_python(
             "import json, sys, numpy as np, tensorflow as tf\n"
-            f"loaded = tf.saved_model.load({str(artefact)!r})\n"
+            f"loaded = tf.saved_model.load({str(artifact)!r})\n"
             "serve = loaded.signatures['serving_default']\n"
             "(name,) = serve.structured_input_signature[1]\n"
             "batches = np.load('raw.npz').values()\n"
@@ -53,11 +53,11 @@ def served(artefact, batches, folder):
     )
 
 
-def test_served_raw_equals_model_of_preprocessor_of_raw(artefact, digits_run, data_dir, tmp_path):
+def test_served_raw_equals_model_of_preprocessor_of_raw(artifact, digits_run, data_dir, tmp_path):
     raw = zoo.load_data("digits", data_dir=data_dir).rows["test"].inputs
     of_another_size = np.random.default_rng(0).integers(0, 256, (3, 30, 20, 1), np.uint8)
     batches = [raw[:1], raw[:37], of_another_size]
-    for answer, batch in zip(served(artefact, batches, tmp_path), batches, strict=True):
+    for answer, batch in zip(served(artifact, batches, tmp_path), batches, strict=True):
         expected = digits_run.model.predict(digits_run.preprocessor(batch), verbose=0)
         assert answer["input"] == "image"
         assert np.abs(np.array(answer["probabilities"]) - expected).max() <= 1e-6
@@ -82,11 +82,11 @@ def test_a_folder_of_pictures_goes_all_the_way(image_folder, tmp_path):
     pictures = [image_folder / name / "0.png" for name in ("rust", "blue sky", "grün")]
     predicted = zoo.predict(run, pictures)
     assert [answer["label"] for answer in predicted] == ["rust", "blue sky", "grün"]
-    artefact = zoo.export(run, tmp_path / "saved")
+    artifact = zoo.export(run, tmp_path / "saved")
     raw = np.stack([np.asarray(Image.open(path)) for path in pictures])
-    (answer,) = served(artefact, [raw], tmp_path)
+    (answer,) = served(artifact, [raw], tmp_path)
     assert answer["label"] == ["rust", "blue sky", "grün"]
-    names = json.loads((artefact / "zoo.json").read_text())["class_names"]
+    names = json.loads((artifact / "zoo.json").read_text())["class_names"]
     assert names == ["blue sky", "grün", "rust"]
 
 
@@ -105,45 +105,45 @@ def test_a_network_of_images_is_served_with_its_scaling_at_any_size(
         name, dataset=image_folder, filters=4, batch_size=8, epochs=1, run_dir=tmp_path / "run",
         progress=False, **settings,
     )  # fmt: skip
-    artefact = zoo.export(run, tmp_path / "saved")
+    artifact = zoo.export(run, tmp_path / "saved")
     generator = np.random.default_rng(0)
     batches = [
         generator.integers(0, 256, (3, *shape, 3), np.uint8)
         for shape in ((10, 14), (33, 21), (1, 1))
     ]
-    for answer, batch in zip(served(artefact, batches, tmp_path), batches, strict=True):
+    for answer, batch in zip(served(artifact, batches, tmp_path), batches, strict=True):
         expected = run.model.predict(run.preprocessor(batch), verbose=0)
         assert np.abs(np.array(answer["probabilities"]) - expected).max() <= 1e-5
 
 
-def test_what_stands_beside_an_artefact(artefact, digits_run):
-    known = json.loads((artefact / "zoo.json").read_text())
+def test_what_stands_beside_an_artifact(artifact, digits_run):
+    known = json.loads((artifact / "zoo.json").read_text())
     assert known["model"] == "softmax_regression"
     assert known["max_difference"] <= known["tolerance"] == 1e-6
     assert known["metrics"] == digits_run.metrics
-    with np.load(artefact / "golden.npz") as golden:
+    with np.load(artifact / "golden.npz") as golden:
         raw = golden["serve/inputs/image"]
         assert known["rows"] == len(raw) >= 20
         assert raw.dtype == np.uint8
 
 
-def test_each_weight_is_stored_once(artefact, digits_run):
-    stored = tf.train.list_variables(str(artefact / "variables" / "variables"))
+def test_each_weight_is_stored_once(artifact, digits_run):
+    stored = tf.train.list_variables(str(artifact / "variables" / "variables"))
     sizes = [int(np.prod(shape)) for name, shape in stored if name.endswith("VARIABLE_VALUE")]
     seeds = sum(size for size in sizes if size == 2)
     assert sum(sizes) - seeds == digits_run.model.count_params()
 
 
-def test_asking_an_artefact(artefact, digits_run):
+def test_asking_an_artifact(artifact, digits_run):
     raw = digits_run.predictions["raw"][:4]
-    asked, predicted = zoo.predict(artefact, raw), zoo.predict(digits_run, raw)
+    asked, predicted = zoo.predict(artifact, raw), zoo.predict(digits_run, raw)
     for theirs, ours in zip(asked, predicted, strict=True):
         assert theirs["label"] == ours["label"]
         assert theirs["probability"] == pytest.approx(ours["probability"], abs=1e-6)
 
 
-def test_an_existing_target_is_refused_without_overwrite(digits_run, artefact, tmp_path):
-    shutil.copytree(artefact, tmp_path / "saved")
+def test_an_existing_target_is_refused_without_overwrite(digits_run, artifact, tmp_path):
+    shutil.copytree(artifact, tmp_path / "saved")
     (tmp_path / "saved" / "mine.txt").write_text("old")
     with pytest.raises(ExportError, match="exists already"):
         zoo.export(digits_run, tmp_path / "saved")
@@ -153,22 +153,22 @@ def test_an_existing_target_is_refused_without_overwrite(digits_run, artefact, t
     assert [path.name for path in tmp_path.iterdir()] == ["saved"]
 
 
-def test_nothing_but_an_artefact_is_ever_overwritten(digits_run, tmp_path):
+def test_nothing_but_an_artifact_is_ever_overwritten(digits_run, tmp_path):
     (tmp_path / "home").mkdir()
     (tmp_path / "home" / "thesis.tex").write_text("years of work")
-    with pytest.raises(ExportError, match="no artefact of the zoo"):
+    with pytest.raises(ExportError, match="no artifact of the zoo"):
         zoo.export(digits_run, tmp_path / "home", overwrite=True)
     assert (tmp_path / "home" / "thesis.tex").exists()
 
 
 @pytest.mark.parametrize(("old", "difference"), [(True, 1e-5), (False, 1e-5), (False, np.nan)])
-def test_an_artefact_that_does_not_reproduce_its_model_is_never_written(
-    old, difference, digits_run, artefact, tmp_path, monkeypatch
+def test_an_artifact_that_does_not_reproduce_its_model_is_never_written(
+    old, difference, digits_run, artifact, tmp_path, monkeypatch
 ):
     target = tmp_path / "out" / "saved"
     if old:
-        shutil.copytree(artefact, target)
-    honest = artefacts._write_golden_rows
+        shutil.copytree(artifact, target)
+    honest = export._write_golden_rows
 
     def other_answers(endpoints, written, path):
         honest(endpoints, written, path)
@@ -177,14 +177,14 @@ def test_an_artefact_that_does_not_reproduce_its_model_is_never_written(
         key = "serve/outputs/probabilities"
         np.savez(path, **rows | {key: rows[key] + difference})
 
-    monkeypatch.setattr(artefacts, "_write_golden_rows", other_answers)
+    monkeypatch.setattr(export, "_write_golden_rows", other_answers)
     with pytest.raises(ExportError, match="does not reproduce the model: .* (1e-05|nan)"):
         zoo.export(digits_run, target, overwrite=old)
     assert target.exists() is old
     assert [path.name for path in target.parent.iterdir()] == ["saved"] * old
 
 
-def test_an_artefact_that_does_not_load_is_never_written(digits_run, tmp_path, monkeypatch):
+def test_an_artifact_that_does_not_load_is_never_written(digits_run, tmp_path, monkeypatch):
     honest = FORMATS["saved_model"]
 
     def cut(run, endpoints, folder):
@@ -198,11 +198,11 @@ def test_an_artefact_that_does_not_load_is_never_written(digits_run, tmp_path, m
     assert not list(tmp_path.iterdir())
 
 
-def test_a_failure_at_the_last_moment_keeps_the_old_artefact(
-    digits_run, artefact, tmp_path, monkeypatch
+def test_a_failure_at_the_last_moment_keeps_the_old_artifact(
+    digits_run, artifact, tmp_path, monkeypatch
 ):
     target = tmp_path / "saved"
-    shutil.copytree(artefact, target)
+    shutil.copytree(artifact, target)
     real = Path.rename
 
     def rename(self, other):
@@ -258,7 +258,7 @@ def test_predicting_what_is_no_input_is_refused(digits_run, table_run):
         zoo.predict(table_run, ["01"])
 
 
-def asked(artefact, questions, folder):
+def asked(artifact, questions, folder):
     """What endpoints of a SavedModel answer in a fresh process, each asked twice."""
     arrays = {
         f"{number}/{key}": rows
@@ -268,7 +268,7 @@ def asked(artefact, questions, folder):
     np.savez(folder / "inputs.npz", **arrays)
     run_python(
         "import sys, numpy as np, tensorflow as tf\n"
-        f"loaded = tf.saved_model.load({str(artefact)!r})\n"
+        f"loaded = tf.saved_model.load({str(artifact)!r})\n"
         "arrays, answers = np.load('inputs.npz'), []\n"
         f"for number, name in enumerate({[name for name, _ in questions]!r}):\n"
         "    inputs = {key.partition('/')[2]: tf.constant(arrays[key]) for key in arrays\n"
@@ -286,17 +286,17 @@ def asked(artefact, questions, folder):
 
 @pytest.mark.parametrize("run_name", ["denoiser_run", "vae_run"])
 def test_a_model_of_images_is_served_alike_twice(run_name, request, exported, tmp_path):
-    run, artefact = request.getfixturevalue(run_name), exported(run_name)
-    known = json.loads((artefact / "zoo.json").read_text())
+    run, artifact = request.getfixturevalue(run_name), exported(run_name)
+    known = json.loads((artifact / "zoo.json").read_text())
     assert known["compared"] == ["decode", "encode", "reconstruct", "serve"]
     questions, expected = [], []
     for shape in ((8, 8), (20, 13)):
         raw = np.random.default_rng(0).integers(0, 256, (5, *shape, 1), np.uint8)
-        codes, images = at_the_mean(run.model).predict(run.preprocessor(raw), verbose=0)
+        codes, images = deterministic_model(run.model).predict(run.preprocessor(raw), verbose=0)
         questions += [(name, {"image": raw}) for name in ("reconstruct", "serving_default")]
         questions += [("encode", {"image": raw}), ("decode", {"code": codes})]
         expected += [images, images, codes, images]
-    for answers, right in zip(asked(artefact, questions, tmp_path), expected, strict=True):
+    for answers, right in zip(asked(artifact, questions, tmp_path), expected, strict=True):
         np.testing.assert_array_equal(*answers)
         assert np.abs(answers[0] - right).max() <= 1e-5
 
@@ -314,13 +314,13 @@ def test_a_model_that_is_told_labels_is_served_with_them(data_dir, tmp_path):
         "cvae", dataset="digits", data_dir=data_dir, units=32, epochs=2, run_dir=tmp_path / "run",
         jit_compile=False, progress=False,
     )  # fmt: skip
-    artefact = zoo.export(run, tmp_path / "saved")
+    artifact = zoo.export(run, tmp_path / "saved")
     raw, labels = run.predictions["raw"][:5], np.arange(5)
     questions = [("sample", {"label": labels}), ("reconstruct", {"image": raw, "label": labels})]
-    drawn, given_back = asked(artefact, questions, tmp_path)
+    drawn, given_back = asked(artifact, questions, tmp_path)
     assert drawn[0].shape == (5, 8, 8, 1)
     assert (drawn[0] != drawn[1]).any()
-    _, expected = at_the_mean(run.model).predict((run.preprocessor(raw), labels), verbose=0)
+    _, expected = deterministic_model(run.model).predict((run.preprocessor(raw), labels), verbose=0)
     np.testing.assert_array_equal(*given_back)
     assert np.abs(given_back[0] - expected).max() <= 1e-5
     assert {answer["label"] for answer in zoo.predict(run, raw)} <= set(run.dataset.class_names)

@@ -1,4 +1,4 @@
-"""Texts: standardising, vocabulary, encodings, batches by length, tables, and what is refused."""
+"""Texts: standardizing, vocabulary, encodings, batches by length, tables, and what is refused."""
 
 import json
 import unicodedata
@@ -165,7 +165,7 @@ def test_batches_are_of_like_length_and_of_few_widths(toys):
         spread.append(np.ptp(lengths))
         assert lengths.max() <= batch.shape[1] < lengths.max() + 3
     assert widths <= set(range(3, 25, 3))
-    every = np.count_nonzero(toys.stored("train"), axis=1)
+    every = np.count_nonzero(toys.cached_rows("train"), axis=1)
     assert np.mean(spread) < np.ptp(every) / 4
 
 
@@ -239,12 +239,12 @@ def test_odd_texts_are_answered(text_run):
 
 
 def test_texts_are_served_raw_in_a_process_without_zoo(text_run, tmp_path, python):
-    artefact = zoo.export(text_run, tmp_path / "saved")
+    artifact = zoo.export(text_run, tmp_path / "saved")
     rows = [line.encode() if isinstance(line, str) else line for line in ODD]
     (tmp_path / "raw.json").write_text(json.dumps([line.decode("latin-1") for line in rows]))
     printed = python(
         "import json, sys, tensorflow as tf\n"
-        f"loaded = tf.saved_model.load({str(artefact)!r})\n"
+        f"loaded = tf.saved_model.load({str(artifact)!r})\n"
         "rows = [line.encode('latin-1') for line in json.load(open('raw.json'))]\n"
         "answer = loaded.signatures['serving_default'](text=tf.constant(rows))\n"
         "assert 'zoo' not in sys.modules\n"

@@ -18,7 +18,6 @@ import pytest
 
 import zoo
 from zoo import registry, training
-from zoo.callbacks import Checkpoint
 from zoo.errors import (
     ArgumentValueError,
     DatasetError,
@@ -26,7 +25,10 @@ from zoo.errors import (
     TrainingDivergedError,
     UnknownArgumentError,
 )
-from zoo.training import fit_in, learning_rate_at, settle
+from zoo.training.callbacks import Checkpoint
+from zoo.training.config import resolve_config
+from zoo.training.loop import fit_in
+from zoo.training.schedules import learning_rate_at
 
 DIGITS = {"dataset": "digits", "units": 16, "num_layers": 1, "epochs": 6, "progress": False}
 UNCOMPILED = DIGITS | {"jit_compile": False}
@@ -152,7 +154,7 @@ def test_an_interrupted_run_ends_as_the_uninterrupted_one(
 def test_what_is_drawn_at_random_goes_on_after_an_interrupt(
     name, settings, data_dir, tmp_path, monkeypatch
 ):
-    options = {"dataset": "digits", "greyscale": "none", "units": 8, "batch_size": 128, "epochs": 4}
+    options = {"dataset": "digits", "grayscale": "none", "units": 8, "batch_size": 128, "epochs": 4}
     options |= {"data_dir": data_dir, "jit_compile": False, "progress": False} | settings
     whole = zoo.train(name, run_dir=tmp_path / "whole", **options)
     with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
@@ -267,7 +269,7 @@ def test_a_diverging_run_stops_and_says_so(data_dir, tmp_path):
 
 
 def test_a_full_disk_loses_no_finished_epoch(data_dir, tmp_path, plain_run, monkeypatch):
-    from zoo import callbacks
+    from zoo.training import callbacks
 
     real, calls = callbacks.np.savez, []
 
@@ -374,8 +376,8 @@ def test_recipes_settings_reach_the_model(monkeypatch, tmp_path):
 
 def test_a_model_of_mixed_precision_is_measured_as_its_recipe_executes(data_dir):
     overrides = {"precision": "mixed_bfloat16", "jit_compile": False, "steps_per_execution": 3}
-    settings = settle("softmax_regression", overrides=overrides, data_dir=data_dir)
-    model = training.initialise(settings)
+    settings = resolve_config("softmax_regression", overrides=overrides, data_dir=data_dir)
+    model = training.initialize(settings)
     model.optimizer.build(model.trainable_variables)  # as training does
     same = training._in_float32(SimpleNamespace(config=settings), model)
     assert same.dtype_policy.name == "float32" != model.dtype_policy.name
@@ -436,8 +438,8 @@ def test_a_file_of_weights_resumes_whatever_its_spelling(image_folder, tmp_path,
 def test_a_begun_training_of_other_settings_is_refused(data_dir, tmp_path):
     def begin(epochs):
         options = {"epochs": epochs, "jit_compile": False}
-        settings = settle("softmax_regression", "digits", data_dir, 0, options)
-        model, data = training.initialise(settings), training.load(settings, data_dir)
+        settings = resolve_config("softmax_regression", "digits", data_dir, 0, options)
+        model, data = training.initialize(settings), training.load(settings, data_dir)
         return fit_in(tmp_path / "run", settings, model, data, None)
 
     found = begin(2)

@@ -19,7 +19,7 @@ from tuning.plan import ALGORITHMS, make_plan, read_plan, require_same
 from tuning.space import described, extremes, read_changes, space_of
 from zoo.errors import ArgumentValueError, SearchError, UnknownArgumentError
 from zoo.registry import defaults_of
-from zoo.training import split_overrides
+from zoo.training.config import split_overrides
 
 every_model = pytest.mark.parametrize("name", zoo.list_models())
 every_algorithm = pytest.mark.parametrize("algorithm", ALGORITHMS)

@@ -6,10 +6,10 @@ import pytest
 from scipy.stats import multivariate_normal, norm
 
 import zoo
-from zoo.latent import active_units, divergences, likeliest_labels, log_likelihood
-from zoo.layers import KLDivergenceAddLoss, Sampling
-from zoo.losses import BernoulliLoss, GaussianLoss, kl_divergence
-from zoo.reconstruction import at_the_mean
+from zoo.evaluation.latent import active_units, kl_per_dimension, log_likelihood, most_likely_labels
+from zoo.evaluation.reconstruction import deterministic_model
+from zoo.layers.losses import BernoulliLoss, GaussianLoss, kl_divergence
+from zoo.layers.variational import KLDivergenceAddLoss, Sampling
 
 IMAGES = np.random.default_rng(0).random((6, 8, 8, 1)).astype("float32")
 
@@ -166,7 +166,7 @@ def test_training_finds_codes_that_tell_something(vae_run, data_dir):
     losses = vae_run.history["val_loss"]
     assert losses[-1] < 0.9 * losses[0]
     data = zoo.load_data("digits", data_dir=data_dir, target="image")
-    nats = divergences(vae_run.model, data.test)
+    nats = kl_per_dimension(vae_run.model, data.test)
     assert nats.shape == (360, 2)
     assert nats.sum(axis=1).mean() == pytest.approx(vae_run.metrics["test_kl_loss"], rel=1e-4)
     np.testing.assert_allclose(vae_run.predictions["divergences"], nats.mean(axis=0), rtol=1e-5)
@@ -207,7 +207,7 @@ def test_weighing_more_codes_tightens_the_bound_to_the_likelihood():
 def test_the_likeliest_label_is_that_whose_bound_is_best(data_dir):
     keras.utils.set_random_seed(0)
     model = zoo.build("cvae", input_shape=(8, 8, 1), num_classes=3, units=8)
-    found = likeliest_labels(model, IMAGES, 3)
+    found = most_likely_labels(model, IMAGES, 3)
     bounds = []
     for label in range(3):
         labels = np.full(6, label)
@@ -223,6 +223,6 @@ def test_at_the_mean_there_is_no_chance():
     model = small()
     one, two = (model.predict(IMAGES, verbose=0) for _ in range(2))
     assert (one != two).any()
-    mean = at_the_mean(model)
+    mean = deterministic_model(model)
     one, two = (mean.predict(IMAGES, verbose=0)[1] for _ in range(2))
     np.testing.assert_array_equal(one, two)

@@ -8,7 +8,7 @@ import numpy as np
 from keras.wrappers import SKLearnClassifier
 
 import zoo
-from zoo.errors import ArgumentValueError, UnknownArgumentError, unknown
+from zoo.errors import ArgumentValueError, UnknownArgumentError, unknown_name_message
 from zoo.registry import defaults_of
 
 TRAINING = ("name", "epochs", "batch_size", "seed")
@@ -58,7 +58,7 @@ class ZooClassifier(SKLearnClassifier):
             raise ArgumentValueError(f"{name} is no classifier of rows of numbers.")
         for key in settings:
             if key not in taken:
-                raise UnknownArgumentError(unknown(f"argument of {name}", key, taken))
+                raise UnknownArgumentError(unknown_name_message(f"argument of {name}", key, taken))
             if key in FROM_ROWS:
                 raise ArgumentValueError(f"{key} follows from the rows: do not set it.")
         self.name, self.epochs, self.batch_size, self.seed = name, epochs, batch_size, seed

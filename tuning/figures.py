@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from zoo.figures import DOTS_PER_INCH, INCHES, save
+from zoo.plots.canvas import DOTS_PER_INCH, INCHES, save
 
 if TYPE_CHECKING:
     from tuning.findings import Search, Setting, Trial
@@ -25,9 +25,9 @@ LONGEST_LABEL = 24
 MOST_LETTERS = 40
 THICK = 5
 JITTER = 0.2
-BEST, FAILED, PLAIN, QUIET = "darkorange", "firebrick", "steelblue", "grey"
-EPOCH_COLOURS = "viridis_r"
-SCORE_COLOURS = "viridis_r"
+BEST, FAILED, PLAIN, QUIET = "darkorange", "firebrick", "steelblue", "gray"
+EPOCH_COLORS = "viridis_r"
+SCORE_COLORS = "viridis_r"
 UNITS = {
     "accuracy": "share of rows that are right",
     "mse": "mean squared error",
@@ -65,11 +65,11 @@ def objective(figure: Any, search: "Search") -> None:
     """
     axes = figure.subplots()
     places = {trial.name: number for number, trial in enumerate(search.trials)}
-    for label, colour, trials in _groups(search):
+    for label, color, trials in _groups(search):
         numbers = [places[trial.name] for trial in trials]
         axes.errorbar(
             numbers, _scores(trials), [trial.spread or np.nan for trial in trials],
-            fmt="o", color=colour, label=label, capsize=2, alpha=0.8,
+            fmt="o", color=color, label=label, capsize=2, alpha=0.8,
         )  # fmt: skip
     if search.completed:
         numbers = [places[trial.name] for trial in search.completed]
@@ -156,7 +156,7 @@ def parallel(figure: Any, search: "Search") -> None:
     lines = LineCollection(
         [np.column_stack([np.arange(len(row)), row]) for row in heights],
         array=scores,
-        cmap=SCORE_COLOURS if search.sign > 0 else SCORE_COLOURS.removesuffix("_r"),
+        cmap=SCORE_COLORS if search.sign > 0 else SCORE_COLORS.removesuffix("_r"),
         norm=_score_norm(search),
         linewidths=0.5 + 3 * prominence,
         alpha=0.3 + 0.7 * prominence,
@@ -189,11 +189,11 @@ def curves(figure: Any, search: "Search") -> None:
     axes = figure.subplots()
     best = search.ranked[:1]
     groups = [*_groups(search), ("failed", FAILED, search.failed)]
-    for label, colour, trials in [*groups, *((_named(trial), BEST, [trial]) for trial in best)]:
+    for label, color, trials in [*groups, *((_named(trial), BEST, [trial]) for trial in best)]:
         lines = [curve for trial in trials for curve in trial.curves]
         if lines:
             faint = {"alpha": max(0.15, 0.6 - len(lines) / 200), "linewidth": 1}
-            style = {"color": colour, **({"linewidth": 3} if trials == best else faint)}
+            style = {"color": color, **({"linewidth": 3} if trials == best else faint)}
             axes.plot([], [], **(style | {"alpha": 1}), label=label)
         for epochs, values in lines:
             axes.plot(epochs, values, marker="." if len(epochs) == 1 else "", **style)
@@ -213,9 +213,9 @@ def cost(figure: Any, search: "Search") -> None:
     """
     panels = figure.subplots(1, 2, sharey=True)
     for axes, (key, name) in zip(panels, COSTS.items(), strict=True):
-        for label, colour, trials in _groups(search):
+        for label, color, trials in _groups(search):
             costs = [getattr(trial, key) for trial in trials]
-            axes.plot(costs, _scores(trials), "o", color=colour, label=label, alpha=0.8)
+            axes.plot(costs, _scores(trials), "o", color=color, label=label, alpha=0.8)
         axes.margins(x=0.12)
         _front(axes, key, search)
         axes.set(xlabel=name)
@@ -268,11 +268,11 @@ def _pictures(search: "Search") -> Iterator[tuple[Callable[..., None], tuple[flo
 
 
 def _groups(search: "Search") -> Iterator[tuple[str, Any, list["Trial"]]]:
-    """Gives the completed trials of each number of epochs with a label and a colour."""
+    """Gives the completed trials of each number of epochs with a label and a color."""
     from matplotlib import colormaps
     from matplotlib.colors import to_hex
 
-    shades = colormaps[EPOCH_COLOURS](np.linspace(0.1, 0.9, len(search.by_epochs)))
+    shades = colormaps[EPOCH_COLORS](np.linspace(0.1, 0.9, len(search.by_epochs)))
     for (epochs, trials), shade in zip(search.by_epochs.items(), shades, strict=True):
         if epochs is None:
             yield "completed", PLAIN, trials
@@ -283,9 +283,9 @@ def _groups(search: "Search") -> Iterator[tuple[str, Any, list["Trial"]]]:
 def _effect(axes: Any, search: "Search", setting: "Setting") -> None:
     jitter = np.random.default_rng(0)
     width = JITTER if setting.choices else 0
-    for label, colour, trials in _groups(search):
+    for label, color, trials in _groups(search):
         x = _positions(setting, trials) + jitter.uniform(-width, width, len(trials))
-        axes.plot(x, _scores(trials), "o", color=colour, label=label, alpha=0.6, markersize=5)
+        axes.plot(x, _scores(trials), "o", color=color, label=label, alpha=0.6, markersize=5)
     for number, (_, trials) in enumerate(search.levels(setting)):
         x, mean = _positions(setting, trials), np.mean(_scores(trials))
         axes.plot(
@@ -396,7 +396,7 @@ def _scale(search: "Search") -> str:
 
 
 def _score_norm(search: "Search") -> Any:
-    """Spreads the colours over all scores but the tenth at the bad end."""
+    """Spreads the colors over all scores but the tenth at the bad end."""
     from matplotlib.colors import LogNorm, Normalize
 
     scores = _scores(search.completed)

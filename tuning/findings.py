@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from zoo.errors import SearchError
-from zoo.runs import readable
+from zoo.runs.files import wrap_read_errors
 
 KEYS = ("model", "dataset", "algorithm", "objective", "direction", "seed", "space")
 FEW = 10
@@ -246,11 +246,11 @@ def read_search(directory: Path) -> Search:
     for name in ("search.json", "trials.csv"):
         if not (directory / name).is_file():
             raise SearchError(f"{directory} holds no search to report on: it has no {name}.")
-    with readable(directory / "search.json") as path:
+    with wrap_read_errors(directory / "search.json") as path:
         known = json.loads(path.read_text())
         plan = {key: known[key] for key in KEYS}
         settings = [_setting(row) for row in plan["space"] if row["kind"] != "Fixed"]
-    with readable(directory / "trials.csv") as path, path.open(newline="") as file:
+    with wrap_read_errors(directory / "trials.csv") as path, path.open(newline="") as file:
         table = csv.DictReader(file)
         settings = [s for s in settings if s.name in (table.fieldnames or ())]
         folders = {p.name.removeprefix("trial_"): p for p in directory.glob("trials/*/")}
@@ -260,7 +260,7 @@ def read_search(directory: Path) -> Search:
         ]
     best: dict[str, Any] = {}
     if (directory / "best.json").exists():
-        with readable(directory / "best.json") as path:
+        with wrap_read_errors(directory / "best.json") as path:
             best = json.loads(path.read_text())
     return Search(directory, plan, settings, trials, best)
 
@@ -303,7 +303,7 @@ def _curves(folder: Path | None, objective: str) -> list[tuple[list[float], list
     """Reads the objective of each training of a trial; one that was stopped at once has none."""
     curves = []
     for place in sorted(folder.glob("*/history.csv")) if folder else ():
-        with readable(place) as path, path.open(newline="") as file:
+        with wrap_read_errors(place) as path, path.open(newline="") as file:
             rows = [row for row in csv.DictReader(file) if row.get(objective)]
             epochs, values = ([float(row[key]) for row in rows] for key in ("epoch", objective))
         if rows:

@@ -18,7 +18,7 @@ from keras_tuner.engine import trial as trials
 
 from tuning.plan import Plan
 from tuning.space import space_of
-from zoo.runs import write_json
+from zoo.runs.files import write_json
 
 RUNNING, STOPPED, IDLE = (
     trials.TrialStatus.RUNNING,

@@ -12,11 +12,11 @@ from typing import Any
 import zoo
 from tuning.space import described, read_changes, space_of
 from zoo.data import get_dataset
-from zoo.errors import ArgumentValueError, SearchError, unknown
-from zoo.runs import write_json
+from zoo.errors import ArgumentValueError, SearchError, unknown_name_message
+from zoo.runs.files import write_json
 from zoo.specs import MOST, MOST_SEED, require_choice, require_integer
 from zoo.tasks import TASKS
-from zoo.training import split_overrides
+from zoo.training.config import split_overrides
 
 FORMAT = 1
 ALGORITHMS = ("random", "grid", "bayesian", "hyperband")
@@ -151,7 +151,7 @@ def make_plan(
     ):
         require_integer(key, value, least, MOST_SEED if key == "seed" else MOST)
     if algorithm not in ALGORITHMS:
-        raise ArgumentValueError(unknown("algorithm", algorithm, ALGORITHMS))
+        raise ArgumentValueError(unknown_name_message("algorithm", algorithm, ALGORITHMS))
     task = TASKS[spec.task]
     objective = objective or task.monitor
     if direction is None:

@@ -20,7 +20,7 @@ import numpy as np
 
 from tuning import figures
 from tuning.findings import SHUFFLES, TREES, Search, Setting, Trial, brief, read_search
-from zoo.runs import PARTIAL, whole
+from zoo.runs.files import PARTIAL, atomic_write
 
 SHOWN = 10
 LONGEST_MESSAGE = 300
@@ -50,7 +50,7 @@ def write_report(directory: Path) -> list[Path]:
     search = read_search(directory)
     pictures = figures.draw(search)
     _write_logs(search)
-    with whole(directory / "report.md") as partial:
+    with atomic_write(directory / "report.md") as partial:
         partial.write_text("\n\n".join(_page(search, pictures)) + "\n")
     return [directory / "report.md", *pictures]
 

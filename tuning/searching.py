@@ -30,9 +30,10 @@ from tuning.trials import (
 )
 from zoo.data.pipeline import Data
 from zoo.errors import ArgumentValueError, SearchError
-from zoo.runs import PARTIAL, Run, alone, write_csv, write_json
+from zoo.runs import Run
+from zoo.runs.files import PARTIAL, exclusive_lock, write_csv, write_json
 from zoo.specs import MOST, MOST_SEED, require_integer, require_number
-from zoo.training import initialise, load, split_overrides
+from zoo.training.config import load_run_data, seed_and_build, split_overrides
 
 TRIALS = 20
 LARGEST_GRID = 1_000
@@ -171,7 +172,7 @@ def search(
         data = _look(plan)
         plan = dataclasses.replace(plan, dataset_version=data.version)
         _create(place, plan)
-    with alone(place), _said_how_to_go_on(place):
+    with exclusive_lock(place), _said_how_to_go_on(place):
         plan.write(place)  # the data may lie elsewhere now
         oracle = _prepare(plan, place, limits, progress)
         if address:
@@ -222,7 +223,7 @@ def _refuse_existing(directory: Path) -> None:
 
 def _load_as(plan: Plan) -> Data:
     """Reads the data of a search that goes on, which must be those that it began on."""
-    data = load(default_settings(plan), plan.data_dir, plan.trainings[0][1])
+    data = load_run_data(default_settings(plan), plan.data_dir, plan.trainings[0][1])
     if data.version != plan.dataset_version:
         raise SearchError(
             f"the search began on {plan.dataset_version}, and the data are {data.version} now."
@@ -234,7 +235,10 @@ def _look(plan: Plan) -> Data:
     """Builds every end of the space and shows a model one batch, before anything is written."""
     space = space_of(plan.model, plan.changes)
     tried = [settings_of(plan, values, plan.seed) for values in extremes(space)]
-    model, data = initialise(tried[0]), load(tried[0], plan.data_dir, plan.trainings[0][1])
+    model, data = (
+        seed_and_build(tried[0]),
+        load_run_data(tried[0], plan.data_dir, plan.trainings[0][1]),
+    )
     model.jit_compile = False  # one batch is not worth it
     if model.trainable_variables:
         model.train_on_batch(*next(iter(data.train)))

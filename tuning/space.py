@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tuning import spaces
-from zoo.errors import ArgumentValueError, UnknownArgumentError, unknown
+from zoo.errors import ArgumentValueError, UnknownArgumentError, unknown_name_message
 from zoo.registry import defaults_of
 
 if TYPE_CHECKING:
@@ -49,7 +49,7 @@ def space_of(name: str, changes: Mapping[str, Any] | None = None) -> "keras_tune
     space = keras_tuner.HyperParameters()
     for key, change in (changes or {}).items():
         if key not in defaults:
-            raise UnknownArgumentError(unknown(f"setting of {name}", key, defaults))
+            raise UnknownArgumentError(unknown_name_message(f"setting of {name}", key, defaults))
         _declare(space, key, change, defaults[key])
     getattr(spaces, name)(space, defaults)  # what is declared already stays as it is
     return space

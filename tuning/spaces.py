@@ -37,7 +37,7 @@ def softmax_regression(hp: Any, default: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def mlp(hp: Any, default: Mapping[str, Any]) -> dict[str, Any]:
-    """Depth, width, activation, regularisation and learning rate."""
+    """Depth, width, activation, regularization and learning rate."""
     return {
         "num_layers": hp.Int("num_layers", 1, 4, default=default["num_layers"]),
         "units": hp.Int("units", 32, 1024, sampling="log", default=default["units"]),
@@ -53,7 +53,7 @@ def mlp(hp: Any, default: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def simple_cnn(hp: Any, default: Mapping[str, Any]) -> dict[str, Any]:
-    """Depth, width and its growth, kernels, activation, head, regularisation, learning rate."""
+    """Depth, width and its growth, kernels, activation, head, regularization, learning rate."""
     return {
         "num_layers": hp.Int("num_layers", 2, 4, default=default["num_layers"]),
         "filters": hp.Int("filters", 16, 64, sampling="log", default=default["filters"]),
@@ -65,7 +65,7 @@ def simple_cnn(hp: Any, default: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def deep_cnn(hp: Any, default: Mapping[str, Any]) -> dict[str, Any]:
-    """Three sets of widths, activation, head, regularisation and learning rate."""
+    """Three sets of widths, activation, head, regularization and learning rate."""
     widths = ["32-64-64-128-128-128", default["filters"], "64-128-128-256-256-256"]
     return {
         "filters": hp.Choice("filters", widths, default=default["filters"]),
@@ -75,16 +75,16 @@ def deep_cnn(hp: Any, default: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def resnet18(hp: Any, default: Mapping[str, Any]) -> dict[str, Any]:
-    """Width, regularisation and learning rate."""
+    """Width, regularization and learning rate."""
     return {
         "filters": hp.Choice("filters", [16, 32, 64], default=default["filters"]),
         **_training(hp, default),
-        **_regularisation(hp, default),
+        **_regularization(hp, default),
     }
 
 
 def text_mlp(hp: Any, default: Mapping[str, Any]) -> dict[str, Any]:
-    """Depth, width, activation, regularisation and learning rate."""
+    """Depth, width, activation, regularization and learning rate."""
     return {
         "num_layers": hp.Int("num_layers", 1, 4, default=default["num_layers"]),
         "units": hp.Int("units", 32, 512, sampling="log", default=default["units"]),
@@ -148,12 +148,12 @@ def truncated_svd(hp: Any, default: Mapping[str, Any]) -> dict[str, Any]:
     """Rank, and whether the subspace passes through the mean."""
     return {
         "rank": hp.Int("rank", 2, 512, sampling="log", default=default["rank"]),
-        "centred": hp.Boolean("centred", default=default["centred"]),
+        "centered": hp.Boolean("centered", default=default["centered"]),
     }
 
 
 def linear_autoencoder(hp: Any, default: Mapping[str, Any]) -> dict[str, Any]:
-    """Optimiser and learning rate."""
+    """Optimizer and learning rate."""
     return {
         "optimizer": hp.Choice("optimizer", ["adam", "muon"], default=default["optimizer"]),
         **_training(hp, default),
@@ -172,7 +172,7 @@ def nonlinear_autoencoder(hp: Any, default: Mapping[str, Any]) -> dict[str, Any]
 
 
 def deep_autoencoder(hp: Any, default: Mapping[str, Any]) -> dict[str, Any]:
-    """Widths of the hidden layers, activations, optimiser and learning rate."""
+    """Widths of the hidden layers, activations, optimizer and learning rate."""
     return {
         "units": hp.Choice(
             "units", ["256-128-96", "512-256-128", "768-512-256"], default=default["units"]
@@ -184,7 +184,7 @@ def deep_autoencoder(hp: Any, default: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def denoising_autoencoder(hp: Any, default: Mapping[str, Any]) -> dict[str, Any]:
-    """Depth, width, code, activations, optimiser and learning rate."""
+    """Depth, width, code, activations, optimizer and learning rate."""
     return {
         "num_layers": hp.Int("num_layers", 1, 3, default=default["num_layers"]),
         "units": hp.Int("units", 256, 2048, sampling="log", default=default["units"]),
@@ -260,7 +260,7 @@ def _convolutional(hp: Any, default: Mapping[str, Any]) -> dict[str, Any]:
         ),
         "dropout": hp.Float("dropout", 0.0, 0.4, step=0.1, default=default["dropout"]),
         **_training(hp, default),
-        **_regularisation(hp, default),
+        **_regularization(hp, default),
     }
 
 
@@ -278,7 +278,7 @@ def _embedded(hp: Any, default: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def _regularisation(hp: Any, default: Mapping[str, Any]) -> dict[str, Any]:
+def _regularization(hp: Any, default: Mapping[str, Any]) -> dict[str, Any]:
     return {
         "label_smoothing": hp.Float(
             "label_smoothing", 0.0, 0.2, step=0.05, default=default["label_smoothing"]

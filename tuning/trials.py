@@ -19,9 +19,9 @@ from tuning.plan import Plan
 from tuning.space import space_of
 from zoo.data.pipeline import Data
 from zoo.errors import TrainingDivergedError
-from zoo.runs import whole
-from zoo.specs import Recipe
-from zoo.training import fit_in, initialise, load, settle
+from zoo.runs.files import atomic_write
+from zoo.training.config import RunConfig, load_run_data, resolve_config, seed_and_build
+from zoo.training.loop import fit_in
 
 RUNS = "trials"
 FAILURE = "failure.txt"
@@ -122,7 +122,7 @@ class ZooTuner(BaseTuner):
             trial: keras-tuner's.
         """
         if self.failure:
-            with whole(self.folder_of(trial) / FAILURE) as partial:
+            with atomic_write(self.folder_of(trial) / FAILURE) as partial:
                 partial.write_text(self.failure)
             trial.message = self.failure.splitlines()[0]
         super().on_trial_end(trial)
@@ -140,7 +140,7 @@ class ZooTuner(BaseTuner):
         self, values: Mapping[str, Any], seed: int, fold: Any, place: Path
     ) -> dict[str, float]:
         settings = settings_of(self.plan, values, seed)
-        model = initialise(settings)
+        model = seed_and_build(settings)
         size, most = model.count_params(), self.plan.max_parameters
         if most and size > most:
             raise errors.FailedTrialError(f"{size:,} parameters, and {most:,} are allowed")
@@ -153,19 +153,19 @@ class ZooTuner(BaseTuner):
         Args:
             data: the data.
         """
-        recipe = Recipe.from_json(default_settings(self.plan)["recipe"])
+        recipe = default_settings(self.plan).recipe
         self.prepared = (recipe.images, recipe.text)
         self.data[self.plan.trainings[0][1]] = data
 
-    def _data_for(self, settings: Mapping[str, Any], fold: Any) -> Data:
-        recipe = Recipe.from_json(settings["recipe"])
+    def _data_for(self, settings: RunConfig, fold: Any) -> Data:
+        recipe = settings.recipe
         prepared = (recipe.images, recipe.text)
         if prepared != self.prepared:
             self.data.clear()
             self.prepared = prepared
         if fold not in self.data:
-            self.data[fold] = load(settings, self.plan.data_dir, fold)
-        return self.data[fold].rebatched(recipe.batch_size, settings["seed"])
+            self.data[fold] = load_run_data(settings, self.plan.data_dir, fold)
+        return self.data[fold].rebatched(recipe.batch_size, settings.seed)
 
     @contextlib.contextmanager
     def _heartbeat(self, trial_id: str) -> Iterator[None]:
@@ -186,7 +186,7 @@ class ZooTuner(BaseTuner):
             thread.join()
 
 
-def settings_of(plan: Plan, values: Mapping[str, Any], seed: int) -> dict[str, Any]:
+def settings_of(plan: Plan, values: Mapping[str, Any], seed: int) -> RunConfig:
     """Settles a training of a search.
 
     Args:
@@ -195,7 +195,7 @@ def settings_of(plan: Plan, values: Mapping[str, Any], seed: int) -> dict[str, A
         seed: of the training.
 
     Returns:
-        What `zoo.training.settle` gives.
+        What `zoo.training.resolve_config` gives.
 
     Raises:
         ZooError: if the model does not take the values.
@@ -203,10 +203,10 @@ def settings_of(plan: Plan, values: Mapping[str, Any], seed: int) -> dict[str, A
     overrides = {**plan.fixed, **without_notes(values)}
     if EPOCHS in values:
         overrides["epochs"] = values[EPOCHS]
-    return settle(plan.model, plan.dataset["name"], plan.data_dir, seed, overrides)
+    return resolve_config(plan.model, plan.dataset["name"], plan.data_dir, seed, overrides)
 
 
-def default_settings(plan: Plan) -> dict[str, Any]:
+def default_settings(plan: Plan) -> RunConfig:
     """Settles a training with the defaults of the search's space.
 
     Args:

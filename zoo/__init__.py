@@ -18,10 +18,11 @@ from zoo.registry import build, get_spec, list_models, register
 from zoo.specs import DatasetSpec, ImageOptions, ModelSpec, Recipe, Task, TextOptions
 
 if TYPE_CHECKING:
-    from zoo.artefacts import export
+    from zoo.acceleration import accelerate
+    from zoo.artifacts.export import export
     from zoo.data import load_data
+    from zoo.evaluation.prediction import predict
     from zoo.runs import load_run
-    from zoo.serving import predict
     from zoo.training import evaluate, train
 
 __all__ = [
@@ -32,6 +33,7 @@ __all__ = [
     "Task",
     "TextOptions",
     "ZooError",
+    "accelerate",
     "build",
     "evaluate",
     "export",
@@ -46,10 +48,11 @@ __all__ = [
 ]
 
 _LAZY = {
+    "accelerate": "zoo.acceleration",
     "load_data": "zoo.data",
     "load_run": "zoo.runs",
-    "export": "zoo.artefacts",
-    "predict": "zoo.serving",
+    "export": "zoo.artifacts.export",
+    "predict": "zoo.evaluation.prediction",
     "evaluate": "zoo.training",
     "train": "zoo.training",
 }
@@ -61,14 +64,10 @@ def __dir__() -> list[str]:
 
 @when_imported("keras")
 def _register_layers(keras: Any) -> None:
-    importlib.import_module("zoo.initializers")
     importlib.import_module("zoo.layers")
-    importlib.import_module("zoo.losses")
-    importlib.import_module("zoo.optimizers")
     importlib.import_module("zoo.data.tokens")
     if keras.config.backend() == "tensorflow":
-        importlib.import_module("zoo.normalization")
-        importlib.import_module("zoo.recurrence")
+        importlib.import_module("zoo.acceleration")
 
 
 def __getattr__(name: str) -> Any:

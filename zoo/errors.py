@@ -1,8 +1,7 @@
 """What can go wrong by a user's hand: one class a kind of input, one line a message."""
 
-import contextlib
 import difflib
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 
 
 class ZooError(Exception):
@@ -62,29 +61,14 @@ class TrainingDivergedError(ZooError, ArithmeticError):
 
 
 class ExportError(ZooError):
-    """An artefact that cannot be written, or does not reproduce its model."""
+    """An artifact that cannot be written, or does not reproduce its model."""
 
 
-class ArtefactError(ZooError):
-    """An artefact that is missing, cut, altered or none of the zoo's."""
+class ArtifactError(ZooError):
+    """An artifact that is missing, cut, altered or none of the zoo's."""
 
 
-@contextlib.contextmanager
-def refusing(kind: type[ZooError]) -> Iterator[None]:
-    """Makes an error of the zoo's of one that the reader of artefacts, which knows no zoo, raises.
-
-    Args:
-        kind: of the error to raise.
-    """
-    from zoo.reader import ReaderError
-
-    try:
-        yield
-    except ReaderError as error:
-        raise kind(str(error)) from None
-
-
-def unknown(kind: str, name: str, known: Iterable[str]) -> str:
+def unknown_name_message(kind: str, name: str, known: Iterable[str]) -> str:
     """Words an unknown name: what was received, the near miss, and what there is.
 
     Args:
@@ -96,10 +80,10 @@ def unknown(kind: str, name: str, known: Iterable[str]) -> str:
         One line.
     """
     names = sorted(known)
-    return f"unknown {kind} {name!r}.{near_miss(name, names)} There is: {', '.join(names)}."
+    return f"unknown {kind} {name!r}.{did_you_mean(name, names)} There is: {', '.join(names)}."
 
 
-def near_miss(name: str, known: Iterable[str]) -> str:
+def did_you_mean(name: str, known: Iterable[str]) -> str:
     """Asks whether the nearest of the names known was meant.
 
     Args:

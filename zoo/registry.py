@@ -3,7 +3,7 @@
 import inspect
 from typing import Any
 
-from zoo.errors import ArgumentValueError, UnknownModelError, unknown
+from zoo.errors import ArgumentValueError, UnknownModelError, unknown_name_message
 from zoo.specs import ModelSpec
 
 _SPECS: dict[str, ModelSpec] = {}
@@ -54,7 +54,7 @@ def get_spec(name: str) -> ModelSpec:
         'mnist'
     """
     if name not in _SPECS:
-        raise UnknownModelError(unknown("model", name, _SPECS))
+        raise UnknownModelError(unknown_name_message("model", name, _SPECS))
     return _SPECS[name]
 
 
@@ -77,7 +77,7 @@ def list_models(task: str | None = None) -> list[str]:
     """
     tasks = {spec.task for spec in _SPECS.values()}
     if task is not None and task not in tasks:
-        raise ArgumentValueError(unknown("task", task, tasks))
+        raise ArgumentValueError(unknown_name_message("task", task, tasks))
     return sorted(name for name, spec in _SPECS.items() if task in (None, spec.task))
 
 

@@ -13,7 +13,7 @@ SCALINGS = ("fraction", "standardized", "imagenet")
 ENCODINGS = ("sequence", "multi_hot")
 WORD_VECTORS = ("random", "cooccurrence")
 AUGMENTATIONS = ("flip", "crop", "cutout")
-GREYSCALES = ("none", "mean", "luminance")
+GRAYSCALES = ("none", "mean", "luminance")
 TARGETS = ("label", "image", "image given label")
 MOST = 2**31 - 1
 LARGEST_IMAGE = 1024
@@ -85,9 +85,9 @@ class ImageOptions:
         augmentation: what is done to training images, anew in each epoch and to no others:
             ``"none"``, or any of ``flip`` (left to right, by the toss of a coin), ``crop`` (moved
             by up to an eighth of its side) and ``cutout`` (a square of a quarter of its side
-            covered with the mean colour), joined by ``+``.
+            covered with the mean color), joined by ``+``.
         image_size: side in pixels that images are resized to; 0 leaves them at the data set's.
-        greyscale: what becomes of colours: ``"none"`` of them is lost; or one channel is left, the
+        grayscale: what becomes of colors: ``"none"`` of them is lost; or one channel is left, the
             ``"mean"`` of the three, or their ``"luminance"`` as ITU-R BT.601 weighs them.
         noise_stddev: standard deviation of the Gaussian noise added to the fractions that a model
             is to clear of it, which are cut off at 0 and 1 again; 0 for none.
@@ -99,7 +99,7 @@ class ImageOptions:
     scaling: str = "fraction"
     augmentation: str = "none"
     image_size: int = 0
-    greyscale: str = "none"
+    grayscale: str = "none"
     noise_stddev: float = 0.0
 
     def __post_init__(self) -> None:
@@ -112,7 +112,7 @@ class ImageOptions:
                 f"{', '.join(AUGMENTATIONS)}, joined by '+', each once."
             )
         require_integer("image_size", self.image_size, 0, LARGEST_IMAGE)
-        require_choice("greyscale", self.greyscale, GREYSCALES)
+        require_choice("grayscale", self.grayscale, GRAYSCALES)
         require_number("noise_stddev", self.noise_stddev)
 
     def without(self, augmentation: str) -> str:
@@ -137,7 +137,7 @@ class ImageOptions:
             raw: ``(height, width, channels)`` as the data set has them.
         """
         height, width = (self.image_size,) * 2 if self.image_size else raw[:2]
-        return (height, width, raw[2] if self.greyscale == "none" else 1)
+        return (height, width, raw[2] if self.grayscale == "none" else 1)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -151,11 +151,11 @@ class TextOptions:
             padding and for all others; at least 3.
         sequence_length: tokens of a text that are read: all its words from its beginning, then
             its pairs of words and so on, then the pieces of words.
-        ngrams: 1 for words alone, 2 for pairs of neighbours too, and so on to 5.
+        ngrams: 1 for words alone, 2 for pairs of neighbors too, and so on to 5.
         subwords: most characters in the pieces of words that are read beside them, from 3 to 9;
             0 for no pieces.
         word_vectors: what those are, where texts are sequences: drawn at ``"random"``, or found by
-            `zoo.cooccurrence` in the training split, without its labels.
+            `zoo.data.cooccurrence` in the training split, without its labels.
 
     Raises:
         ArgumentValueError: if a value is of the wrong type or out of range.
@@ -196,9 +196,6 @@ class Recipe:
         patience: epochs without improvement of the task's monitored quantity after which
             training stops and the best epoch's weights are restored; 0 trains all epochs and
             keeps the last.
-        max_gap: training stops after the tenth epoch, in all, whose validation loss exceeds its
-            training loss by more than this; 0 for never. It is the rule of a course, kept to be
-            compared with `patience`: it stops a better network sooner if its gap is wider.
         jit_compile: whether XLA compiles the training step.
         steps_per_execution: steps that run between two returns to Python, at least 1.
         precision: ``"float32"``, or ``"mixed_bfloat16"``: training computes in bfloat16 and keeps
@@ -216,7 +213,6 @@ class Recipe:
     batch_size: int
     schedule: str = "constant"
     patience: int = 0
-    max_gap: float = 0.0
     jit_compile: bool = True
     steps_per_execution: int = 1
     precision: str = "float32"
@@ -260,7 +256,6 @@ class Recipe:
             ("steps_per_execution", 1),
         ):
             require_integer(name, getattr(self, name), least, MOST)
-        require_number("max_gap", self.max_gap)
         require_choice("schedule", self.schedule, SCHEDULES)
         require_choice("precision", self.precision, PRECISIONS)
         if type(self.jit_compile) is not bool:
@@ -341,7 +336,7 @@ class DatasetSpec:
 
 @dataclasses.dataclass(frozen=True)
 class ModelSpec:
-    """A row of the catalogue: a builder and all that belongs to it.
+    """A row of the catalog: a builder and all that belongs to it.
 
     Attributes:
         builder: where the builder is, as ``"package.module:function"``. The function's name is

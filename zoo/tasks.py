@@ -4,8 +4,8 @@ from typing import Any
 
 import keras
 
-from zoo.losses import SmoothedCrossentropy
-from zoo.optimizers import Muon
+from zoo.layers.losses import SmoothedCrossentropy
+from zoo.layers.optimizers import CONV_KERNEL_RANK, Muon
 from zoo.specs import Task
 
 MOMENTUM = 0.9
@@ -71,33 +71,35 @@ def compile_for(
     Args:
         task: key of `TASKS`.
         model: the network.
-        optimizer: Keras' name of the optimiser, for example ``"adam"``; or ``"nesterov"``, which
+        optimizer: Keras' name of the optimizer, for example ``"adam"``; or ``"nesterov"``, which
             is ``"sgd"`` with Nesterov's momentum of 0.9.
         learning_rate: its learning rate.
         loss: one of the task's losses; the first of them if None.
         label_smoothing: share of each label spread over all classes; several classes only.
         weight_decay: share of each kernel, times the learning rate, taken off at every step;
-            the optimiser's own if None. Biases and the gains of normalisations are spared.
+            the optimizer's own if None. Biases and the gains of normalizations are spared.
 
     Returns:
-        The same model, compiled. If its weights are penalised, the metric ``data_loss`` is the
+        The same model, compiled. If its weights are penalized, the metric ``data_loss`` is the
         loss without the penalty; that of a model whose layers add losses of their own is
         ``reconstruction_loss``.
     """
     loss = (
         SmoothedCrossentropy(label_smoothing) if label_smoothing else loss or TASKS[task].losses[0]
     )
-    names = [*TASKS[task].metrics, *(["data_loss"] if _is_penalised(model) else [])]
+    names = [*TASKS[task].metrics, *(["data_loss"] if _is_penalized(model) else [])]
     metrics = [_only(loss, name) if name in PARTS_OF_LOSS else name for name in names]
     model.compile(
-        optimizer=_optimizer(optimizer, learning_rate, weight_decay), loss=loss, metrics=metrics
+        optimizer=_optimizer(optimizer, learning_rate, weight_decay, model),
+        loss=loss,
+        metrics=metrics,
     )
     return model
 
 
-def _is_penalised(model: keras.Model) -> bool:
-    penalised = [weight for weight in model.trainable_variables if weight.regularizer]
-    return any(float(weight.regularizer(weight)) for weight in penalised)
+def _is_penalized(model: keras.Model) -> bool:
+    penalized = [weight for weight in model.trainable_variables if weight.regularizer]
+    return any(float(weight.regularizer(weight)) for weight in penalized)
 
 
 def _only(loss: str | keras.Loss, name: str) -> keras.Metric:
@@ -109,7 +111,7 @@ def _only(loss: str | keras.Loss, name: str) -> keras.Metric:
 
 
 def _optimizer(
-    name: str, learning_rate: float, weight_decay: float | None
+    name: str, learning_rate: float, weight_decay: float | None, model: keras.Model
 ) -> keras.optimizers.Optimizer:
     config: dict[str, Any] = {"learning_rate": learning_rate}
     if name == "nesterov":
@@ -117,10 +119,35 @@ def _optimizer(
         config |= {"momentum": MOMENTUM, "nesterov": True}
     if weight_decay is not None:
         config["weight_decay"] = weight_decay
+    has_conv_kernels = any(len(v.shape) == CONV_KERNEL_RANK for v in model.trainable_variables)
     optimizer = (
         Muon(**config)
-        if name == "muon"
+        if name == "muon" and has_conv_kernels
         else keras.optimizers.get({"class_name": name, "config": config})
     )
     optimizer.exclude_from_weight_decay(var_names=list(UNDECAYED))
     return optimizer
+
+
+def unwrap_single(parts: list[Any]) -> Any:
+    """Gives the only part itself, as Keras has models of one input; or all of them.
+
+    Args:
+        parts: one or more.
+    """
+    return parts[0] if len(parts) == 1 else parts
+
+
+def probabilities_of(outputs: Any) -> Any:
+    """Gives one column a class: a single sigmoid p becomes ``(1 - p, p)``.
+
+    Args:
+        outputs: ``(batch, 1)`` of sigmoids, or ``(batch, classes)`` of probabilities; an array
+            or a tensor.
+
+    Returns:
+        ``(batch, classes)``; every row sums to 1.
+    """
+    if outputs.shape[1] == 1:
+        return keras.ops.concatenate([1 - outputs, outputs], axis=1)
+    return outputs

@@ -26,7 +26,7 @@ def draw(name: str, shape: tuple[int, ...]) -> np.ndarray:
 
 
 def images() -> np.ndarray:
-    """Draws four standardised images whose sides differ."""
+    """Draws four standardized images whose sides differ."""
     return np.random.default_rng(0).normal(size=(4, 96, 80, 3)).astype(np.float32)
 
 

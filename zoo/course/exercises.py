@@ -11,7 +11,8 @@ import dataclasses
 from collections.abc import Mapping
 from typing import Any
 
-from zoo.course.systems import SYSTEMS, Training
+from zoo.course.definitions import Training
+from zoo.course.systems import SYSTEMS
 
 
 @dataclasses.dataclass(frozen=True)
@@ -103,7 +104,7 @@ QUESTIONS = {
             answer=(
                 "Validation chooses: settings, and the epoch to keep; what it has chosen looks "
                 "better on it than it is. Test is read once, after everything is chosen, and "
-                "chooses nothing. The rows learnt tell nothing of others: as taught they look "
+                "chooses nothing. The rows learned tell nothing of others: as taught they look "
                 "best of all, and ours, measured while words are dropped, worst."
             ),
             columns=("train_accuracy", "best_val_accuracy", "cv_accuracy", "test_accuracy"),
@@ -126,7 +127,7 @@ QUESTIONS = {
             shown=(
                 Shown("overfitting, as taught", "hw2.overfit", way="taught"),
                 Shown(
-                    "the same with the squared norm penalised",
+                    "the same with the squared norm penalized",
                     "hw2.overfit",
                     {"l2": 1e-4},
                     way="taught",
@@ -248,7 +249,7 @@ QUESTIONS = {
         ),
         Question(
             id="hw4.analogies",
-            question="Do analogies of words hold in what a classifier of reviews has learnt?",
+            question="Do analogies of words hold in what a classifier of reviews has learned?",
             answer=(
                 "Not if its vectors begin at random: it learns which words speak for a film and "
                 "which against, and little else. Words are alike that stand among the same words, "

@@ -9,35 +9,37 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+from zoo.course.definitions import QUANTITIES, WAYS, System, Training
 from zoo.course.exercises import QUESTIONS, Question
+from zoo.course.experiments import CURVES, curve
 from zoo.course.results import (
+    Comparison,
     Result,
-    Standing,
+    compare,
+    format_metric,
     mean_of,
     read_results,
     results_of,
     run_directory,
-    standing,
-    told,
 )
-from zoo.course.systems import QUANTITIES, SYSTEMS, WAYS, System, Training
-from zoo.course.training import CURVES, curve
+from zoo.course.systems import SYSTEMS
 from zoo.errors import RunError
-from zoo.figures import save
-from zoo.runs import load_run, whole
+from zoo.plots.canvas import save
+from zoo.runs import load_run
+from zoo.runs.files import atomic_write
 
 HOMEWORKS = {
     "hw1": "Perceptrons, and a linear classifier of digits",
     "hw2": "News by the words they have",
     "hw3": "Convolutional networks on CIFAR-10",
     "hw4": "Reviews of films, word by word",
-    "hw5": "Autoencoders on CIFAR-10 in grey",
+    "hw5": "Autoencoders on CIFAR-10 in gray",
     "hw6": "A variational autoencoder on MNIST",
 }
 COLUMNS = 3
 INCHES = (5.0, 3.4)
 MOST_MARKED = 30
-COLOURS = {"ours": "tab:blue", "taught": "tab:orange"}
+COLORS = {"ours": "tab:blue", "taught": "tab:orange"}
 LABELS = {"ours": "ours", "taught": "as taught"}
 
 
@@ -54,7 +56,7 @@ def write_report(directory: Path) -> list[Path]:
         RunError: if a file is damaged.
     """
     results = read_results(directory)
-    standings = [standing(system, results) for system in SYSTEMS.values()]
+    standings = [compare(system, results) for system in SYSTEMS.values()]
     known = [row for row in standings if row.results or row.taught]
     pictures = {}
     for homework in HOMEWORKS:
@@ -62,13 +64,13 @@ def write_report(directory: Path) -> list[Path]:
         drawn = _draw(homework, rows, directory)
         if drawn:
             pictures[homework] = drawn
-    with whole(directory / "report.md") as partial:
+    with atomic_write(directory / "report.md") as partial:
         partial.write_text("\n\n".join(_page(known, results, pictures, directory)) + "\n")
     return [directory / "report.md", *pictures.values()]
 
 
 def _page(
-    known: Sequence[Standing],
+    known: Sequence[Comparison],
     results: Sequence[Result],
     pictures: dict[str, Path],
     directory: Path,
@@ -95,7 +97,7 @@ def _page(
         yield _evidence(question, results)
 
 
-def _summary(known: Sequence[Standing], results: Sequence[Result]) -> str:
+def _summary(known: Sequence[Comparison], results: Sequence[Result]) -> str:
     ours = [row for row in known if row.results]
     seconds = sum(result.seconds for result in results)
     machines = sorted({_machine(result) for result in results})
@@ -116,16 +118,16 @@ def _machine(result: Result) -> str:
     return f"{environment['cores']} cores ({devices}) with TensorFlow {environment['tensorflow']}"
 
 
-def _beaten(row: Standing) -> bool:
+def _beaten(row: Comparison) -> bool:
     return bool(row.beaten)
 
 
-def _is_within_noise(row: Standing) -> bool:
+def _is_within_noise(row: Comparison) -> bool:
     noise, ours = row.system.noise, row.ours
     return bool(row.beaten and noise and ours and abs(ours - row.system.course) < noise)
 
 
-def _table_of(rows: Sequence[Standing]) -> str:
+def _table_of(rows: Sequence[Comparison]) -> str:
     head = (
         "system", "model", "measured", "the course", "ours", "seeds", "as taught", "on test, ours",
         "the course [s]", "ours [s]", "ours, to the course's figure [s]",
@@ -133,21 +135,21 @@ def _table_of(rows: Sequence[Standing]) -> str:
     return _table(head, map(_cells, rows), texts=3)
 
 
-def _cells(row: Standing) -> tuple[str, ...]:
+def _cells(row: Comparison) -> tuple[str, ...]:
     system, quantity = row.system, row.system.quantity
-    ours = told(quantity, row.ours, row.spread)
+    ours = format_metric(quantity, row.ours, row.spread)
     return (
         f"`{system.id}`",
         f"`{system.model}`",
         QUANTITIES[quantity].summary,
-        told(quantity, system.course, system.noise),
+        format_metric(quantity, system.course, system.noise),
         f"**{ours}**" if row.beaten else ours,
         str(len(row.results)),
-        told(quantity, mean_of(row.taught, quantity)),
-        told("test_accuracy", mean_of(row.results, "test_accuracy")),
-        told("seconds", system.seconds),
-        told("seconds", mean_of(row.results, "seconds")),
-        told("seconds", row.seconds_to_course),
+        format_metric(quantity, mean_of(row.taught, quantity)),
+        format_metric("test_accuracy", mean_of(row.results, "test_accuracy")),
+        format_metric("seconds", system.seconds),
+        format_metric("seconds", mean_of(row.results, "seconds")),
+        format_metric("seconds", row.seconds_to_course),
     )
 
 
@@ -169,7 +171,7 @@ def _evidence(question: Question, results: Sequence[Result]) -> str:
         (
             (
                 label,
-                *(told(name, mean_of(found, name)) for name in question.columns),
+                *(format_metric(name, mean_of(found, name)) for name in question.columns),
                 str(len(found)),
             )
             for label, found in rows
@@ -187,7 +189,7 @@ def _table(head: Iterable[str], rows: Iterable[Iterable[str]], texts: int = 1) -
     )
 
 
-def _draw(homework: str, rows: Sequence[Standing], directory: Path) -> Path | None:
+def _draw(homework: str, rows: Sequence[Comparison], directory: Path) -> Path | None:
     """Draws the learning curves of a homework, a panel a system; None if no history is left."""
     from matplotlib.figure import Figure
 
@@ -207,7 +209,7 @@ def _draw(homework: str, rows: Sequence[Standing], directory: Path) -> Path | No
     return save(figure, directory / "figures" / f"{homework}.png")
 
 
-def _curves(row: Standing, directory: Path) -> list[tuple[str, list[float]]]:
+def _curves(row: Comparison, directory: Path) -> list[tuple[str, list[float]]]:
     """Gives the way and the curve of each run whose directory is left."""
     found = []
     for way, results in zip(WAYS, (row.results, row.taught), strict=True):
@@ -235,7 +237,7 @@ def _panel(axes: Any, system: System, curves: Sequence[tuple[str, list[float]]])
         axes.plot(
             range(1, len(values) + 1),
             [scale * value for value in values],
-            color=COLOURS[way],
+            color=COLORS[way],
             marker="." if len(values) <= MOST_MARKED else "",
             label=None if way in told_of else LABELS[way],
         )

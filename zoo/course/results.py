@@ -14,9 +14,9 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from zoo.course.systems import QUANTITIES, WAYS, System, Training
+from zoo.course.definitions import QUANTITIES, WAYS, System, Training
 from zoo.errors import CourseError
-from zoo.runs import readable, write_json
+from zoo.runs.files import wrap_read_errors, write_json
 
 FORMAT = 2
 RESULTS = "results.json"
@@ -82,12 +82,12 @@ def read_results(directory: Path) -> list[Result]:
     path = directory / RESULTS
     if not path.exists():
         return []
-    with readable(path):
+    with wrap_read_errors(path):
         content = json.loads(path.read_text())
         written_in, rows = content["format"], content["results"]
     if written_in != FORMAT:
         raise CourseError(f"{path} is in format {written_in}; this zoo reads format {FORMAT}.")
-    with readable(path):
+    with wrap_read_errors(path):
         return [Result(**row) for row in rows]
 
 
@@ -125,7 +125,7 @@ def run_directory(directory: Path, training: Training, seed: int) -> Path:
 
 
 @dataclasses.dataclass(frozen=True)
-class Standing:
+class Comparison:
     """Where a system stands: the means over the seeds of what is finished.
 
     Attributes:
@@ -190,7 +190,7 @@ class Standing:
         }
 
 
-def standing(system: System, results: Iterable[Result]) -> Standing:
+def compare(system: System, results: Iterable[Result]) -> Comparison:
     """Says where a system stands.
 
     Args:
@@ -199,10 +199,10 @@ def standing(system: System, results: Iterable[Result]) -> Standing:
     """
     rows = list(results)
     ours, taught = (tuple(results_of(system.training(way), rows)) for way in WAYS)
-    return Standing(system, ours, taught)
+    return Comparison(system, ours, taught)
 
 
-def summarised(row: Standing) -> dict[str, str]:
+def summarized(row: Comparison) -> dict[str, str]:
     """Gives what a table shows of a system.
 
     Args:
@@ -214,9 +214,9 @@ def summarised(row: Standing) -> dict[str, str]:
         "model": system.model,
         "data set": system.dataset,
         "measured": quantity,
-        "the course": told(quantity, system.course, system.noise),
-        "ours": told(quantity, row.ours, row.spread),
-        "as taught": told(quantity, mean_of(row.taught, quantity)),
+        "the course": format_metric(quantity, system.course, system.noise),
+        "ours": format_metric(quantity, row.ours, row.spread),
+        "as taught": format_metric(quantity, mean_of(row.taught, quantity)),
     }
 
 
@@ -232,7 +232,7 @@ def mean_of(results: Iterable[Result], name: str) -> float | None:
     return statistics.fmean(known) if known and len(known) == len(figures) else None
 
 
-def told(name: str, value: float | None, spread: float | None = None) -> str:
+def format_metric(name: str, value: float | None, spread: float | None = None) -> str:
     """Writes a figure for a reader, with its spread if there is one.
 
     Args:
@@ -241,8 +241,8 @@ def told(name: str, value: float | None, spread: float | None = None) -> str:
         spread: of it, in the same unit.
 
     Example:
-        >>> from zoo.course.results import told
-        >>> told("test_accuracy", 0.7225, 0.0045), told("test_mse", 0.00353), told("seconds", 61.2)
+        >>> from zoo.course.results import format_metric
+        >>> format_metric("test_accuracy", 0.7225, 0.0045), told("test_mse", 0.00353), told("seconds", 61.2)
         ('72.25 ± 0.45 %', '0.00353', '61')
     """
     if value is None:

@@ -1,4 +1,4 @@
-"""The catalogue of data sets, and the one door to them: `load_data`.
+"""The catalog of data sets, and the one door to them: `load_data`.
 
 Rows are read by the module that a spec's `kind` names. Those modules import TensorFlow; this one
 does not, so that a list of data sets costs nothing.
@@ -260,14 +260,14 @@ def load_data(
 def _folded(
     spec: DatasetSpec, rows: dict[str, "Rows"], number: int, folds: int
 ) -> dict[str, "Rows"]:
-    from zoo.data.pipeline import cut_fold, joined
+    from zoo.data.pipeline import concatenate_rows, split_fold
 
     if spec.kind == "truth_tables":
         raise ArgumentValueError(f"folds={folds}: a truth table such as {spec.name} stays whole.")
-    both = joined(rows["train"], rows["validation"])
+    both = concatenate_rows(rows["train"], rows["validation"])
     require_integer("folds", folds, 2, len(both))
     require_integer("fold", number, 1, folds)
-    train, validation = cut_fold(both, number, folds)
+    train, validation = split_fold(both, number, folds)
     return {"train": train, "validation": validation}
 
 

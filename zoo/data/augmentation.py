@@ -69,11 +69,11 @@ class PaddedCrop(keras.Layer):
 
 
 class Cutout(keras.Layer):
-    """Covers a square of each image, centred anywhere in it, with one colour.
+    """Covers a square of each image, centered anywhere in it, with one color.
 
     Args:
         size: side of the square in pixels; what lies beyond the edge is lost.
-        colour: one value a channel, 0 to 255.
+        color: one value a channel, 0 to 255.
 
     Example:
         >>> import numpy as np
@@ -87,34 +87,34 @@ class Cutout(keras.Layer):
         cutout, https://arxiv.org/abs/1708.04552
     """
 
-    def __init__(self, size: int, colour: Sequence[int]) -> None:
+    def __init__(self, size: int, color: Sequence[int]) -> None:
         super().__init__(dtype="uint8")
         self.size = size
-        self.colour = tuple(colour)
+        self.color = tuple(color)
 
     def call(self, images: Any, seed: Any) -> Any:
         """Alters a batch."""
         batch, height, width, _ = tf.unstack(tf.shape(images))
-        centres = tf.random.stateless_uniform((2, batch, 1), seed)
-        rows = self._covered(centres[0], height)[:, :, None, None]
-        columns = self._covered(centres[1], width)[:, None, :, None]
-        return tf.where(rows & columns, tf.constant(self.colour, tf.uint8), images)
+        centers = tf.random.stateless_uniform((2, batch, 1), seed)
+        rows = self._covered(centers[0], height)[:, :, None, None]
+        columns = self._covered(centers[1], width)[:, None, :, None]
+        return tf.where(rows & columns, tf.constant(self.color, tf.uint8), images)
 
-    def _covered(self, centre: Any, side: Any) -> Any:
-        first = tf.cast(tf.cast(side, tf.float32) * centre, tf.int32) - self.size // 2
+    def _covered(self, center: Any, side: Any) -> Any:
+        first = tf.cast(tf.cast(side, tf.float32) * center, tf.int32) - self.size // 2
         place = tf.range(side)
         return (place >= first) & (place < first + self.size)
 
 
 def layers_for(
-    options: ImageOptions, shape: tuple[int, ...], colour: Sequence[int]
+    options: ImageOptions, shape: tuple[int, ...], color: Sequence[int]
 ) -> tuple[keras.Layer, ...]:
     """Makes the layers that the options name, in their order, of a size that suits the images.
 
     Args:
         options: whose `augmentation` names them.
         shape: of one image, ``(height, width, channels)``.
-        colour: what `cutout` covers with: one value a channel, 0 to 255.
+        color: what `cutout` covers with: one value a channel, 0 to 255.
 
     Returns:
         The layers.
@@ -123,6 +123,6 @@ def layers_for(
     makers = {
         "flip": lambda: RandomFlip(dtype="uint8"),
         "crop": lambda: PaddedCrop(side // CROP_SHARE),
-        "cutout": lambda: Cutout(side // CUTOUT_SHARE, colour),
+        "cutout": lambda: Cutout(side // CUTOUT_SHARE, color),
     }
     return tuple(makers[name]() for name in options.augmentations)

@@ -10,12 +10,13 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from zoo.artifacts.reader import decode_image, open_image
 from zoo.data import tfds_store
 from zoo.data.augmentation import layers_for
-from zoo.data.pipeline import Data, Rows, completed
-from zoo.errors import DatasetError, InputError, refusing
-from zoo.layers import AntialiasedResizing, Greyscale
-from zoo.reader import opened, picture
+from zoo.data.pipeline import Data, Rows, fill_missing_splits
+from zoo.data.readers import reraise_reader_errors
+from zoo.errors import DatasetError, InputError
+from zoo.layers.image import AntialiasedResizing, Grayscale
 from zoo.specs import DatasetSpec, ImageOptions
 
 DATA = Data
@@ -24,7 +25,7 @@ INPUT_DTYPE = "uint8"
 
 LARGEST_SIDE = 64
 LEAST_VARIANCE = 1e-12
-GREYED_AT_ONCE = 4096
+GRAYED_AT_ONCE = 4096
 LARGEST_SET = 4 * 2**30
 IMAGENET_MEAN = (0.485, 0.456, 0.406)
 IMAGENET_DEVIATION = (0.229, 0.224, 0.225)
@@ -48,7 +49,7 @@ def describe_tfds(builder: Any) -> DatasetSpec | None:
     """
     import tensorflow_datasets as tfds
 
-    keys, features = tfds_store.labelled(builder, tfds.features.Image), builder.info.features
+    keys, features = tfds_store.labeled(builder, tfds.features.Image), builder.info.features
     if (
         not keys
         or features[keys[0]].np_dtype != np.uint8
@@ -73,7 +74,7 @@ def describe_folder(folder: Path) -> DatasetSpec:
     """Derives a spec from a folder with one sub-folder of images a class.
 
     Classes are the sub-folders' names, sorted. Every picture is resized to the commonest size,
-    shrunk to at most 64 pixels a side; it is grey if all are, else of three channels.
+    shrunk to at most 64 pixels a side; it is gray if all are, else of three channels.
 
     Args:
         folder: the folder.
@@ -88,12 +89,12 @@ def describe_folder(folder: Path) -> DatasetSpec:
     folder = folder.resolve()
     classes = _list_folder(folder)
     sizes: Counter[tuple[int, int]] = Counter()
-    grey = True
+    gray = True
     for path in (path for files in classes.values() for path in files):
-        with refusing(DatasetError):
-            image = opened(path)
+        with reraise_reader_errors(DatasetError):
+            image = open_image(path)
         sizes[image.size] += 1
-        grey = grey and image.mode in ("1", "L", "LA", "I", "I;16")
+        gray = gray and image.mode in ("1", "L", "LA", "I", "I;16")
     (width, height), _ = sizes.most_common(1)[0]
     scale = min(1.0, LARGEST_SIDE / max(width, height))
     return DatasetSpec(
@@ -102,7 +103,7 @@ def describe_folder(folder: Path) -> DatasetSpec:
         input_shape=(
             max(1, round(height * scale)),
             max(1, round(width * scale)),
-            1 if grey else 3,
+            1 if gray else 3,
         ),
         class_names=tuple(classes),
         summary=f"{sum(map(len, classes.values()))} images in {folder}",
@@ -128,7 +129,7 @@ def read(spec: DatasetSpec, data_dir: str | Path | None) -> tuple[dict[str, Rows
         splits, version = {"train": rows}, f"{Path(spec.name).name}/{_digest(rows)}"
     else:
         splits, version = _read_tfds(spec, data_dir)
-    return completed(spec, splits), version
+    return fill_missing_splits(spec, splits), version
 
 
 def raw_shape(spec: DatasetSpec) -> tuple[int | None, ...]:
@@ -145,7 +146,7 @@ def preprocessor(spec: DatasetSpec, options: ImageOptions, train: np.ndarray) ->
 
     Input ``(batch, height, width, channels)``, uint8; output ``(batch, *input shape)``: fractions
     of full intensity, or those with the mean subtracted and divided by the standard deviation;
-    of one channel if the options ask for grey.
+    of one channel if the options ask for gray.
 
     Args:
         spec: the data set.
@@ -162,10 +163,10 @@ def preprocessor(spec: DatasetSpec, options: ImageOptions, train: np.ndarray) ->
         AntialiasedResizing(height, width, name="resize"),
     ]
     if channels < spec.input_shape[2]:
-        layers.append(Greyscale(options.greyscale, name="greyscale"))
+        layers.append(Grayscale(options.grayscale, name="grayscale"))
     if options.scaling == "imagenet":
         if channels != len(IMAGENET_MEAN):
-            raise DatasetError(f"{spec.name} has grey images, and scaling='imagenet' needs colour.")
+            raise DatasetError(f"{spec.name} has gray images, and scaling='imagenet' needs color.")
         layers.append(_standardize(np.array(IMAGENET_MEAN), np.square(IMAGENET_DEVIATION)))
     elif options.scaling == "standardized":
         layers.append(_standardize(*channel_statistics(_in_channels(train, channels, options))))
@@ -180,12 +181,12 @@ def augmentation(
     Args:
         spec: the data set.
         options: which layers.
-        train: the training split's images; a cutout has their mean colour.
+        train: the training split's images; a cutout has their mean color.
     """
     if "cutout" not in options.augmentations:
         return layers_for(options, spec.input_shape, ())
-    colour = np.round(255 * channel_statistics(train)[0]).astype(int).tolist()
-    return layers_for(options, spec.input_shape, colour)
+    color = np.round(255 * channel_statistics(train)[0]).astype(int).tolist()
+    return layers_for(options, spec.input_shape, color)
 
 
 def channel_statistics(images: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -214,9 +215,9 @@ def channel_statistics(images: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 def _in_channels(images: np.ndarray, channels: int, options: ImageOptions) -> np.ndarray:
     if images.shape[-1] == channels:
         return images
-    grey = Greyscale(options.greyscale)
-    batches = np.array_split(images, -(-len(images) // GREYED_AT_ONCE))
-    return np.concatenate([np.asarray(grey(batch)).round().astype(np.uint8) for batch in batches])
+    gray = Grayscale(options.grayscale)
+    batches = np.array_split(images, -(-len(images) // GRAYED_AT_ONCE))
+    return np.concatenate([np.asarray(gray(batch)).round().astype(np.uint8) for batch in batches])
 
 
 def _standardize(mean: np.ndarray, variance: np.ndarray) -> keras.Layer:
@@ -227,7 +228,7 @@ def _standardize(mean: np.ndarray, variance: np.ndarray) -> keras.Layer:
 def parse(spec: DatasetSpec, inputs: Sequence[Any] | np.ndarray) -> list[np.ndarray]:
     """Turns image files or uint8 arrays into raw pictures.
 
-    Colour becomes grey, or grey colour, as the data set has it; transparency is laid on white;
+    Color becomes gray, or gray color, as the data set has it; transparency is laid on white;
     sixteen bits become eight; the camera's orientation mark is obeyed. The size is left alone,
     since resizing is the preprocessor's part.
 
@@ -248,8 +249,8 @@ def parse(spec: DatasetSpec, inputs: Sequence[Any] | np.ndarray) -> list[np.ndar
             f"an array of shape {inputs.shape} is no batch of images: "
             "give (batch, height, width, channels), and one image as image[None]."
         )
-    with refusing(InputError):
-        return [picture(item, spec.input_shape[2]) for item in inputs]
+    with reraise_reader_errors(InputError):
+        return [decode_image(item, spec.input_shape[2]) for item in inputs]
 
 
 def _list_folder(folder: Path) -> dict[str, list[Path]]:
@@ -291,8 +292,8 @@ def _read_folder(spec: DatasetSpec) -> Rows:
     pictures, labels = [], []
     for label, files in enumerate(classes.values()):
         for path in files:
-            with refusing(DatasetError):
-                pixels = picture(path, channels)
+            with reraise_reader_errors(DatasetError):
+                pixels = decode_image(path, channels)
             if pixels.shape != spec.input_shape:
                 pixels = np.asarray(resize(pixels))
             pictures.append(pixels)
@@ -301,10 +302,12 @@ def _read_folder(spec: DatasetSpec) -> Rows:
 
 
 def _resizer(spec: DatasetSpec) -> Callable[[Any], Any]:
-    """Resizes a picture as the preprocessor does, but for rounding to whole grey levels."""
+    """Resizes a picture as the preprocessor does, but for rounding to whole gray levels."""
     height, width, _ = spec.input_shape
     layer = AntialiasedResizing(height, width)
-    return lambda picture: tf.cast(tf.round(layer(tf.cast(picture, tf.float32))), tf.uint8)
+    return lambda decode_image: tf.cast(
+        tf.round(layer(tf.cast(decode_image, tf.float32))), tf.uint8
+    )
 
 
 def _digest(rows: Rows) -> str:

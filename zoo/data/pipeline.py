@@ -58,7 +58,7 @@ def hold_out(rows: Rows, salt: int) -> tuple[Rows, Rows]:
     return rows[~cut], rows[cut]
 
 
-def completed(spec: DatasetSpec, splits: Mapping[str, Rows]) -> dict[str, Rows]:
+def fill_missing_splits(spec: DatasetSpec, splits: Mapping[str, Rows]) -> dict[str, Rows]:
     """Cuts the splits that a data set lacks off its training rows: test first, then validation.
 
     Args:
@@ -81,7 +81,7 @@ def completed(spec: DatasetSpec, splits: Mapping[str, Rows]) -> dict[str, Rows]:
     return all_three
 
 
-def joined(first: Rows, second: Rows) -> Rows:
+def concatenate_rows(first: Rows, second: Rows) -> Rows:
     """Puts the rows of two splits one after the other.
 
     Args:
@@ -95,7 +95,7 @@ def joined(first: Rows, second: Rows) -> Rows:
     return Rows(inputs, np.concatenate([first.labels, second.labels]))
 
 
-def cut_fold(rows: Rows, number: int, folds: int) -> tuple[Rows, Rows]:
+def split_fold(rows: Rows, number: int, folds: int) -> tuple[Rows, Rows]:
     """Cuts one of several folds off: equal shares of every class, the same rows each time.
 
     Args:
@@ -199,9 +199,9 @@ class Data:
         Returns:
             Batches of ``(inputs, target)``.
         """
-        return self.through(split, np.arange(len(self.rows[split])))
+        return self.batches(split, np.arange(len(self.rows[split])))
 
-    def through(self, split: str, order: np.ndarray) -> tf.data.Dataset:
+    def batches(self, split: str, order: np.ndarray) -> tf.data.Dataset:
         """Gives rows of a split, none of them augmented.
 
         Args:
@@ -220,7 +220,7 @@ class Data:
 
         return _ahead(tf.data.Dataset.from_tensor_slices(order).batch(self.batch_size), batch)
 
-    def stored(self, split: str) -> np.ndarray:
+    def cached_rows(self, split: str) -> np.ndarray:
         """Gives a split's rows as they are kept in memory: raw.
 
         Args:
@@ -281,7 +281,7 @@ class Data:
         return ((given, labels) if self.target == "image given label" else given), inputs
 
     def _taker(self, split: str) -> Callable[[tf.Tensor], tuple[tf.Tensor, tf.Tensor]]:
-        inputs, labels = tf.constant(self.stored(split)), tf.constant(self.rows[split].labels)
+        inputs, labels = tf.constant(self.cached_rows(split)), tf.constant(self.rows[split].labels)
         return lambda index: (tf.gather(inputs, index), tf.gather(labels, index))
 
 

@@ -36,7 +36,7 @@ class SequenceData(Data):
     def _encoded(self) -> dict[str, np.ndarray]:
         return {}
 
-    def stored(self, split: str) -> np.ndarray:
+    def cached_rows(self, split: str) -> np.ndarray:
         """Gives a split's rows encoded: ``(rows, sequence_length)`` or ``(rows, vocab_size)``.
 
         Args:
@@ -72,7 +72,7 @@ class SequenceData(Data):
     @functools.cached_property
     def validation(self) -> tf.data.Dataset:
         """One pass over the validation split, from short texts to long ones."""
-        return self.through("validation", np.argsort(self._lengths("validation"), kind="stable"))
+        return self.batches("validation", np.argsort(self._lengths("validation"), kind="stable"))
 
     def order(self, seed: tf.Tensor) -> tf.Tensor:
         """Gives the order of a pass over the training rows, batches being cut from it in turn.
@@ -89,7 +89,7 @@ class SequenceData(Data):
         lengths = tf.constant(self._lengths("train"), tf.int64)
         size = len(self.rows["train"])
         stretch = tf.range(size, dtype=tf.int64) // (CHUNK * self.batch_size)
-        key = stretch * (self.stored("train").shape[1] + 1) + tf.gather(lengths, shuffled)
+        key = stretch * (self.cached_rows("train").shape[1] + 1) + tf.gather(lengths, shuffled)
         alike = tf.gather(shuffled, tf.argsort(key, stable=True))
         whole = size // self.batch_size
         batches = tf.reshape(alike[: whole * self.batch_size], (whole, self.batch_size))
@@ -108,4 +108,4 @@ class SequenceData(Data):
         return tf.int32 if self.is_sequence else tf.uint8
 
     def _lengths(self, split: str) -> np.ndarray:
-        return np.count_nonzero(self.stored(split), axis=1)
+        return np.count_nonzero(self.cached_rows(split), axis=1)

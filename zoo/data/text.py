@@ -9,12 +9,13 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from zoo.artifacts.reader import as_bytes
 from zoo.data import tfds_store, toy_reviews
-from zoo.data.pipeline import Rows, completed
+from zoo.data.pipeline import Rows, fill_missing_splits
+from zoo.data.readers import reraise_reader_errors
 from zoo.data.sequences import SequenceData
 from zoo.data.tokens import Tokens, standardize_text
-from zoo.errors import DatasetError, InputError, near_miss, refusing
-from zoo.reader import as_bytes
+from zoo.errors import DatasetError, InputError, did_you_mean
 from zoo.specs import DatasetSpec, TextOptions
 
 DATA = SequenceData
@@ -39,7 +40,7 @@ def describe_tfds(builder: Any) -> DatasetSpec | None:
     """
     import tensorflow_datasets as tfds
 
-    keys, features = tfds_store.labelled(builder, tfds.features.Text), builder.info.features
+    keys, features = tfds_store.labeled(builder, tfds.features.Text), builder.info.features
     if not keys:
         return None
     tfds_store.ensure_prepared(builder)
@@ -121,7 +122,7 @@ def read(spec: DatasetSpec, data_dir: str | Path | None) -> tuple[dict[str, Rows
         splits, version = _read_tables(spec)
     else:
         splits, version = _read_tfds(spec, data_dir)
-    return completed(spec, splits), version
+    return fill_missing_splits(spec, splits), version
 
 
 def raw_shape(spec: DatasetSpec) -> tuple[int | None, ...]:
@@ -143,7 +144,7 @@ def preprocessor(spec: DatasetSpec, options: TextOptions, train: np.ndarray) -> 
     Args:
         spec: the data set.
         options: encoding and sizes.
-        train: the training split's texts, of which alone the vocabulary is learnt.
+        train: the training split's texts, of which alone the vocabulary is learned.
 
     Raises:
         DatasetError: if none of them has a word.
@@ -196,7 +197,7 @@ def parse(spec: DatasetSpec, inputs: Sequence[Any] | np.ndarray) -> list[np.ndar
     """
     if isinstance(inputs, str | bytes):
         raise InputError("give a list of texts, even of one.")
-    with refusing(InputError):
+    with reraise_reader_errors(InputError):
         return [np.array(as_bytes(text), object) for text in inputs]
 
 
@@ -244,7 +245,7 @@ def _read_table(path: Path) -> dict[str, list[Any]]:
     for column in (TEXT, LABEL):
         if column not in table.column_names:
             raise DatasetError(
-                f"{path} has no column {column!r}.{near_miss(column, table.column_names)} "
+                f"{path} has no column {column!r}.{did_you_mean(column, table.column_names)} "
                 f"There is: {', '.join(table.column_names)}; it needs {TEXT} and {LABEL}, and may "
                 f"have {TITLE}."
             )
@@ -253,7 +254,7 @@ def _read_table(path: Path) -> dict[str, list[Any]]:
     if repeated:
         raise DatasetError(f"{path} has several columns {', '.join(map(repr, repeated))}.")
     values = {name: table[name].to_pylist() for name in columns}
-    with refusing(DatasetError):
+    with reraise_reader_errors(DatasetError):
         texts = {
             name: [b"" if value is None else as_bytes(value) for value in values[name]]
             for name in columns[:-1]

@@ -37,7 +37,7 @@ def open_builder(name: str, data_dir: str | Path | None) -> Any:
     """
     import tensorflow_datasets as tfds
 
-    import zoo.data.course_rows
+    import zoo.course.datasets
     import zoo.data.digits  # noqa: F401, both register their builders
 
     known = tfds.list_builders(with_community_datasets=False)
@@ -62,7 +62,7 @@ def default_data_dir() -> Path:
     return Path(tfds.core.constants.DATA_DIR).expanduser()
 
 
-def labelled(builder: Any, feature: type) -> tuple[str, str] | None:
+def labeled(builder: Any, feature: type) -> tuple[str, str] | None:
     """Gives the names that inputs and labels have in a data set that is a classification.
 
     Args:

@@ -47,7 +47,7 @@ def standardize_text(texts: Any) -> Any:
 
 @keras.saving.register_keras_serializable(package="zoo")
 class Tokens:
-    """Splits standardised texts into words, runs of neighbouring words, and pieces of words.
+    """Splits standardized texts into words, runs of neighboring words, and pieces of words.
 
     All words of a text come first, then all its pairs, and so on; then the pieces of each word. A
     piece bears the mark ``#``, and ``<`` and ``>`` where a word begins and ends, so that none looks

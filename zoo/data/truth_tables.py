@@ -1,7 +1,7 @@
 """Truth tables: every row of a Boolean function, which is all that there is to know of it.
 
 Training, validation and test are the same rows: the question is whether a network can represent
-the function and find it, not whether it generalises.
+the function and find it, not whether it generalizes.
 """
 
 from collections.abc import Callable, Sequence
@@ -11,9 +11,10 @@ from pathlib import Path
 import keras
 import numpy as np
 
+from zoo.artifacts.reader import bits
 from zoo.data.pipeline import Data, Rows
-from zoo.errors import InputError, refusing
-from zoo.reader import bits
+from zoo.data.readers import reraise_reader_errors
+from zoo.errors import InputError
 from zoo.specs import DatasetSpec
 
 DATA = Data
@@ -99,5 +100,5 @@ def parse(spec: DatasetSpec, inputs: Sequence[str] | np.ndarray) -> list[np.ndar
     """
     if isinstance(inputs, str):
         raise InputError(f"{inputs}: give a list of rows, even of one.")
-    with refusing(InputError):
+    with reraise_reader_errors(InputError):
         return [bits(row, *spec.input_shape) for row in inputs]

@@ -1,4 +1,4 @@
-"""The catalogue of models: name, task, data and recipe of each.
+"""The catalog of models: name, task, data and recipe of each.
 
 The networks themselves are in the modules named by `builder`, one family a file. Those modules
 import Keras; this one does not, so that a list of models costs nothing.
@@ -78,7 +78,7 @@ register(
         task="multiclass_classification",
         dataset="cifar10",
         parameters=960_346,
-        summary="Six convolutions in three pairs, with batch normalisation",
+        summary="Six convolutions in three pairs, with batch normalization",
         recipe=Recipe(
             epochs=40,
             batch_size=256,
@@ -183,7 +183,7 @@ for _name, _parameters, _epochs, _jit_compile, _summary in (
     )
 register(
     ModelSpec(
-        builder="zoo.models.attention:transformer",
+        builder="zoo.models.transformers:transformer",
         task="multiclass_classification",
         dataset="imdb_reviews",
         parameters=188_834,
@@ -199,19 +199,19 @@ register(
     )
 )
 
-_GREY = ImageOptions(greyscale="mean")
+_GRAY = ImageOptions(grayscale="mean")
 _BY_MUON = Recipe(
     epochs=30,
     batch_size=512,
     schedule="cosine",
     **_IN_BFLOAT16,
-    images=_GREY,
+    images=_GRAY,
 )
 for _name, _parameters, _recipe, _summary in (
     (
         "truncated_svd",
         2 * (1024 * 128 + 1024),
-        Recipe(epochs=1, batch_size=512, images=_GREY),
+        Recipe(epochs=1, batch_size=512, images=_GRAY),
         "The nearest subspace, found and not trained: the bound of linear autoencoders",
     ),
     (
@@ -241,7 +241,7 @@ for _name, _parameters, _recipe, _summary in (
     (
         "conv_autoencoder",
         78_657,
-        Recipe(epochs=15, batch_size=128, schedule="cosine", jit_compile=False, images=_GREY),
+        Recipe(epochs=15, batch_size=128, schedule="cosine", jit_compile=False, images=_GRAY),
         "Convolutions to a code of maps and back",
     ),
 ):

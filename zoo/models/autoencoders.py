@@ -10,7 +10,9 @@ from collections.abc import Sequence
 import keras
 from keras import layers
 
-from zoo.arguments import (
+from zoo.errors import ArgumentValueError
+from zoo.layers.svd import InverseTruncatedSVD, TruncatedSVD
+from zoo.models._arguments import (
     Activation,
     NumLayers,
     Optimizer,
@@ -21,9 +23,6 @@ from zoo.arguments import (
     by_layer,
     checked,
 )
-from zoo.errors import ArgumentValueError
-from zoo.layers import InverseTruncatedSVD, TruncatedSVD
-from zoo.normalization import BatchNormalization
 from zoo.tasks import compile_for
 
 
@@ -32,7 +31,7 @@ def truncated_svd(
     *,
     input_shape: Shape = (32, 32, 1),
     rank: PositiveInt = 128,
-    centred: bool = False,
+    centered: bool = False,
 ) -> keras.Model:
     """The nearest subspace of `rank` dimensions: what no linear autoencoder can surpass.
 
@@ -45,7 +44,7 @@ def truncated_svd(
     Args:
         input_shape: of one image, ``(height, width, channels)``.
         rank: dimensions of the subspace, at most the values of an image.
-        centred: whether the subspace passes through the mean image, as in principal component
+        centered: whether the subspace passes through the mean image, as in principal component
             analysis, and not through zero.
 
     Returns:
@@ -69,9 +68,9 @@ def truncated_svd(
         raise ArgumentValueError(f"truncated_svd: rank={rank}: an image has {features} values.")
     image = keras.Input(input_shape, name="image")
     flat = layers.Flatten(name="flatten")(image)
-    codes = TruncatedSVD(rank, centred, name="subspace")(flat)
+    codes = TruncatedSVD(rank, centered, name="subspace")(flat)
     code = keras.Input((rank,), name="code")
-    pixels = InverseTruncatedSVD(rank, features, centred, name="subspace")(code)
+    pixels = InverseTruncatedSVD(rank, features, centered, name="subspace")(code)
     outputs = layers.Reshape(input_shape, dtype="float32", name="reshape")(pixels)
     return _joined(
         "truncated_svd",
@@ -92,8 +91,8 @@ def linear_autoencoder(
 ) -> keras.Model:
     """One linear layer to the code and one back: at best, the projection on the principal subspace.
 
-    It gets there if it is trained to the end. Directions in which images vary little are learnt
-    last, and very slowly by Adam; the default optimiser makes equal steps in all directions.
+    It gets there if it is trained to the end. Directions in which images vary little are learned
+    last, and very slowly by Adam; the default optimizer makes equal steps in all directions.
 
     Input and output ``(batch, *input_shape)``; the code is ``(batch, latent_dim)``. The loss is the
     squared error, the mean over pixels.
@@ -101,7 +100,7 @@ def linear_autoencoder(
     Args:
         input_shape: of one image, ``(height, width, channels)``.
         latent_dim: numbers in a code.
-        optimizer: name of the optimiser.
+        optimizer: name of the optimizer.
         learning_rate: its learning rate.
 
     Returns:
@@ -150,7 +149,7 @@ def nonlinear_autoencoder(
         latent_dim: numbers in a code.
         activation: of the code.
         output_activation: of the output.
-        optimizer: name of the optimiser.
+        optimizer: name of the optimizer.
         learning_rate: its learning rate.
 
     Returns:
@@ -205,7 +204,7 @@ def deep_autoencoder(
         latent_dim: numbers in a code.
         activation: of the hidden layers.
         output_activation: of the output.
-        optimizer: name of the optimiser.
+        optimizer: name of the optimizer.
         learning_rate: its learning rate.
 
     Returns:
@@ -254,7 +253,7 @@ def denoising_autoencoder(
         latent_dim: numbers in a code.
         activation: of the hidden layers.
         output_activation: of the output.
-        optimizer: name of the optimiser.
+        optimizer: name of the optimizer.
         learning_rate: its learning rate.
 
     Returns:
@@ -306,9 +305,9 @@ def conv_autoencoder(
         kernel_size: side of every kernel in pixels.
         latent_dim: maps of the code.
         activation: of the hidden layers.
-        batch_normalization: whether each hidden layer is normalised before its activation.
+        batch_normalization: whether each hidden layer is normalized before its activation.
         output_activation: of the output.
-        optimizer: name of the optimiser.
+        optimizer: name of the optimizer.
         learning_rate: its learning rate.
 
     Returns:
@@ -354,17 +353,17 @@ def conv_autoencoder(
 def hidden(
     x: keras.KerasTensor, layer: keras.Layer, *, activation: str, batch_normalization: bool
 ) -> keras.KerasTensor:
-    """Puts a layer on a tensor, perhaps a normalisation, and an activation.
+    """Puts a layer on a tensor, perhaps a normalization, and an activation.
 
     Args:
         x: what the layer takes.
         layer: without an activation.
         activation: name of one.
-        batch_normalization: whether what the layer gives is normalised before it.
+        batch_normalization: whether what the layer gives is normalized before it.
     """
     x = layer(x)
     if batch_normalization:
-        x = BatchNormalization(name=f"{layer.name}_normalization")(x)
+        x = layers.BatchNormalization(name=f"{layer.name}_normalization")(x)
     return layers.Activation(activation, name=f"{layer.name}_activation")(x)
 
 

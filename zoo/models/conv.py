@@ -5,7 +5,8 @@ from typing import Literal
 import keras
 from keras import layers
 
-from zoo.arguments import (
+from zoo.errors import ArgumentValueError
+from zoo.models._arguments import (
     Activation,
     Fraction,
     NonNegative,
@@ -19,8 +20,6 @@ from zoo.arguments import (
     by_layer,
     checked,
 )
-from zoo.errors import ArgumentValueError
-from zoo.normalization import BatchNormalization
 from zoo.tasks import compile_for
 
 MOMENTUM = 0.9
@@ -52,7 +51,7 @@ def simple_cnn(
     """Three convolutions, each followed by pooling: a network one can draw on a blackboard.
 
     Each layer is a convolution that keeps the image's size, then max pooling, then optionally
-    batch normalisation, then `activation`, then dropout. Pooling comes before the activation
+    batch normalization, then `activation`, then dropout. Pooling comes before the activation
     since it costs a quarter there, and for an activation that only rises the result is the same.
 
     Input ``(batch, height, width, channels)``; output ``(batch, num_classes)``, probabilities.
@@ -68,13 +67,13 @@ def simple_cnn(
         kernel_size: side of the kernels in pixels: a number, or one a layer.
         pool_size: side of the pooled squares in pixels: a number, or one a layer; 1 pools nothing.
         activation: after each convolution.
-        batch_normalization: whether to normalise before each activation; the convolutions then
+        batch_normalization: whether to normalize before each activation; the convolutions then
             have no bias of their own.
         dropout: fraction of each layer's outputs dropped while training, in [0, 1).
         head: what the classifier sees of the last layer: its ``"average"`` or ``"max"`` over the
             image, or all of it, by ``"flatten"``.
         head_units: units of a dense layer before the last one; 0 for none.
-        optimizer: name of the optimiser.
+        optimizer: name of the optimizer.
         learning_rate: its learning rate.
         label_smoothing: share of each label spread over all classes, in [0, 1).
         weight_decay: share of each kernel, times the learning rate, taken off at every step.
@@ -136,13 +135,13 @@ def deep_cnn(
         kernel_size: side of the kernels in pixels: a number, or one a layer.
         pool_size: side of the pooled squares in pixels: a number, or one a layer; 1 pools nothing.
         activation: after each convolution.
-        batch_normalization: whether to normalise before each activation; the convolutions then
+        batch_normalization: whether to normalize before each activation; the convolutions then
             have no bias of their own.
         dropout: fraction of each layer's outputs dropped while training, in [0, 1).
         head: what the classifier sees of the last layer: its ``"average"`` or ``"max"`` over the
             image, or all of it, by ``"flatten"``.
         head_units: units of a dense layer before the last one; 0 for none.
-        optimizer: name of the optimiser.
+        optimizer: name of the optimizer.
         learning_rate: its learning rate.
         label_smoothing: share of each label spread over all classes, in [0, 1).
         weight_decay: share of each kernel, times the learning rate, taken off at every step.
@@ -162,7 +161,7 @@ def deep_cnn(
 
     Reference:
         Simonyan & Zisserman (2015), Very deep convolutional networks for large-scale image
-        recognition, https://arxiv.org/abs/1409.1556; with batch normalisation: Ioffe & Szegedy
+        recognition, https://arxiv.org/abs/1409.1556; with batch normalization: Ioffe & Szegedy
         (2015), https://arxiv.org/abs/1502.03167
     """
     return _convolutional_classifier(**locals(), name="deep_cnn")
@@ -202,7 +201,7 @@ def _convolutional_classifier(
         if pool > 1:
             x = layers.MaxPooling2D(pool, name=f"pool_{i}")(x)
         if batch_normalization:
-            x = BatchNormalization(momentum=MOMENTUM, name=f"normalization_{i}")(x)
+            x = layers.BatchNormalization(momentum=MOMENTUM, name=f"normalization_{i}")(x)
         x = layers.Activation(activation, name=f"activation_{i}")(x)
         if dropout:
             x = layers.Dropout(dropout, name=f"dropout_{i}")(x)

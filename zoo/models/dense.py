@@ -3,7 +3,7 @@
 import keras
 from keras import layers, regularizers
 
-from zoo.arguments import (
+from zoo.models._arguments import (
     Activation,
     BinaryLoss,
     Fraction,
@@ -40,7 +40,7 @@ def perceptron(
     Args:
         input_shape: shape of one input.
         use_bias: whether the unit has a bias.
-        optimizer: name of the optimiser.
+        optimizer: name of the optimizer.
         learning_rate: its learning rate.
         loss: ``"binary_crossentropy"`` (nats) or ``"mean_squared_error"``.
 
@@ -93,7 +93,7 @@ def two_layer_perceptron(
         units: hidden units.
         activation: of the hidden units.
         use_bias: whether both layers have biases.
-        optimizer: name of the optimiser.
+        optimizer: name of the optimizer.
         learning_rate: its learning rate.
         loss: ``"binary_crossentropy"`` (nats) or ``"mean_squared_error"``.
 
@@ -148,7 +148,7 @@ def softmax_regression(
         input_shape: shape of one input.
         num_classes: how many classes, at least 2.
         l2: weight of the squared norm of the kernel in the loss.
-        optimizer: name of the optimiser.
+        optimizer: name of the optimizer.
         learning_rate: its learning rate.
 
     Returns:
@@ -201,7 +201,7 @@ def mlp(
 ) -> keras.Model:
     """Multilayer perceptron: `num_layers` hidden layers of `units`, then a softmax.
 
-    Each hidden layer is linear, then optionally batch-normalised (and then has no bias of its
+    Each hidden layer is linear, then optionally batch-normalized (and then has no bias of its
     own), then `activation`, then dropout.
 
     Input ``(batch, *input_shape)``, flattened; output ``(batch, num_classes)``, probabilities.
@@ -213,11 +213,11 @@ def mlp(
         num_layers: hidden layers, at least 1.
         units: units of each hidden layer.
         activation: of the hidden units.
-        batch_normalization: whether to normalise before each activation.
+        batch_normalization: whether to normalize before each activation.
         dropout: fraction of each hidden layer's units dropped while training, in [0, 1).
         l1: weight of the kernels' absolute sum in the loss.
         l2: weight of the kernels' squared norm in the loss.
-        optimizer: name of the optimiser.
+        optimizer: name of the optimizer.
         learning_rate: its learning rate.
 
     Returns:

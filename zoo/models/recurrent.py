@@ -5,7 +5,8 @@ from typing import Any, Literal
 import keras
 from keras import layers
 
-from zoo.arguments import (
+from zoo.layers.text import MaskedMaxPooling1D
+from zoo.models._arguments import (
     Fraction,
     NumClasses,
     NumLayers,
@@ -15,9 +16,6 @@ from zoo.arguments import (
     VocabSize,
     checked,
 )
-from zoo.layers import MaskedMaxPooling1D
-from zoo.lookup import Embedding
-from zoo.recurrence import GRU, LSTM, SimpleRNN
 from zoo.tasks import compile_for
 
 Pooling = Literal["last", "max", "average"]
@@ -53,7 +51,7 @@ def simple_rnn(
         dropout: fraction of the channels of the word vectors, and of the pooled states, dropped
             while training, in [0, 1).
         word_dropout: fraction of the words dropped while training, in [0, 1).
-        optimizer: name of the optimiser.
+        optimizer: name of the optimizer.
         learning_rate: its learning rate.
 
     Returns:
@@ -71,7 +69,7 @@ def simple_rnn(
     Reference:
         Elman (1990), Finding structure in time, https://doi.org/10.1207/s15516709cog1402_1
     """
-    return _recurrent_classifier(SimpleRNN, **locals(), name="simple_rnn")
+    return _recurrent_classifier(layers.SimpleRNN, **locals(), name="simple_rnn")
 
 
 @checked
@@ -104,7 +102,7 @@ def lstm(
         dropout: fraction of the channels of the word vectors, and of the pooled states, dropped
             while training, in [0, 1).
         word_dropout: fraction of the words dropped while training, in [0, 1).
-        optimizer: name of the optimiser.
+        optimizer: name of the optimizer.
         learning_rate: its learning rate.
 
     Returns:
@@ -123,7 +121,7 @@ def lstm(
         Hochreiter & Schmidhuber (1997), Long short-term memory,
         https://doi.org/10.1162/neco.1997.9.8.1735
     """
-    return _recurrent_classifier(LSTM, **locals(), name="lstm")
+    return _recurrent_classifier(layers.LSTM, **locals(), name="lstm")
 
 
 @checked
@@ -156,7 +154,7 @@ def gru(
         dropout: fraction of the channels of the word vectors, and of the pooled states, dropped
             while training, in [0, 1).
         word_dropout: fraction of the words dropped while training, in [0, 1).
-        optimizer: name of the optimiser.
+        optimizer: name of the optimizer.
         learning_rate: its learning rate.
 
     Returns:
@@ -175,7 +173,7 @@ def gru(
         Cho et al. (2014), Learning phrase representations using RNN encoder-decoder,
         https://arxiv.org/abs/1406.1078
     """
-    return _recurrent_classifier(GRU, **locals(), name="gru")
+    return _recurrent_classifier(layers.GRU, **locals(), name="gru")
 
 
 @checked
@@ -209,7 +207,7 @@ def bilstm(
         dropout: fraction of the channels of the word vectors, and of the pooled states, dropped
             while training, in [0, 1).
         word_dropout: fraction of the words dropped while training, in [0, 1).
-        optimizer: name of the optimiser.
+        optimizer: name of the optimizer.
         learning_rate: its learning rate.
 
     Returns:
@@ -232,7 +230,7 @@ def bilstm(
 
 
 def _bidirectional_lstm(units: int, *, return_sequences: bool, name: str) -> keras.Layer:
-    return layers.Bidirectional(LSTM(units, return_sequences=return_sequences), name=name)
+    return layers.Bidirectional(layers.LSTM(units, return_sequences=return_sequences), name=name)
 
 
 def _recurrent_classifier(
@@ -251,7 +249,7 @@ def _recurrent_classifier(
     learning_rate: float,
 ) -> keras.Model:
     inputs = keras.Input((None,), dtype="int64", name="inputs")
-    x = Embedding(vocab_size, embedding_dim, mask_zero=True, name="embedding")(inputs)
+    x = layers.Embedding(vocab_size, embedding_dim, mask_zero=True, name="embedding")(inputs)
     x = layers.Dropout(word_dropout, noise_shape=(None, None, 1), name="dropout_words")(x)
     x = layers.SpatialDropout1D(dropout, name="dropout_channels")(x)
     for i in range(1, num_layers + 1):

@@ -6,8 +6,9 @@ import keras
 import pydantic
 from keras import layers
 
-from zoo import weights as weight_files
-from zoo.arguments import (
+from zoo.errors import ArgumentValueError
+from zoo.models import _pretrained as weight_files
+from zoo.models._arguments import (
     Fraction,
     NonNegative,
     NumClasses,
@@ -17,8 +18,6 @@ from zoo.arguments import (
     Shape,
     checked,
 )
-from zoo.errors import ArgumentValueError
-from zoo.normalization import BatchNormalization
 from zoo.tasks import compile_for
 
 BLOCKS_PER_STAGE = 2
@@ -50,11 +49,11 @@ def resnet18(
 
     A basic block adds its input to what two 3x3 convolutions make of it; from the second stage on,
     the first block of each halves the image and doubles the filters. Layers, strides, padding and
-    the batch normalisation's epsilon of 1e-5 are torchvision's, and layers bear its names, so that
+    the batch normalization's epsilon of 1e-5 are torchvision's, and layers bear its names, so that
     its weights fit: with 1000 classes and the ImageNet stem there are 11,689,512 parameters, and
     9,600 running statistics.
 
-    Input ``(batch, height, width, 3)``, standardised as `weights` were; output
+    Input ``(batch, height, width, 3)``, standardized as `weights` were; output
     ``(batch, num_classes)``, probabilities. The loss is the smoothed cross-entropy in nats.
 
     Args:
@@ -70,9 +69,9 @@ def resnet18(
         keep_head: whether the classifier, too, is taken from `weights`; it must then have
             `num_classes` outputs. Otherwise it starts at random.
         freeze: what training leaves as it is: ``"none"``, the ``"stem"``, or the ``"backbone"``,
-            which is all but the classifier. Frozen batch normalisation uses its running
+            which is all but the classifier. Frozen batch normalization uses its running
             statistics, in training too, and does not move them.
-        optimizer: name of the optimiser.
+        optimizer: name of the optimizer.
         learning_rate: its learning rate.
         label_smoothing: share of each label spread over all classes, in [0, 1).
         weight_decay: share of each kernel, times the learning rate, taken off at every step.
@@ -166,7 +165,7 @@ def _convolution(
         kernel_initializer=keras.initializers.VarianceScaling(2.0, "fan_out", "untruncated_normal"),
         name=name,
     )(x)
-    x = BatchNormalization(momentum=MOMENTUM, epsilon=EPSILON, name=normalization)(x)
+    x = layers.BatchNormalization(momentum=MOMENTUM, epsilon=EPSILON, name=normalization)(x)
     return layers.Activation("relu", name=activation)(x) if activation else x
 
 

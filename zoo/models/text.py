@@ -5,7 +5,10 @@ from typing import Literal
 import keras
 from keras import layers, ops, regularizers
 
-from zoo.arguments import (
+from zoo.errors import ArgumentValueError
+from zoo.layers.initializers import LogRarity
+from zoo.layers.text import MaskedMaxPooling1D
+from zoo.models._arguments import (
     Activation,
     Fraction,
     NonNegative,
@@ -19,10 +22,6 @@ from zoo.arguments import (
     by_layer,
     checked,
 )
-from zoo.errors import ArgumentValueError
-from zoo.initializers import LogRarity
-from zoo.layers import MaskedMaxPooling1D
-from zoo.lookup import Embedding
 from zoo.tasks import compile_for
 
 
@@ -57,7 +56,7 @@ def text_mlp(
         dropout: fraction of each hidden layer's units dropped while training, in [0, 1).
         l1: weight of the kernels' absolute sum in the loss.
         l2: weight of the kernels' squared norm in the loss.
-        optimizer: name of the optimiser.
+        optimizer: name of the optimizer.
         learning_rate: its learning rate.
 
     Returns:
@@ -132,7 +131,7 @@ def fasttext(
             aggregation, https://arxiv.org/abs/1607.00570.
         word_dropout: fraction of the words dropped while training, in [0, 1).
         dropout: fraction of the mean's channels dropped while training, in [0, 1).
-        optimizer: name of the optimiser.
+        optimizer: name of the optimizer.
         learning_rate: its learning rate.
 
     Returns:
@@ -152,10 +151,10 @@ def fasttext(
         classification, https://arxiv.org/abs/1607.01759
     """
     inputs = keras.Input((None,), dtype="int64", name="inputs")
-    x = Embedding(vocab_size, embedding_dim, mask_zero=True, name="embedding")(inputs)
+    x = layers.Embedding(vocab_size, embedding_dim, mask_zero=True, name="embedding")(inputs)
     x = layers.Dropout(word_dropout, noise_shape=(None, None, 1), name="dropout_words")(x)
     if pooling == "weighted":
-        weights = Embedding(vocab_size, 1, LogRarity(), name="word_weights")(inputs)
+        weights = layers.Embedding(vocab_size, 1, LogRarity(), name="word_weights")(inputs)
         weights = layers.Softmax(axis=1, name="softmax")(weights, mask=inputs[..., None] != 0)
         x = layers.Flatten(name="weighted")(layers.Dot(axes=1, name="sum")([weights, x]))
     else:
@@ -195,7 +194,7 @@ def text_cnn(
         kernel_size: the widths in words, joined by ``-``.
         dropout: fraction of the word vectors' channels, and of the largest values, dropped while
             training, in [0, 1).
-        optimizer: name of the optimiser.
+        optimizer: name of the optimizer.
         learning_rate: its learning rate.
 
     Returns:
@@ -219,7 +218,7 @@ def text_cnn(
         raise ArgumentValueError(f"kernel_size={kernel_size!r}: each width may be there once.")
     inputs = keras.Input((None,), dtype="int64", name="inputs")
     is_word = ops.not_equal(inputs, 0)  # by hand: convolutions know no masks
-    x = Embedding(vocab_size, embedding_dim, name="embedding")(inputs)
+    x = layers.Embedding(vocab_size, embedding_dim, name="embedding")(inputs)
     x = layers.SpatialDropout1D(dropout, name="dropout_words")(x)
     words = x * ops.cast(is_word[:, :, None], x.dtype)
     pooled = []

@@ -12,7 +12,9 @@ from typing import Literal
 import keras
 from keras import layers, ops
 
-from zoo.arguments import (
+from zoo.layers.losses import BernoulliLoss, GaussianLoss
+from zoo.layers.variational import KLDivergenceAddLoss, Sampling
+from zoo.models._arguments import (
     Activation,
     NonNegative,
     NonNegativeInt,
@@ -26,11 +28,8 @@ from zoo.arguments import (
     by_layer,
     checked,
 )
-from zoo.latent import alone
-from zoo.layers import KLDivergenceAddLoss, Sampling
-from zoo.losses import BernoulliLoss, GaussianLoss
 from zoo.models.autoencoders import halved, hidden_layers
-from zoo.tasks import compile_for
+from zoo.tasks import compile_for, unwrap_single
 
 Likelihood = Literal["bernoulli", "gaussian"]
 
@@ -67,7 +66,7 @@ def vae(
         beta: weight of the divergence; with 1 the loss is the bound, with 0 nothing holds the
             codes together.
         warmup_steps: training steps over which that weight rises from 0 to `beta`.
-        optimizer: name of the optimiser.
+        optimizer: name of the optimizer.
         learning_rate: its learning rate.
 
     Returns:
@@ -141,7 +140,7 @@ def conv_vae(
         beta: weight of the divergence; with 1 the loss is the bound, with 0 nothing holds the
             codes together.
         warmup_steps: training steps over which that weight rises from 0 to `beta`.
-        optimizer: name of the optimiser.
+        optimizer: name of the optimizer.
         learning_rate: its learning rate.
 
     Returns:
@@ -227,7 +226,7 @@ def cvae(
         beta: weight of the divergence; with 1 the loss is the bound, with 0 nothing holds the
             codes together.
         warmup_steps: training steps over which that weight rises from 0 to `beta`.
-        optimizer: name of the optimiser.
+        optimizer: name of the optimizer.
         learning_rate: its learning rate.
 
     Returns:
@@ -278,7 +277,7 @@ def _encoder(
     inputs: list[keras.KerasTensor], encoded: keras.KerasTensor, latent_dim: int
 ) -> keras.Model:
     moments = [layers.Dense(latent_dim, name=name)(encoded) for name in ("z_mean", "z_log_var")]
-    return keras.Model(alone(inputs), moments, name="encoder")
+    return keras.Model(unwrap_single(inputs), moments, name="encoder")
 
 
 def _decoder(
@@ -286,7 +285,7 @@ def _decoder(
 ) -> keras.Model:
     activation = "sigmoid" if likelihood == "bernoulli" else "linear"
     outputs = layers.Activation(activation, dtype="float32", name="pixels")(pixels)
-    return keras.Model(alone(inputs), outputs, name="decoder")
+    return keras.Model(unwrap_single(inputs), outputs, name="decoder")
 
 
 def _variational(
@@ -304,12 +303,14 @@ def _variational(
     image, *label = (
         keras.Input(part.shape[1:], dtype=part.dtype, name=part.name) for part in encoder.inputs
     )
-    moments = encoder(alone([image, *label]))
+    moments = encoder(unwrap_single([image, *label]))
     moments = KLDivergenceAddLoss(beta, warmup_steps, dtype="float32", name="kl")(moments)
     code = Sampling(dtype="float32", name="z")(moments)
     return compile_for(
         task,
-        keras.Model(alone([image, *label]), decoder(alone([code, *label])), name=name),
+        keras.Model(
+            unwrap_single([image, *label]), decoder(unwrap_single([code, *label])), name=name
+        ),
         optimizer=optimizer,
         learning_rate=learning_rate,
         loss=loss,

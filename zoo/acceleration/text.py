@@ -1,0 +1,21 @@
+"""The zoo's text layers on the faster embedding and attention."""
+
+import keras
+
+from zoo.acceleration.attention import MultiHeadAttention
+from zoo.acceleration.embedding import Embedding
+from zoo.layers import text
+
+
+@keras.saving.register_keras_serializable(package="zoo.acceleration")
+class TokenAndPositionEmbedding(text.TokenAndPositionEmbedding):
+    """`zoo.layers.TokenAndPositionEmbedding` with one gradient for each token."""
+
+    embedding_layer = Embedding
+
+
+@keras.saving.register_keras_serializable(package="zoo.acceleration")
+class TransformerEncoderBlock(text.TransformerEncoderBlock):
+    """`zoo.layers.TransformerEncoderBlock` with the faster attention."""
+
+    attention_layer = MultiHeadAttention

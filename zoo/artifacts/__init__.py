@@ -1,0 +1,1 @@
+"""Artifacts: models for others, with raw input in, checked against their run before they appear."""

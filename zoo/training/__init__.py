@@ -1,0 +1,163 @@
+"""Training and evaluation: the verbs `zoo.train` and `zoo.evaluate`."""
+
+import sys
+from pathlib import Path
+from typing import Any
+
+import keras
+
+from zoo.acceleration import accelerate
+from zoo.data.pipeline import Data
+from zoo.errors import ArgumentValueError
+from zoo.runs import Run, create_run, load_run, refuse_existing
+from zoo.runs.files import exclusive_lock, remove_partial_files
+from zoo.training.callbacks import StopRule
+from zoo.training.config import (
+    RunConfig,
+    default_run_directory,
+    load_run_data,
+    resolve_config,
+    run_metadata,
+    seed_and_build,
+)
+from zoo.training.finish import evaluate_split, finish
+from zoo.training.loop import fit
+from zoo.training.resuming import reopen_run, require_same_data
+
+
+def train(
+    name: str,
+    *,
+    dataset: str | Path | None = None,
+    data_dir: str | Path | None = None,
+    epochs: int | None = None,
+    batch_size: int | None = None,
+    seed: int | None = None,
+    run_dir: str | Path | None = None,
+    resume: bool = False,
+    stop_rule: StopRule | None = None,
+    tensorboard: bool = False,
+    progress: bool = True,
+    **overrides: Any,
+) -> Run:
+    """Train a model by its recipe, and leave a run directory.
+
+    Seeds Python, NumPy, TensorFlow and Keras in the whole process: the same seed on the same
+    machine gives the same weights, bit for bit. (TensorFlow's op determinism stays off, since
+    Keras does not compile with XLA under it.) The test split is read once, after training.
+
+    Args:
+        name: name of the model.
+        dataset: a dataset of the zoo, a folder of images, a table of texts or a TFDS name; the
+            model's own if None.
+        data_dir: TFDS data directory; ``$TFDS_DATA_DIR`` or ``~/tensorflow_datasets`` if None.
+        epochs: passes over the training split; the recipe's if None.
+        batch_size: rows a step; the recipe's if None.
+        seed: seed of the weights, of dropout and of the order of the rows; 0 if None.
+        run_dir: directory to create; ``runs/MODEL-DATASET-TIME`` if None.
+        resume: whether to resume the run in `run_dir` after its last finished epoch. What is not
+            given is taken from the run, and what is given must agree with it. A finished run is
+            returned as it is.
+        stop_rule: takes the rows of the history so far, one mapping an epoch; training stops after
+            the epoch for which it returns True. Give it again to resume.
+        tensorboard: whether to log for TensorBoard, too, to ``tensorboard/`` in the run directory.
+        progress: whether to show epochs on standard error: as a bar in a terminal or a notebook,
+            as lines elsewhere.
+        **overrides: arguments of the model's builder and fields of `Recipe`.
+
+    Returns:
+        The finished run.
+
+    Raises:
+        UnknownModelError: if there is no such model.
+        UnknownArgumentError: if neither builder nor recipe has such an argument.
+        ArgumentValueError: if a value is of the wrong type or out of range.
+        UnknownDatasetError: if there is no such dataset.
+        DatasetError: if it cannot be read, or does not fit the model's task.
+        RunError: if the run directory exists, if it cannot be resumed, or if another process is
+            using it.
+        TrainingDivergedError: if the loss stops being finite. Finished epochs are kept.
+
+    Example:
+        >>> import zoo
+        >>> run = zoo.train(
+        ...     "perceptron", dataset="or", learning_rate=0.5, epochs=15, run_dir=tmp / "or"
+        ... )
+        >>> run.metrics["test_accuracy"]
+        1.0
+    """
+    given = {"epochs": epochs, "batch_size": batch_size}
+    overrides |= {key: value for key, value in given.items() if value is not None}
+    if resume:
+        run = reopen_run(run_dir, name, dataset, seed, overrides)
+        with exclusive_lock(run.directory):
+            if not run.is_finished:
+                remove_partial_files(run.directory)
+                config = RunConfig.of(run)
+                model = seed_and_build(config)
+                data = load_run_data(config, data_dir or config.data_dir)
+                require_same_data(run, data)
+                _fit_and_finish(run, model, data, stop_rule, tensorboard, progress)
+        return run
+    if run_dir is not None:
+        refuse_existing(Path(run_dir))
+    config = resolve_config(name, dataset, data_dir, 0 if seed is None else seed, overrides)
+    directory = Path(run_dir) if run_dir is not None else default_run_directory(config)
+    model, data = seed_and_build(config), load_run_data(config, data_dir)
+    run = create_run(directory, config.to_json() | run_metadata(data, model))
+    with exclusive_lock(run.directory):
+        _fit_and_finish(run, model, data, stop_rule, tensorboard, progress)
+    return run
+
+
+def _fit_and_finish(
+    run: Run,
+    model: keras.Model,
+    data: Data,
+    stop_rule: StopRule | None,
+    tensorboard: bool,
+    progress: bool,
+) -> None:
+    if progress:
+        print(f"run directory: {run.directory}", file=sys.stderr, flush=True)
+    checkpoint = fit(
+        run, model, data, stop_rule=stop_rule, tensorboard=tensorboard, progress=progress
+    )
+    finish(run, model, data, checkpoint)
+
+
+def evaluate(
+    run: Run | str | Path, split: str = "test", *, data_dir: str | Path | None = None
+) -> dict[str, float]:
+    """Evaluate a finished run's model on a split of its dataset.
+
+    Args:
+        run: the run, or its directory.
+        split: ``"train"``, ``"validation"`` or ``"test"``.
+        data_dir: TFDS data directory; the run's own if None.
+
+    Returns:
+        Loss and metrics under Keras' names. Losses are in nats and include penalties. No row is
+        augmented, not those of ``"train"`` either.
+
+    Raises:
+        RunError: if the run is unfinished or damaged.
+        ArgumentValueError: if there is no such split.
+        DatasetError: if the dataset cannot be read.
+
+    Example:
+        >>> import zoo
+        >>> run = zoo.train(
+        ...     "perceptron", dataset="and", learning_rate=0.5, epochs=15, run_dir=tmp / "and"
+        ... )
+        >>> zoo.evaluate(run)["accuracy"]
+        1.0
+    """
+    if split not in ("train", "validation", "test"):
+        raise ArgumentValueError(f"split={split!r}: must be train, validation or test.")
+    run = run if isinstance(run, Run) else load_run(run)
+    model, config = accelerate(run.model), RunConfig.of(run)
+    model.jit_compile = config.recipe.jit_compile  # random numbers depend on it
+    data = load_run_data(config, data_dir or config.data_dir)
+    require_same_data(run, data)
+    return evaluate_split(model, data, split)

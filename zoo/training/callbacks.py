@@ -1,0 +1,186 @@
+"""What happens at the end of each epoch: the checkpoint, the notes, the lines printed."""
+
+import json
+import math
+import sys
+import time
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from zoo.data.pipeline import Data
+from zoo.errors import TrainingDivergedError
+from zoo.runs import Run
+from zoo.runs.files import atomic_write, wrap_read_errors, write_csv
+
+LINES = 20
+
+StopRule = Callable[[Sequence[Mapping[str, float]]], bool]
+
+
+class EpochNumber(keras.callbacks.Callback):
+    """Keeps the number of the epoch that is under way where the pipeline can read it."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.number = tf.Variable(0, dtype=tf.int64, trainable=False)
+
+    def on_epoch_begin(self, epoch: int, logs: Mapping[str, float] | None = None) -> None:
+        """Notes the number."""
+        self.number.assign(epoch)
+
+
+class Checkpoint(keras.callbacks.Callback):
+    """Keeps the last finished epoch on disk, and the best one where the recipe asks for it.
+
+    What is kept is every variable of the model, seed generators included, every variable of the
+    optimizer, and the history: all that the next epoch follows from.
+
+    Args:
+        run: whose directory to write to.
+        monitor: the quantity by which epochs are compared.
+        direction: ``"max"`` or ``"min"``.
+        patience: epochs without improvement before training stops; 0 for never.
+        stop_rule: takes the rows of the history so far; training stops after the epoch for which
+            it returns True.
+    """
+
+    def __init__(
+        self,
+        run: Run,
+        monitor: str,
+        direction: str,
+        patience: int,
+        stop_rule: StopRule | None = None,
+    ) -> None:
+        super().__init__()
+        self.path = run.directory / "checkpoint.npz"
+        self.history_path = run.directory / "history.csv"
+        self.monitor = monitor
+        self.sign = 1 if direction == "max" else -1
+        self.patience = patience
+        self.stop_rule = stop_rule
+        self.rows: list[dict[str, float]] = []
+        self.best: list[np.ndarray] = []
+        self.earlier_seconds = 0.0
+        self.started = time.perf_counter()
+
+    @property
+    def best_epoch(self) -> int:
+        """Number, from 1, of the first epoch that none has surpassed; 0 before any."""
+        scores = [self.sign * row[self.monitor] for row in self.rows]
+        return scores.index(max(scores)) + 1 if scores else 0
+
+    @property
+    def restored_epoch(self) -> int:
+        """Number, from 1, of the epoch whose weights are kept: the best, or the last."""
+        return self.best_epoch if self.patience else len(self.rows)
+
+    @property
+    def should_stop(self) -> bool:
+        """Whether patience has run out, or the stop rule says so."""
+        out_of_patience = 0 < self.patience <= len(self.rows) - self.best_epoch
+        return out_of_patience or (self.stop_rule is not None and self.stop_rule(self.rows))
+
+    def restore(self, model: keras.Model) -> None:
+        """Puts a model and its optimizer back to the last finished epoch, if there is one."""
+        if not self.path.exists():
+            return
+        model.optimizer.build(model.trainable_variables)
+        with wrap_read_errors(self.path), self.path.open("rb") as file:
+            kept = np.load(file)
+            state = json.loads(str(kept["state"]))
+            self.rows, self.earlier_seconds = state["rows"], state["seconds"]
+            for i, variable in enumerate(model.variables + model.optimizer.variables):
+                variable.assign(kept[f"last_{i}"])
+            if self.patience:
+                self.best = [kept[f"best_{i}"] for i in range(len(model.variables))]
+
+    def restore_best(self) -> None:
+        """Gives the model the weights of its best epoch, if the recipe asks for it."""
+        if self.best:
+            for variable, value in zip(self.model.variables, self.best, strict=True):
+                variable.assign(value)
+
+    def on_epoch_end(self, epoch: int, logs: Mapping[str, float] | None = None) -> None:
+        """Writes the epoch down, and stops the training when it is time."""
+        row = {key: float(value) for key, value in (logs or {}).items()}
+        if not all(map(math.isfinite, row.values())):
+            odd = ", ".join(f"{k} is {v}" for k, v in row.items() if not math.isfinite(v))
+            raise TrainingDivergedError(
+                f"training diverged in epoch {epoch + 1}: {odd}; try a lower learning_rate than "
+                f"{float(self.model.optimizer.learning_rate):g}."
+            )
+        seconds = self.earlier_seconds + time.perf_counter() - self.started
+        self.rows.append({"epoch": epoch + 1, **row, "seconds": round(seconds, 3)})
+        if self.patience and self.best_epoch == len(self.rows):
+            self.best = [variable.numpy() for variable in self.model.variables]
+        self._write(seconds)
+        if self.should_stop:
+            self.model.stop_training = True
+
+    def _write(self, seconds: float) -> None:
+        last = [*self.model.variables, *self.model.optimizer.variables]
+        arrays: dict[str, Any] = {f"last_{i}": value.numpy() for i, value in enumerate(last)}
+        arrays |= {f"best_{i}": value for i, value in enumerate(self.best)}
+        with atomic_write(self.path) as partial:
+            np.savez(partial, state=json.dumps({"rows": self.rows, "seconds": seconds}), **arrays)
+        write_csv(self.history_path, self.rows)
+
+
+class RowOutputs(keras.callbacks.Callback):
+    """Notes the model's output for each row of a truth table, as ``output_110`` and the like.
+
+    Args:
+        data: a truth table.
+    """
+
+    def __init__(self, data: Data) -> None:
+        super().__init__()
+        bits = data.rows["train"].inputs
+        self.inputs = data.preprocessor(bits)
+        self.names = ["output_" + "".join(map(str, row)) for row in bits]
+
+    def on_epoch_end(self, epoch: int, logs: dict[str, float]) -> None:
+        """Adds the outputs to the epoch's log."""
+        outputs = np.asarray(self.model(self.inputs, training=False))[:, -1]
+        logs |= dict(zip(self.names, outputs, strict=True))
+
+
+class EpochLines(keras.callbacks.Callback):
+    """Prints about twenty of the epochs to standard error, a line each."""
+
+    def on_epoch_end(self, epoch: int, logs: Mapping[str, float] | None = None) -> None:
+        """Prints the epoch, if it is one of those shown."""
+        total = self.params["epochs"]
+        if (epoch + 1) % math.ceil(total / LINES) == 0 or epoch + 1 == total:
+            shown = "  ".join(f"{key} {value:.4g}" for key, value in (logs or {}).items())
+            print(f"epoch {epoch + 1}/{total}  {shown}", file=sys.stderr, flush=True)
+
+
+def progress_callbacks(
+    run: Run, data: Data, tensorboard: bool, progress: bool
+) -> list[keras.callbacks.Callback]:
+    """Return the callbacks that record and show how training goes.
+
+    Args:
+        run: the run.
+        data: what it is trained on.
+        tensorboard: whether to log for TensorBoard.
+        progress: whether to show epochs: a bar in a terminal or a notebook, lines elsewhere.
+    """
+    callbacks: list[keras.callbacks.Callback] = []
+    if progress and (sys.stderr.isatty() or "ipykernel" in sys.modules):
+        from tqdm.keras import TqdmCallback
+
+        callbacks.append(TqdmCallback(desc=run.config["model"], verbose=0))
+    elif progress:
+        callbacks.append(EpochLines())
+    if data.spec.kind == "truth_tables":
+        callbacks.append(RowOutputs(data))
+    if tensorboard:
+        callbacks.append(keras.callbacks.TensorBoard(run.directory / "tensorboard"))
+    return callbacks

@@ -1,0 +1,357 @@
+"""Configuration of a run: everything about it that is decided before training."""
+
+import contextlib
+import dataclasses
+import datetime
+import hashlib
+import importlib.metadata
+import inspect
+import os
+import platform
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any
+
+import keras
+import tensorflow as tf
+
+from zoo.acceleration import accelerate
+from zoo.data import DATASETS, get_dataset, load_data
+from zoo.data.pipeline import Data
+from zoo.errors import ArgumentValueError, DatasetError, UnknownArgumentError, unknown_name_message
+from zoo.registry import build, get_spec
+from zoo.runs import FORMAT, Run
+from zoo.specs import (
+    MOST_SEED,
+    OPTIONS,
+    DatasetSpec,
+    ModelSpec,
+    Recipe,
+    as_tuple,
+    require_integer,
+)
+from zoo.tasks import TASKS
+
+RUNS = Path("runs")
+FROM_FILES = ("weights", "keep_head")
+CPUINFO = Path("/proc/cpuinfo")
+BFLOAT16_FLAGS = frozenset({"avx512_bf16", "amx_bf16", "bf16"})
+
+
+def split_overrides(spec: ModelSpec, overrides: Mapping[str, Any]) -> tuple[Recipe, dict[str, Any]]:
+    """Tells the recipe's fields from the builder's arguments.
+
+    Args:
+        spec: the model.
+        overrides: both, mixed. What is in both, such as ``vocab_size``, is the recipe's: the
+            builder gets it by way of the data.
+
+    Returns:
+        The model's recipe with its overrides, and the builder's overrides. Where those name
+        pretrained weights, images are prepared as for them.
+
+    Raises:
+        UnknownArgumentError: if a name is in neither.
+        ArgumentValueError: if a recipe's value is of the wrong type or out of range.
+    """
+    of_recipe = spec.recipe.settings()
+    of_builder = inspect.signature(spec.load_builder()).parameters
+    for name in overrides:
+        if name not in of_recipe and name not in of_builder:
+            known = [*of_recipe, *of_builder]
+            raise UnknownArgumentError(
+                unknown_name_message(f"argument of {spec.name}", name, known)
+            )
+    recipe = {key: value for key, value in overrides.items() if key in of_recipe}
+    arguments = {key: value for key, value in overrides.items() if key not in of_recipe}
+    images = spec.recipe.images
+    if arguments.get("weights") in list(spec.pretrained):
+        images = spec.pretrained[arguments["weights"]]
+    return dataclasses.replace(spec.recipe, images=images).replace(**recipe), arguments
+
+
+@dataclasses.dataclass(frozen=True)
+class RunConfig:
+    """Everything about a run that is decided before its data are read.
+
+    Attributes:
+        model: name of the model.
+        arguments: every argument of its builder, by name.
+        recipe: how it is trained.
+        dataset: what it is trained on.
+        data_dir: TFDS data directory; its default if None.
+        seed: seed of the weights, of dropout and of the order of the rows.
+        weights_sha256: digest of the weights file that training starts from, if there is one.
+    """
+
+    model: str
+    arguments: Mapping[str, Any]
+    recipe: Recipe
+    dataset: DatasetSpec
+    data_dir: str | None
+    seed: int
+    weights_sha256: str | None = None
+
+    @classmethod
+    def of(cls, run: Run) -> "RunConfig":
+        """Return the configuration that a run was started with."""
+        stored = run.config
+        return cls(
+            model=stored["model"],
+            arguments=stored["arguments"],
+            recipe=run.recipe,
+            dataset=run.dataset,
+            data_dir=stored["data_dir"],
+            seed=stored["seed"],
+            weights_sha256=stored.get("weights_sha256"),
+        )
+
+    def to_json(self) -> dict[str, Any]:
+        """Return what ``config.json`` of the run begins with."""
+        return {
+            "format": FORMAT,
+            "zoo": importlib.metadata.version("keras-model-zoo"),
+            **dataclasses.asdict(self),
+        }
+
+    @property
+    def target(self) -> str:
+        """What the model is to output for a row: see `zoo.specs.Task`."""
+        return TASKS[get_spec(self.model).task].target
+
+
+def resolve_config(
+    name: str,
+    dataset: str | Path | None = None,
+    data_dir: str | Path | None = None,
+    seed: int = 0,
+    overrides: Mapping[str, Any] = MappingProxyType({}),
+) -> RunConfig:
+    """Decide everything about a run before its data are read.
+
+    Values of the builder's arguments are checked when the model is built: see `seed_and_build`.
+
+    Args:
+        name: name of the model.
+        dataset: name of the dataset; the model's own if None.
+        data_dir: TFDS data directory.
+        seed: seed of the weights, of dropout and of the order of the rows.
+        overrides: arguments of the model's builder and fields of `Recipe`.
+
+    Returns:
+        The configuration.
+
+    Raises:
+        ZooError: as `zoo.train` does.
+    """
+    spec = get_spec(name)
+    recipe, arguments = split_overrides(spec, overrides)
+    require_integer("seed", seed, 0, MOST_SEED)
+    chosen = get_dataset(spec.dataset if dataset is None else dataset, data_dir)
+    for key in arguments.keys() & chosen.model_arguments(recipe).keys():
+        raise ArgumentValueError(f"{key} follows from the dataset {chosen.name}: do not set it.")
+    _refuse_options_of_other_kinds(chosen, overrides)
+    if not chosen.mirrors and "augmentation" not in overrides:
+        recipe = recipe.replace(augmentation=recipe.images.without("flip"))
+    if "precision" not in overrides and not _multiplies_bfloat16():
+        recipe = recipe.replace(precision="float32")
+    arguments |= absolute_weights(arguments) | _arguments_from_data(spec, chosen, recipe)
+    bound = inspect.signature(spec.load_builder()).bind(**arguments)
+    bound.apply_defaults()
+    return RunConfig(
+        model=name,
+        arguments=dict(bound.arguments),
+        recipe=recipe,
+        dataset=chosen,
+        data_dir=None if data_dir is None else str(Path(data_dir).resolve()),
+        seed=seed,
+        weights_sha256=weights_digest(bound.arguments),
+    )
+
+
+def _multiplies_bfloat16() -> bool:
+    """Says whether the machine has instructions for it: without them, float32 is faster."""
+    if tf.config.list_physical_devices("GPU"):
+        return True
+    if not CPUINFO.exists():
+        return False
+    return not BFLOAT16_FLAGS.isdisjoint(CPUINFO.read_text("utf-8").split())
+
+
+def weights_digest(arguments: Mapping[str, Any]) -> str | None:
+    """Gives the digest of the file of weights that a model starts from, if there is one."""
+    path = _weights_file(arguments)
+    return hashlib.sha256(path.read_bytes()).hexdigest() if path else None
+
+
+def absolute_weights(arguments: Mapping[str, Any]) -> dict[str, str]:
+    """Gives the path of a file of weights in full, if there is one."""
+    path = _weights_file(arguments)
+    return {"weights": str(path.resolve())} if path else {}
+
+
+def _weights_file(arguments: Mapping[str, Any]) -> Path | None:
+    name = arguments.get("weights")
+    return Path(name) if isinstance(name, str) and os.path.isfile(name) else None
+
+
+def _refuse_options_of_other_kinds(dataset: DatasetSpec, overrides: Mapping[str, Any]) -> None:
+    for kind, options in OPTIONS.items():
+        names = {field.name for field in dataclasses.fields(options)} & overrides.keys()
+        if names and kind != dataset.kind:
+            raise ArgumentValueError(
+                f"{', '.join(sorted(names))}: {dataset.name} is not a {kind} dataset."
+            )
+
+
+def _arguments_from_data(spec: ModelSpec, dataset: DatasetSpec, recipe: Recipe) -> dict[str, Any]:
+    if spec.task == "binary_classification" and len(dataset.class_names) != 2:
+        kind = get_dataset(spec.dataset).kind
+        fitting = [
+            name
+            for name, known in DATASETS.items()
+            if len(known.class_names) == 2 and known.kind == kind
+        ]
+        raise DatasetError(
+            f"{spec.name} tells two classes apart, and {dataset.name} has "
+            f"{len(dataset.class_names)}; of the zoo's data sets these have two: "
+            f"{', '.join(fitting)}."
+        )
+    taken, own = inspect.signature(spec.load_builder()).parameters, get_dataset(spec.dataset)
+    needed = "vocab_size" if dataset.kind == "text" else "input_shape"
+    gives_images = TASKS[spec.task].target != "label"
+    if needed not in taken or (gives_images and dataset.kind != own.kind):
+        raise DatasetError(
+            f"{spec.name} takes data such as {own.name} ({own.kind}), and {dataset.name} is of "
+            f"another kind ({dataset.kind})."
+        )
+    if recipe.text.encoding != spec.recipe.text.encoding:
+        raise ArgumentValueError(
+            f"encoding={recipe.text.encoding!r}: {spec.name} takes {spec.recipe.text.encoding}."
+        )
+    if recipe.text.encoding != "sequence" and recipe.text.word_vectors != "random":
+        raise ArgumentValueError(
+            f"word_vectors={recipe.text.word_vectors!r}: {spec.name} has no vectors of words."
+        )
+    arguments = dataset.model_arguments(recipe)
+    return {key: value for key, value in arguments.items() if key in taken}
+
+
+def seed_and_build(config: RunConfig) -> keras.Model:
+    """Seed the process and build a run's model as training executes it.
+
+    Args:
+        config: configuration of the run.
+
+    Returns:
+        The compiled model, in the recipe's precision, with accelerated layers.
+
+    Raises:
+        ArgumentValueError: if the builder refuses a value, or the model does not fit into memory.
+        WeightsError: if weights cannot be fetched or read, or are another network's.
+    """
+    keras.utils.set_random_seed(config.seed)
+    with _dtype_policy(config.recipe.precision):
+        model = accelerate(build_model(config.model, config.arguments))
+    model.jit_compile = config.recipe.jit_compile
+    model.steps_per_execution = config.recipe.steps_per_execution
+    return model
+
+
+def build_model(name: str, arguments: Mapping[str, Any]) -> keras.Model:
+    """Build a model from arguments as JSON stores them.
+
+    Args:
+        name: name of the model.
+        arguments: arguments of its builder; a list stands for a tuple.
+
+    Raises:
+        ArgumentValueError: if the builder refuses a value, or the model does not fit into memory.
+    """
+    arguments = {key: as_tuple(value) for key, value in arguments.items()}
+    try:
+        return build(name, **arguments)
+    except (tf.errors.OpError, MemoryError, OverflowError) as error:
+        raise ArgumentValueError(f"{name} does not fit into memory with {arguments}.") from error
+
+
+def load_run_data(
+    config: RunConfig,
+    data_dir: str | Path | None,
+    fold: tuple[int, int] | None = None,
+) -> Data:
+    """Read the data that a run is trained on.
+
+    Args:
+        config: configuration of the run.
+        data_dir: TFDS data directory.
+        fold: the fold to validate on, as `zoo.load_data` takes it.
+
+    Returns:
+        The data, prepared as the recipe says.
+
+    Raises:
+        DatasetError: if they cannot be read.
+    """
+    return load_data(
+        config.dataset,
+        batch_size=config.recipe.batch_size,
+        data_dir=data_dir,
+        seed=config.seed,
+        images=config.recipe.images,
+        text=config.recipe.text,
+        target=config.target,
+        fold=fold,
+    )
+
+
+@contextlib.contextmanager
+def _dtype_policy(policy: str) -> Iterator[None]:
+    before = keras.config.dtype_policy()
+    keras.config.set_dtype_policy(policy)
+    try:
+        yield
+    finally:
+        keras.config.set_dtype_policy(before)
+
+
+def run_metadata(data: Data, model: keras.Model) -> dict[str, Any]:
+    """Return what is known of a run once its data are read.
+
+    Args:
+        data: what it is trained on.
+        model: what is trained.
+
+    Returns:
+        What ``config.json`` holds beside the configuration.
+    """
+    return {
+        "dataset_version": data.version,
+        "rows": {split: len(rows) for split, rows in data.rows.items()},
+        "class_counts": data.class_counts,
+        "parameters": model.count_params(),
+        "started": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
+        "environment": {
+            "python": platform.python_version(),
+            **{
+                package: importlib.metadata.version(package)
+                for package in ("keras", "numpy", "tensorflow-datasets")
+            },
+            "tensorflow": tf.__version__,
+            "platform": platform.platform(),
+            "cores": os.cpu_count(),
+            "devices": [device.device_type for device in tf.config.list_physical_devices()],
+        },
+    }
+
+
+def default_run_directory(config: RunConfig) -> Path:
+    """Return a new directory, named after model, dataset and time, for a run.
+
+    Args:
+        config: configuration of the run.
+    """
+    now = datetime.datetime.now().strftime("%Y%m%d-%H%M%S-%f")
+    dataset = Path(config.dataset.name.replace(":", "-")).name
+    return RUNS / f"{config.model}-{dataset}-{now}"

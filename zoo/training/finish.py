@@ -1,0 +1,110 @@
+"""The end of a run: the trained model is evaluated, and everything about it is written to files."""
+
+import datetime
+from typing import Any
+
+import keras
+import numpy as np
+
+from zoo.acceleration import accelerate, is_accelerated
+from zoo.data.pipeline import Data
+from zoo.evaluation.reconstruction import evaluate_reconstruction
+from zoo.layers.variational import Sampling
+from zoo.runs import ROWS_SHOWN, Run, worst_mistakes
+from zoo.runs.card import write_card
+from zoo.runs.files import atomic_write, write_csv, write_json
+from zoo.tasks import probabilities_of
+from zoo.training.callbacks import Checkpoint
+from zoo.training.config import build_model
+
+PRETRAINED_ARGUMENTS = ("weights", "keep_head")
+
+
+def finish(run: Run, model: keras.Model, data: Data, checkpoint: Checkpoint) -> None:
+    """Evaluate a trained model, read the test split once, and write the files of a finished run.
+
+    Args:
+        run: the run.
+        model: its model, as trained.
+        data: what it was trained on.
+        checkpoint: what `fit` returned.
+    """
+    checkpoint.restore_best()
+    saved = _as_built(run, model)
+    if run.recipe.precision != "float32":
+        model = accelerate(saved)
+    validation, test = (evaluate_split(model, data, split) for split in ("validation", "test"))
+    predictions, figures = (
+        (_collect_predictions(model, data), {})
+        if data.target == "label"
+        else evaluate_reconstruction(model, data)
+    )
+    with atomic_write(run.directory / "predictions.npz") as partial:
+        np.savez_compressed(partial, **predictions)
+    for name, layer in (("model.keras", saved), ("preprocessor.keras", data.preprocessor)):
+        with atomic_write(run.directory / name) as partial:
+            layer.save(partial)
+    write_csv(run.directory / "history.csv", checkpoint.rows)
+    metrics = {
+        **{f"val_{key}": value for key, value in validation.items()},
+        **{f"test_{key}": value for key, value in test.items()},
+        **figures,
+        "epochs": len(checkpoint.rows),
+        "best_epoch": checkpoint.best_epoch,
+        "seconds": checkpoint.rows[-1]["seconds"],
+        "read_test_split_at": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
+    }
+    write_card(run, metrics)
+    write_json(run.directory / "metrics.json", metrics)
+    checkpoint.path.unlink(missing_ok=True)
+
+
+def evaluate_split(model: keras.Model, data: Data, split: str) -> dict[str, float]:
+    """Evaluate a model on a split; one that samples draws the same samples each time.
+
+    Args:
+        model: compiled.
+        data: the data.
+        split: ``"train"``, whose rows are not augmented, ``"validation"`` or ``"test"``.
+    """
+    batches = data.in_order("train") if split == "train" else getattr(data, split)
+    for layer in model.layers:
+        if isinstance(layer, Sampling):
+            layer.restart()
+    return model.evaluate(batches, verbose=0, return_dict=True)
+
+
+def _as_built(run: Run, trained: keras.Model) -> keras.Model:
+    """Return the model as its builder makes it, in float32, with the state of the trained one."""
+    if run.recipe.precision == "float32" and not is_accelerated(trained):
+        return trained
+    arguments = {k: v for k, v in run.config["arguments"].items() if k not in PRETRAINED_ARGUMENTS}
+    model = build_model(run.config["model"], arguments)
+    model.jit_compile = trained.jit_compile
+    model.steps_per_execution = trained.steps_per_execution
+    model.optimizer.build(model.trainable_variables)
+    for variable, value in zip(_state(model), _state(trained), strict=True):
+        variable.assign(value)
+    return model
+
+
+def _state(model: keras.Model) -> list[Any]:
+    return [*model.variables, *model.optimizer.variables]
+
+
+def _collect_predictions(model: keras.Model, data: Data) -> dict[str, Any]:
+    rows = data.rows["test"]
+    probabilities = np.asarray(probabilities_of(model.predict(data.test, verbose=0)))
+    worst = worst_mistakes(rows.labels, probabilities)
+    index = np.unique(np.concatenate([np.arange(min(ROWS_SHOWN, len(rows))), worst]))
+    return {
+        "labels": rows.labels,
+        "probabilities": probabilities,
+        "index": index,
+        "raw": _without_objects(rows.inputs[index]),
+    }
+
+
+def _without_objects(rows: np.ndarray) -> np.ndarray:
+    """Return texts as bytes of fixed width, so that reading them back unpickles nothing."""
+    return rows.astype(np.bytes_) if rows.dtype == object else rows

@@ -1,0 +1,97 @@
+"""Resuming: an unfinished run is opened again, and only under the settings it was started with."""
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from zoo.data import DATASETS
+from zoo.data.pipeline import Data
+from zoo.errors import DatasetError, RunError
+from zoo.runs import Run, load_run
+from zoo.training.config import RunConfig, absolute_weights, weights_digest
+
+
+def reopen_run(
+    run_dir: str | Path | None,
+    name: str,
+    dataset: str | Path | None,
+    seed: int | None,
+    overrides: Mapping[str, Any],
+) -> Run:
+    """Open a run to resume it.
+
+    Args:
+        run_dir: directory of the run.
+        name: name of the model.
+        dataset: name of the dataset; that of the run if None.
+        seed: seed; that of the run if None.
+        overrides: arguments of the builder and fields of the recipe; what is not given is taken
+            from the run.
+
+    Raises:
+        RunError: if the run was started with other values, or from a weights file that has changed.
+    """
+    if run_dir is None:
+        raise RunError("--resume needs --run-dir: which run is to be resumed?")
+    run = load_run(run_dir)
+    requested = {"model": name, **overrides, **absolute_weights(overrides)}
+    if dataset is not None:
+        is_path = dataset not in DATASETS and Path(dataset).exists()
+        requested["dataset"] = str(Path(dataset).resolve() if is_path else dataset)
+    if seed is not None:
+        requested["seed"] = seed
+    stored = {
+        **run.config["arguments"],
+        **run.recipe.settings(),
+        "model": run.config["model"],
+        "dataset": run.dataset.name,
+        "seed": run.config["seed"],
+    }
+    differences = [
+        f"{key}={value!r} (the run has {stored.get(key)!r})"
+        for key, value in requested.items()
+        if value != stored.get(key)
+    ]
+    if differences:
+        raise RunError(f"{run.directory} is another run: {', '.join(differences)}.")
+    if not run.is_finished and weights_digest(run.config["arguments"]) != run.config.get(
+        "weights_sha256"
+    ):
+        raise RunError(
+            f"{run.directory} started from weights={run.config['arguments']['weights']!r}, and "
+            "that file is missing or has changed."
+        )
+    return run
+
+
+def require_same_config(run: Run, config: RunConfig) -> None:
+    """Refuse a run that was started with another configuration.
+
+    Args:
+        run: the run.
+        config: the configuration it must have; its data may be stored elsewhere.
+
+    Raises:
+        RunError: if it has another.
+    """
+    requested = json.loads(json.dumps(config.to_json())) | {"data_dir": run.config["data_dir"]}
+    if not requested.items() <= run.config.items():
+        raise RunError(f"{run.directory} has other settings: choose another directory.")
+
+
+def require_same_data(run: Run, data: Data) -> None:
+    """Refuse data of another version than a run was trained on.
+
+    Args:
+        run: the run.
+        data: the data read for it.
+
+    Raises:
+        DatasetError: if the versions differ.
+    """
+    if data.version != run.config["dataset_version"]:
+        raise DatasetError(
+            f"{run.directory} was trained on {run.config['dataset_version']} and this is "
+            f"{data.version}: its splits may share rows with what the model has learned."
+        )
