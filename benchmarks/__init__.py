@@ -1,1 +1,1 @@
-"""Speed and quality of the zoo, measured; each module's docstring has its command."""
+"""Benchmarks of the zoo's speed and quality; the docstring of each module has its command."""

@@ -1,9 +1,9 @@
-"""What each part of a recipe buys: the recipe, and the recipe with one thing changed.
+"""Ablation study: a model trained by its recipe, and by the recipe with one thing changed.
 
     python -m benchmarks.ablation simple_cnn [--epochs 8] [--seeds 5]
 
-Needs the extra ``benchmark``. Writes one row a change and seed to
-``benchmarks/results/ablation.csv``. Compare validation figures: parts are chosen by those.
+Requires the extra ``benchmark``. Writes one row per change and seed to
+``benchmarks/results/ablation.csv``. Compare validation results: recipes are chosen by those.
 """
 
 import json
@@ -36,14 +36,14 @@ CHANGES: tuple[dict[str, Any], ...] = (
 @copy_option
 @seeds_option
 def main(model: str, epochs: int, data_dir: str | None, copy: str, seeds: int) -> None:
-    """Measures every change."""
+    """Train with every change."""
     for change in CHANGES:
         split_overrides(zoo.get_spec(model), change)
     for change in CHANGES:
         for seed in range(seeds):
             row = measure(model, seed, data_dir, {**change, "epochs": epochs})
             row |= {"copy": copy, "change": json.dumps(change)}
-            tables.keep("ablation", row, KEYS)
+            tables.save_row("ablation", row, KEYS)
             click.echo(
                 f"{change}: validation accuracy {row['val_accuracy']:.4f}, {row['seconds']} s"
             )

@@ -1,12 +1,12 @@
-"""Whether vectors of words hold analogies: counted, and as a classifier of reviews leaves them.
+"""Accuracy of word embeddings on analogies: PPMI-SVD, and as a review classifier learns them.
 
     python -m benchmarks.analogies [MODEL...]
 
-Finds vectors by co-occurrence alone; and trains each model by its own recipe, twice: from vectors
-at random, and from those. Asks each the zoo's list, over the full vocabulary, the words of the
-question left out. `gru` and `transformer` if none is named. Needs the extra
-``benchmark``. Writes one row a training and number of answers allowed to
-``benchmarks/results/analogies.csv``.
+Computes PPMI-SVD embeddings of three sizes; then trains each model by its recipe twice, from random
+embeddings and from PPMI-SVD embeddings. Each is evaluated on the zoo's list of analogies, over the
+full vocabulary except the words of the question. The models are `gru` and `transformer` by default.
+Requires the extra ``benchmark``. Writes one row per set of embeddings and ``k`` of top-k accuracy
+to ``benchmarks/results/analogies.csv``.
 """
 
 import dataclasses
@@ -23,21 +23,23 @@ from zoo.evaluation.word_vectors import Embeddings, read_analogies
 from zoo.specs import WORD_VECTORS
 
 KEYS = ("model", "word_vectors", "size", "k")
-ALLOWED = (1, 5, 10)
+TOP_K = (1, 5, 10)
 SIZES = (32, 100, 300)
 
 
-def counted(data_dir: str | None) -> Iterator[tuple[dict[str, Any], Embeddings]]:
-    """Finds vectors without a network."""
+def compute_embeddings(data_dir: str | None) -> Iterator[tuple[dict[str, Any], Embeddings]]:
+    """Yield PPMI-SVD embeddings of every size."""
     data = zoo.load_data("imdb_reviews", data_dir=data_dir)
     for size in SIZES:
         row = {"model": "", "word_vectors": "cooccurrence", "dataset": data.version}
-        yield row, Embeddings.counted(data, size)
+        yield row, Embeddings.from_cooccurrence(data, size)
 
 
-def learned(model: str, data_dir: str | None) -> Iterator[tuple[dict[str, Any], Embeddings]]:
-    """Trains a model on reviews from each kind of vectors."""
-    for begin in WORD_VECTORS:
+def train_embeddings(
+    model: str, data_dir: str | None
+) -> Iterator[tuple[dict[str, Any], Embeddings]]:
+    """Train a model on reviews from each kind of initial embeddings, and yield its embeddings."""
+    for word_vectors in WORD_VECTORS:
         with tempfile.TemporaryDirectory() as folder:
             run = zoo.train(
                 model,
@@ -45,30 +47,34 @@ def learned(model: str, data_dir: str | None) -> Iterator[tuple[dict[str, Any], 
                 data_dir=data_dir,
                 run_dir=f"{folder}/run",
                 progress=False,
-                word_vectors=begin,
+                word_vectors=word_vectors,
             )
-            words = Embeddings.of(run)
-            row = {"model": model, "word_vectors": begin, "dataset": run.config["dataset_version"]}
-            row["test_accuracy"] = run.metrics["test_accuracy"]
-        yield row, words
+            embeddings = Embeddings.from_run(run)
+            row = {
+                "model": model,
+                "word_vectors": word_vectors,
+                "dataset": run.config["dataset_version"],
+                "test_accuracy": run.metrics["test_accuracy"],
+            }
+        yield row, embeddings
 
 
 @click.command(help=__doc__)
 @click.argument("models", nargs=-1)
 @data_dir_option
 def main(models: tuple[str, ...], data_dir: str | None) -> None:
-    """Measures the models."""
-    ways = [counted(data_dir)]
-    ways += [learned(model, data_dir) for model in models or ("gru", "transformer")]
-    for row, words in (found for way in ways for found in way):
-        for k in ALLOWED:
-            of_list = words.evaluate(read_analogies(), k=k)
-            figures = {**dataclasses.asdict(of_list), "accuracy": of_list.accuracy}
-            size = {"vocabulary": len(words.words), "size": words.vectors.shape[1]}
-            tables.keep("analogies", row | size | figures | tables.machine(), KEYS)
+    """Evaluate all embeddings."""
+    sources = [compute_embeddings(data_dir)]
+    sources += [train_embeddings(model, data_dir) for model in models or ("gru", "transformer")]
+    for row, embeddings in (pair for source in sources for pair in source):
+        for k in TOP_K:
+            result = embeddings.evaluate(read_analogies(), k=k)
+            metrics = {**dataclasses.asdict(result), "accuracy": result.accuracy}
+            size = {"vocabulary": len(embeddings.words), "size": embeddings.vectors.shape[1]}
+            tables.save_row("analogies", row | size | metrics | tables.environment(), KEYS)
             click.echo(
-                f"{row['model'] or 'counted'}, {row['word_vectors']}, {size['size']}: "
-                f"{of_list.right} of {of_list.asked} among {k}"
+                f"{row['model'] or 'no model'}, {row['word_vectors']}, {size['size']} dimensions: "
+                f"{result.right} of {result.asked} in the top {k}"
             )
 
 

@@ -1,12 +1,13 @@
-"""How fast a model trains under each way to run it.
+"""Training speed of a model, for each way to execute its training step.
 
     python -m benchmarks.execution MODEL [--steps 16]
 
-For networks of images, what ``zoo benchmark`` measures: XLA or not, precision, steps per execution;
-on random images. For networks of texts: XLA or not, steps per execution, batches of texts of like
-length or all padded to the full one; on the model's own data. Needs the extra ``benchmark``. Writes
-one row a way to ``benchmarks/results/execution.csv``: rows a second of the training step alone, the
-best of three passes in one process, after one that compiles.
+For image models, what ``zoo benchmark`` measures: with XLA and without, each precision, one step
+and several per execution; on random images. For text models, on their own dataset: with XLA and
+without, one step and several per execution, length-bucketed batches and batches padded to the full
+length. Requires the extra ``benchmark``. Writes one row per mode to
+``benchmarks/results/execution.csv``: rows per second of the training step alone, the best of three
+passes in one process, after one that compiles.
 """
 
 from collections.abc import Iterator
@@ -19,14 +20,19 @@ import zoo
 from benchmarks import tables
 from benchmarks.quality import data_dir_option
 from zoo.data import get_dataset, load_data
-from zoo.training.benchmark import WAYS, benchmark, executed, speed
+from zoo.training.benchmark import (
+    EXECUTION_MODES,
+    benchmark,
+    build_in_mode,
+    measure_speed,
+)
 from zoo.training.config import resolve_config
 
 KEYS = ("model", "batch_size", "precision", "jit_compile", "steps_per_execution", "bucketed")
 
 
-def own_texts(model: str, steps: int, data_dir: str | None) -> tf.data.Dataset:
-    """Takes the first batches of an epoch of the model's own data."""
+def load_texts(model: str, steps: int, data_dir: str | None) -> tf.data.Dataset:
+    """Return the first training batches of a model's own dataset."""
     spec = zoo.get_spec(model)
     data = load_data(
         get_dataset(spec.dataset),
@@ -37,8 +43,8 @@ def own_texts(model: str, steps: int, data_dir: str | None) -> tf.data.Dataset:
     return data.train.take(steps)
 
 
-def padded(batches: tf.data.Dataset, length: int) -> tf.data.Dataset:
-    """Pads every batch to one length."""
+def pad_batches(batches: tf.data.Dataset, length: int) -> tf.data.Dataset:
+    """Pad every batch to one length."""
 
     def pad(texts: tf.Tensor, labels: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         return tf.pad(texts, [[0, 0], [0, length - tf.shape(texts)[1]]]), labels
@@ -46,18 +52,19 @@ def padded(batches: tf.data.Dataset, length: int) -> tf.data.Dataset:
     return batches.map(pad)
 
 
-def ways_with_texts(model: str, steps: int, data_dir: str | None) -> Iterator[dict[str, Any]]:
-    """Measures each way with a model's own texts."""
-    settings = resolve_config(model, None, data_dir)
+def benchmark_on_texts(model: str, steps: int, data_dir: str | None) -> Iterator[dict[str, Any]]:
+    """Measure each execution mode of a text model, in float32."""
+    config = resolve_config(model, None, data_dir)
     options = zoo.get_spec(model).recipe.text
-    texts = own_texts(model, steps, data_dir).cache()
-    batches = {"": texts}
+    texts = load_texts(model, steps, data_dir).cache()
+    batches: dict[Any, tf.data.Dataset] = {"": texts}
     if options.encoding == "sequence":
-        batches = {True: texts, False: padded(texts, options.sequence_length).cache()}
-    for way in WAYS:
-        if way["precision"] == "float32":
+        batches = {True: texts, False: pad_batches(texts, options.sequence_length).cache()}
+    for mode in EXECUTION_MODES:
+        if mode["precision"] == "float32":
             for bucketed, rows in batches.items():
-                yield {**way, "bucketed": bucketed, **speed(executed(settings, way), rows)}
+                speed = measure_speed(build_in_mode(config, mode), rows)
+                yield {**mode, "bucketed": bucketed, **speed}
 
 
 @click.command(help=__doc__)
@@ -65,15 +72,15 @@ def ways_with_texts(model: str, steps: int, data_dir: str | None) -> Iterator[di
 @data_dir_option
 @click.option("--steps", default=16, show_default=True)
 def main(model: str, data_dir: str | None, steps: int) -> None:
-    """Measures every way."""
+    """Measure every execution mode."""
     spec = zoo.get_spec(model)
-    of_texts = get_dataset(spec.dataset).kind == "text"
-    measured = (
-        ways_with_texts(model, steps, data_dir) if of_texts else benchmark(model, steps=steps)
+    is_text = get_dataset(spec.dataset).kind == "text"
+    results = (
+        benchmark_on_texts(model, steps, data_dir) if is_text else benchmark(model, steps=steps)
     )
-    for way in measured:
-        row = {"model": model, "batch_size": spec.recipe.batch_size, "bucketed": "", **way}
-        tables.keep("execution", {**row, **tables.machine()}, KEYS)
+    for result in results:
+        row = {"model": model, "batch_size": spec.recipe.batch_size, "bucketed": "", **result}
+        tables.save_row("execution", {**row, **tables.environment()}, KEYS)
         click.echo(", ".join(f"{key} {row[key]}" for key in (*KEYS, "rows_a_second")))
 
 

@@ -1,13 +1,14 @@
-"""What each model costs in each format, and how near it comes to the model.
+"""Size, speed and accuracy of every model in every export format.
 
     python -m benchmarks.formats [MODEL...] [--epochs 1]
 
-Trains each model briefly on its own data set, by its recipe, exports it in every format, and writes
-one row a model and format to ``benchmarks/results/formats.csv``: the artifact's size; the seconds
-that it takes to load in a fresh process, its runtime's import included; milliseconds for a row
-alone; rows a second in batches of 32; the largest difference from the model on the golden rows;
-and, where weights are rounded, accuracy or squared error on validation rows beside the model's.
-Needs the extras ``benchmark``, ``onnx`` and ``litert``. Runs stay in ``runs/formats/``.
+Trains each model briefly on its own dataset by its recipe, exports it in every format, and writes
+one row per model and format to ``benchmarks/results/formats.csv``: the size of the artifact; the
+seconds it takes to load in a fresh process, including the import of its runtime; the latency of a
+single row in milliseconds; rows per second in batches of 32; the maximum difference from the model
+on the golden rows; and, where weights are quantized, accuracy or mean squared error on validation
+rows, and the model's own. Requires the extras ``benchmark``, ``onnx`` and ``litert``. Runs are kept
+in ``runs/formats/``.
 """
 
 from pathlib import Path
@@ -22,11 +23,11 @@ from zoo.artifacts.reader import read_facts
 from zoo.runs import Run
 
 KEYS = ("model", "format")
-MEASURED = ("bytes", "load_seconds", "milliseconds", "rows_per_second", "max_difference", "rows")
+FACTS = ("bytes", "load_seconds", "milliseconds", "rows_per_second", "max_difference", "rows")
 
 
-def trained(model: str, epochs: int, data_dir: str | None) -> Run:
-    """Gives a run of some epochs, which an earlier call may have made."""
+def train_or_load(model: str, epochs: int, data_dir: str | None) -> Run:
+    """Return a run of a model; an earlier one if there is one."""
     run_dir = Path("runs") / "formats" / model
     if (run_dir / "metrics.json").exists():
         return zoo.load_run(run_dir)
@@ -36,7 +37,7 @@ def trained(model: str, epochs: int, data_dir: str | None) -> Run:
 
 
 def measure(run: Run, format: str) -> dict[str, object]:
-    """Exports a run, and gives what its artifact says of itself."""
+    """Export a run, and return what its artifact states about itself."""
     name = run.config["model"]
     try:
         artifact = zoo.export(run, Path("exports") / name / format, format=format, overwrite=True)
@@ -46,7 +47,7 @@ def measure(run: Run, format: str) -> dict[str, object]:
     judged = facts.get("judged", {})
     return {
         "refused": "",
-        **{key: facts[key] for key in MEASURED},
+        **{key: facts[key] for key in FACTS},
         **{f"judged {key}": judged.get(key, "") for key in ("rows", "metric", "value", "before")},
     }
 
@@ -56,12 +57,12 @@ def measure(run: Run, format: str) -> dict[str, object]:
 @click.option("--epochs", default=1, show_default=True)
 @data_dir_option
 def main(models: tuple[str, ...], epochs: int, data_dir: str | None) -> None:
-    """Measures every format of each model."""
+    """Measure every format of each model."""
     for model in models or zoo.list_models():
-        run = trained(model, epochs, data_dir)
+        run = train_or_load(model, epochs, data_dir)
         for format in FORMATS:
             row = {"model": model, "format": format, "epochs": epochs, **measure(run, format)}
-            tables.keep("formats", {**row, **tables.machine()}, KEYS)
+            tables.save_row("formats", {**row, **tables.environment()}, KEYS)
             click.echo(f"{model} as {format}: {row['refused'] or row['max_difference']}")
 
 

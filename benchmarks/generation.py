@@ -1,16 +1,18 @@
-"""The variational autoencoders on MNIST: the bound, its parts, and a tighter one.
+"""The variational autoencoders on MNIST: negative ELBO, its parts, and a tighter bound.
 
     python -m benchmarks.generation [SYSTEM...] [--seeds 1]
 
-All of `SYSTEMS` if none is named. Gray levels in [0, 1], taken for shares of coins, so that the
-figures have a floor above zero; nats an image on test. The tighter bound weighs a hundred codes an
-image, on the first thousand. Needs the extra ``benchmark``. Writes one row a seed to
-``benchmarks/results/generation.csv``, and ``generation.png`` beside it: the bound and its parts
-over the weight of the divergence, and over the length of the code.
+All of `SYSTEMS` by default. Intensities in [0, 1] are taken as Bernoulli probabilities, which puts
+a floor above zero under the loss; results are in nats per image of the test split. The tighter
+bound is the importance-weighted one of a hundred latent codes per image, on the first thousand
+images. Requires the extra ``benchmark``. Writes one row per seed to
+``benchmarks/results/generation.csv``, and ``generation.png`` beside it: negative ELBO and its parts
+over beta and over the number of latent dimensions.
 """
 
 import statistics
 import tempfile
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import click
@@ -21,46 +23,46 @@ import zoo
 from benchmarks import tables
 from benchmarks.quality import data_dir_option
 from zoo.evaluation.latent import log_likelihood
-from zoo.plots.canvas import save
+from zoo.plots.canvas import save_figure
 
 KEYS = ("system", "seed")
-FIGURES = ("loss", "reconstruction_loss", "kl_loss", "active_units")
-WEIGHED, SAMPLES, AT_ONCE = 1_000, 100, 250
+METRICS = ("loss", "reconstruction_loss", "kl_loss", "active_units")
+IMAGES, SAMPLES, BATCH_SIZE = 1_000, 100, 250
 SHORT = {"epochs": 10, "latent_dim": 10}
-BETAS, LENGTHS = (0.1, 0.5, 1.0, 2.0, 4.0), (2, 5, 20, 40)  # of 10: beta 1
+BETAS, LATENT_DIMS = (0.1, 0.5, 1.0, 2.0, 4.0), (2, 5, 20, 40)  # 10 is in the sweep of beta
 SWEPT = "beta ", "length "
-PARTS = {"reconstruction": "test_reconstruction_loss", "divergence": "test_kl_loss"}
+PARTS = {"reconstruction loss": "test_reconstruction_loss", "KL divergence": "test_kl_loss"}
 SYSTEMS: dict[str, tuple[str, dict[str, Any]]] = {
     "vae": ("vae", {}),
     "conv_vae": ("conv_vae", {}),
     "vae, code of 20": ("vae", {"latent_dim": 20}),
     "cvae": ("cvae", {}),
     **{f"beta {beta:g}": ("vae", SHORT | {"beta": beta}) for beta in BETAS},
-    **{f"length {length}": ("vae", SHORT | {"latent_dim": length}) for length in LENGTHS},
+    **{f"length {size}": ("vae", SHORT | {"latent_dim": size}) for size in LATENT_DIMS},
 }
 
 
-def weighed(model: keras.Model, images: np.ndarray, labels: np.ndarray) -> float:
-    """Gives the mean of the tighter bound of images, in nats."""
+def mean_log_likelihood(model: keras.Model, images: np.ndarray, labels: np.ndarray) -> float:
+    """Return the mean of the importance-weighted bound over images, in nats."""
     nats = []
-    for start in range(0, len(images), AT_ONCE):
-        some = images[start : start + AT_ONCE]
-        given = [some, labels[start : start + AT_ONCE]] if len(model.inputs) > 1 else some
-        nats.append(log_likelihood(model, given, some, samples=SAMPLES))
+    for start in range(0, len(images), BATCH_SIZE):
+        batch = images[start : start + BATCH_SIZE]
+        inputs = [batch, labels[start : start + BATCH_SIZE]] if len(model.inputs) > 1 else batch
+        nats.append(log_likelihood(model, inputs, batch, samples=SAMPLES))
     return float(np.mean(np.concatenate(nats)))
 
 
 def measure(system: str, seed: int, data_dir: str | None) -> dict[str, Any]:
-    """Trains once, and says what was reached."""
+    """Train once, and return the test results."""
     model, settings = SYSTEMS[system]
     with tempfile.TemporaryDirectory() as folder:
         run = zoo.train(
             model, seed=seed, data_dir=data_dir, run_dir=f"{folder}/run", progress=False, **settings
         )
         metrics, config, network = run.metrics, run.config, run.model
-        data = zoo.load_data("mnist", data_dir=data_dir).rows["test"][:WEIGHED]
-        images = np.asarray(run.preprocessor(data.inputs))
-    likelihood = weighed(network, images, data.labels)
+        rows = zoo.load_data("mnist", data_dir=data_dir).rows["test"][:IMAGES]
+        images = np.asarray(run.preprocessor(rows.inputs))
+    likelihood = mean_log_likelihood(network, images, rows.labels)
     arguments = config["arguments"]
     return {
         "system": system,
@@ -70,46 +72,50 @@ def measure(system: str, seed: int, data_dir: str | None) -> dict[str, Any]:
         "parameters": config["parameters"],
         "latent_dim": arguments["latent_dim"],
         "beta": arguments["beta"],
-        **{f"test_{key}": metrics.get(f"test_{key}", "") for key in FIGURES},
+        **{f"test_{key}": metrics.get(f"test_{key}", "") for key in METRICS},
         "weighed_nll": round(-likelihood, 3),
         "epochs": metrics["epochs"],
         "seconds": metrics["seconds"],
-        **tables.machine(),
+        **tables.environment(),
     }
 
 
-def draw() -> None:
-    """Draws the two sweeps from the file."""
+def plot() -> None:
+    """Plot the two sweeps from the results file."""
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(12, 5), dpi=120, layout="constrained")
-    swept = [row for row in tables.read("generation") if row["system"].startswith(SWEPT)]
-    for axes, key, fixed, label in zip(
-        figure.subplots(1, 2),
-        ("beta", "latent_dim"),
-        ({"latent_dim": SHORT["latent_dim"]}, {"beta": 1.0}),
-        ("weight of the divergence, code of 10", "numbers in the code, weight 1"),
-        strict=True,
-    ):
-        rows = [row for row in swept if all(float(row[k]) == v for k, v in fixed.items())]
-        x = sorted({float(row[key]) for row in rows})
-        parts = {
-            name: [
-                statistics.fmean(float(row[figure]) for row in rows if float(row[key]) == value)
-                for value in x
-            ]
-            for name, figure in PARTS.items()
-        }
-        parts["their sum, the bound"] = [sum(pair) for pair in zip(*parts.values(), strict=True)]
-        for name, values in parts.items():
-            axes.plot(x, values, "o-", label=name)
-        axes.set(xscale="log", xlabel=label, ylabel="nats an image on test")
-        axes.set_xticks(x, [f"{value:g}" for value in x])
-        axes.minorticks_off()
-        axes.grid(alpha=0.3)
-        axes.legend()
+    rows = [row for row in tables.read_rows("generation") if row["system"].startswith(SWEPT)]
+    beta_axes, size_axes = figure.subplots(1, 2)
+    fixed_size, fixed_beta = {"latent_dim": SHORT["latent_dim"]}, {"beta": 1.0}
+    _plot_sweep(beta_axes, rows, "beta", fixed_size, "beta, 10 latent dimensions")
+    _plot_sweep(size_axes, rows, "latent_dim", fixed_beta, "latent dimensions, beta 1")
     figure.suptitle(f"`vae` on MNIST after {SHORT['epochs']} epochs")
-    save(figure, tables.FOLDER / "generation.png")
+    save_figure(figure, tables.FOLDER / "generation.png")
+
+
+def _plot_sweep(
+    axes: Any, swept: Sequence[Mapping[str, str]], key: str, fixed: Mapping[str, float], label: str
+) -> None:
+    rows = [row for row in swept if all(float(row[k]) == v for k, v in fixed.items())]
+    x = sorted({float(row[key]) for row in rows})
+    series = {
+        name: [
+            statistics.fmean(float(row[column]) for row in rows if float(row[key]) == value)
+            for value in x
+        ]
+        for name, column in PARTS.items()
+    }
+    series["their sum, the negative ELBO"] = [
+        sum(parts) for parts in zip(*series.values(), strict=True)
+    ]
+    for name, values in series.items():
+        axes.plot(x, values, "o-", label=name)
+    axes.set(xscale="log", xlabel=label, ylabel="nats per test image")
+    axes.set_xticks(x, [f"{value:g}" for value in x])
+    axes.minorticks_off()
+    axes.grid(alpha=0.3)
+    axes.legend()
 
 
 @click.command(help=__doc__)
@@ -117,17 +123,17 @@ def draw() -> None:
 @data_dir_option
 @click.option("--seeds", default=1, show_default=True)
 def main(systems: tuple[str, ...], data_dir: str | None, seeds: int) -> None:
-    """Measures the systems."""
+    """Measure the systems."""
     for system in systems or SYSTEMS:
         for seed in range(seeds):
             row = measure(system, seed, data_dir)
-            tables.keep("generation", row, KEYS)
+            tables.save_row("generation", row, KEYS)
             click.echo(
                 f"{system} seed {seed}: {row['test_loss']:.2f} nats in {row['seconds']:.0f} s"
             )
             keras.backend.clear_session()
-    if any(row["system"].startswith(SWEPT) for row in tables.read("generation")):
-        draw()
+    if any(row["system"].startswith(SWEPT) for row in tables.read_rows("generation")):
+        plot()
 
 
 if __name__ == "__main__":

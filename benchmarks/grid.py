@@ -1,11 +1,11 @@
-"""What a grid search with five folds finds on the course's news, in its own space and a wider one.
+"""Grid search with five folds on the course's news dataset, in the course's space and a wider one.
 
     python -m benchmarks.grid [course wider]
 
-The rows that the course took of AG News, ``ag_news_course``: validation rows are among the folds,
-and the best values are trained anew under three seeds, which read the test split once each. Needs
-the extra ``benchmark``. Writes one row a space to ``benchmarks/results/grid.csv``; the directory of
-each search stays in ``searches/``, where an interrupted one is taken up.
+Searches `ag_news_course`, with the validation rows among the folds, and retrains the best values
+under three seeds, each of which reads the test split once. Requires the extra ``benchmark``. Writes
+one row per space to ``benchmarks/results/grid.csv``; the directory of each search is kept in
+``searches/``, where an interrupted one is resumed.
 """
 
 import json
@@ -17,7 +17,7 @@ import click
 import tuning
 from benchmarks import tables
 from benchmarks.quality import data_dir_option
-from tuning.space import described, space_of
+from tuning.space import describe_space, search_space
 from zoo.course.systems import SYSTEMS
 
 MODEL, DATASET = "text_mlp", "ag_news_course"
@@ -40,10 +40,12 @@ SPACES: dict[str, tuple[dict[str, list[Any]], dict[str, Any]]] = {
 
 
 def measure(space: str, data_dir: str | None) -> dict[str, Any]:
-    """Searches a space, and says what the folds and the test split say of the best."""
+    """Search a space, and return the results of the best trial on the folds and on test."""
     varied, fixed = SPACES[space]
     directory = Path("searches") / f"grid-{space}"
-    defaults = {setting["name"]: setting["default"] for setting in described(space_of(MODEL))}
+    defaults = {
+        setting["name"]: setting["default"] for setting in describe_space(search_space(MODEL))
+    }
     others = {key: value for key, value in defaults.items() if key not in varied}
     result = tuning.search(
         MODEL,
@@ -58,7 +60,7 @@ def measure(space: str, data_dir: str | None) -> dict[str, Any]:
         **others | fixed,
     )
     best = max(result.trials, key=lambda trial: trial["score"])
-    found = {**result.best_values, **result.best_recipe}
+    best_settings = {**result.best_values, **result.best_recipe}
     return {
         "space": space,
         "varied": json.dumps(varied),
@@ -69,7 +71,7 @@ def measure(space: str, data_dir: str | None) -> dict[str, Any]:
         "score, spread": best["spread"],
         "test": result.metrics["test_accuracy"],
         "test, spread": result.metrics["test_accuracy_std"],
-        "best": json.dumps({key: found[key] for key in varied}),
+        "best": json.dumps({key: best_settings[key] for key in varied}),
         "seconds": round(sum(trial["seconds"] for trial in result.trials), 1),
     }
 
@@ -78,10 +80,10 @@ def measure(space: str, data_dir: str | None) -> dict[str, Any]:
 @click.argument("spaces", nargs=-1, type=click.Choice(list(SPACES)))
 @data_dir_option
 def main(spaces: tuple[str, ...], data_dir: str | None) -> None:
-    """Searches each space."""
+    """Search each space."""
     for space in spaces or SPACES:
-        row = {**measure(space, data_dir), **tables.machine()}
-        tables.keep("grid", row, ("space",))
+        row = {**measure(space, data_dir), **tables.environment()}
+        tables.save_row("grid", row, ("space",))
         click.echo(f"{space}: folds {row['score']:.4f}, test {row['test']:.4f}")
 
 

@@ -1,4 +1,4 @@
-"""CIFAR-10 in two halves, as a TFDS data set made of the prepared whole."""
+"""CIFAR-10 in two halves, as a TFDS dataset made from the prepared full one."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -8,7 +8,7 @@ import tensorflow_datasets as tfds
 
 import zoo
 
-LABELS_A_CLASS = 200
+LABELS_PER_CLASS = 200
 CLASSES = 5
 
 
@@ -38,13 +38,13 @@ class Cifar10Halves(tfds.core.GeneratorBasedBuilder):
 
     def _generate_examples(self, split: str) -> Iterator[tuple[int, dict[str, Any]]]:
         source = tfds.builder("cifar10", data_dir=self.data_dir_root)
-        second = self.builder_config.name == "second"
-        taken = np.zeros(2 * CLASSES, int)
+        is_second = self.builder_config.name == "second"
+        counts = np.zeros(2 * CLASSES, int)
         for number, row in enumerate(tfds.as_numpy(source.as_dataset(split=split))):
             label = int(row["label"])
-            if (label >= CLASSES) is not second:
+            if (label >= CLASSES) is not is_second:
                 continue
-            taken[label] += 1
-            if second and split == "train" and taken[label] > LABELS_A_CLASS:
+            counts[label] += 1
+            if is_second and split == "train" and counts[label] > LABELS_PER_CLASS:
                 continue
             yield number, {"image": row["image"], "label": label % CLASSES}

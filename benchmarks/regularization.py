@@ -1,17 +1,16 @@
-"""What holds back a network that overfits: the second homework's study, with its control.
+"""Regularizers on a network that overfits: the second homework's study, with a control.
 
     python -m benchmarks.regularization [--seeds 3]
 
-The network of the deliberate overfit, 1000-64-128-256-512-4 at a learning rate of 0.01, learns AG
-News for 40 epochs: as it is, and with one thing added, at three strengths where it has one. All
-under the same seeds. Needs the extra ``benchmark``. Writes one row a way and seed to
-``benchmarks/results/regularization.csv``, and draws the first seed's losses, of each way the
-strength with the best mean validation accuracy, to ``regularization.png``.
+The homework's deliberately overfitting network, 1000-64-128-256-512-4 at a learning rate of 0.01,
+is trained on AG News for 40 epochs: as it is, and with one thing added, in three strengths where it
+has one; all under the same seeds. Requires the extra ``benchmark``. Writes one row per regularizer,
+strength and seed to ``benchmarks/results/regularization.csv``, and plots the first seed's losses of
+each regularizer at the strength with the best mean validation accuracy to ``regularization.png``.
 """
 
 import statistics
 import tempfile
-from collections import defaultdict
 from collections.abc import Mapping
 from typing import Any
 
@@ -19,10 +18,12 @@ import click
 
 import zoo
 from benchmarks import tables
+from benchmarks.formatting import group_rows
 from benchmarks.quality import data_dir_option
+from zoo.course.stopping import split_stop_rule
 from zoo.evaluation.inspection import kernel_statistics
-from zoo.plots.canvas import save
-from zoo.plots.classification import losses
+from zoo.plots.canvas import save_figure
+from zoo.plots.classification import compare_losses
 
 KEYS = ("way", "strength", "seed")
 NETWORK = {
@@ -50,61 +51,63 @@ CURVES = ("loss", "accuracy", "val_loss", "val_accuracy")
 def measure(
     settings: Mapping[str, Any], seed: int, data_dir: str | None
 ) -> tuple[dict[str, Any], dict[str, list[float]]]:
-    """Trains once; gives the row, and the curves, losses without the penalty."""
-    options = {**NETWORK, **PROTOCOL, **settings}
+    """Train once, and return the results and the curves, whose losses are without the penalty."""
+    overrides, stop_rule = split_stop_rule({**NETWORK, **PROTOCOL, **settings})
     with tempfile.TemporaryDirectory() as folder:
         run = zoo.train(
             "text_mlp",
             seed=seed,
             data_dir=data_dir,
             run_dir=f"{folder}/run",
+            stop_rule=stop_rule,
             progress=False,
-            **options,
+            **overrides,
         )
         history, metrics = run.history, run.metrics
-        of_kernels = kernel_statistics(run.model)
+        kernels = kernel_statistics(run.model)
     curves = {key: history.get(key.replace("loss", "data_loss"), history[key]) for key in CURVES}
     row = {f"last_{key}": curves[key][-1] for key in CURVES}
     row["least_val_loss"] = min(curves["val_loss"])
     row["penalty"] = history["val_loss"][-1] - curves["val_loss"][-1]
     row |= {key: metrics.get(key, "") for key in ("epochs", "best_epoch", "seconds")}
     row |= {key: metrics[key] for key in ("val_accuracy", "test_accuracy", "test_loss")}
-    row |= {"kernel_norm": of_kernels.norm, "kernel_sparsity": of_kernels.sparsity}
+    row |= {"kernel_norm": kernels.norm, "kernel_sparsity": kernels.sparsity}
     return row, curves
 
 
 def best_strength(way: str) -> float:
-    """Gives the strength of a way that has the best mean validation accuracy in the file."""
-    accuracies = defaultdict(list)
-    for row in tables.read("regularization"):
-        if row["way"] == way:
-            accuracies[float(row["strength"])].append(float(row["val_accuracy"]))
-    return max(accuracies, key=lambda strength: statistics.mean(accuracies[strength]))
+    """Return the strength with the best mean validation accuracy in the results file."""
+    groups = group_rows(tables.read_rows("regularization"), "way", "strength")
+    accuracies = {
+        float(strength): statistics.mean(float(row["val_accuracy"]) for row in rows)
+        for (name, strength), rows in groups.items()
+        if name == way
+    }
+    return max(accuracies, key=accuracies.__getitem__)
 
 
 @click.command(help=__doc__)
 @data_dir_option
 @click.option("--seeds", default=3, show_default=True)
 def main(data_dir: str | None, seeds: int) -> None:
-    """Measures every way."""
+    """Measure every regularizer."""
     from matplotlib.figure import Figure
 
-    curves = {}
+    curves: dict[tuple[str, float], dict[str, list[float]]] = {}
     for way, strengths in WAYS.items():
         for strength, settings in strengths.items():
             for seed in range(seeds):
-                row, histories = measure(settings, seed, data_dir)
-                curves.setdefault((way, strength), histories)
-                row = {"way": way, "strength": strength, "seed": seed, **row, **tables.machine()}
-                tables.keep("regularization", row, KEYS)
+                row, run_curves = measure(settings, seed, data_dir)
+                curves.setdefault((way, strength), run_curves)
+                key = {"way": way, "strength": strength, "seed": seed}
+                tables.save_row("regularization", {**key, **row, **tables.environment()}, KEYS)
                 click.echo(
                     f"{way} {strength:g} seed {seed}: validation accuracy "
-                    f"{row['val_accuracy']:.4f}, norm {row['kernel_norm']:.1f}"
+                    f"{row['val_accuracy']:.4f}, kernel norm {row['kernel_norm']:.1f}"
                 )
-    shown = {way: curves[way, best_strength(way)] for way in WAYS}
     figure = Figure(figsize=(12, 6), dpi=120, layout="constrained")
-    losses(figure, shown)
-    save(figure, tables.FOLDER / "regularization.png")
+    compare_losses(figure, {way: curves[way, best_strength(way)] for way in WAYS})
+    save_figure(figure, tables.FOLDER / "regularization.png")
 
 
 if __name__ == "__main__":

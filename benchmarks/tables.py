@@ -1,4 +1,4 @@
-"""The result files: rows of CSV, each measured by a command that its module's docstring names."""
+"""Read and write the results files: CSV tables, one a command."""
 
 import csv
 import datetime
@@ -16,9 +16,9 @@ from zoo.runs.files import write_csv
 FOLDER = Path(__file__).parent / "results"
 
 
-def machine() -> dict[str, Any]:
-    """Says on what, with what and when a row is measured."""
-    import cpuinfo  # of the extra: reading the results takes none
+def environment() -> dict[str, Any]:
+    """Return the hardware, the library versions and the date of a measurement."""
+    import cpuinfo  # from the extra "benchmark", which reading results does not need
 
     return {
         "cores": os.cpu_count(),
@@ -29,8 +29,8 @@ def machine() -> dict[str, Any]:
     }
 
 
-def read(name: str) -> list[dict[str, str]]:
-    """Reads all rows that a file has; none if there is no such file."""
+def read_rows(name: str) -> list[dict[str, str]]:
+    """Return all rows of a results file; none if it does not exist."""
     path = FOLDER / f"{name}.csv"
     if not path.exists():
         return []
@@ -38,24 +38,24 @@ def read(name: str) -> list[dict[str, str]]:
         return list(csv.DictReader(file))
 
 
-def keep(name: str, row: Mapping[str, Any], keys: Sequence[str]) -> None:
-    """Puts a row into a file, in place of an older one that agrees with it in `keys`."""
-    keep_all(name, [row], keys)
+def save_row(name: str, row: Mapping[str, Any], keys: Sequence[str]) -> None:
+    """Write a row to a results file, replacing older ones with the same values of `keys`."""
+    save_rows(name, [row], keys)
 
 
-def keep_all(name: str, rows: Sequence[Mapping[str, Any]], keys: Sequence[str]) -> None:
-    """Puts rows into a file, in place of all older ones that agree with one of them in `keys`.
+def save_rows(name: str, rows: Sequence[Mapping[str, Any]], keys: Sequence[str]) -> None:
+    """Write rows to a results file, replacing older ones with the same values of `keys`.
 
-    Several processes may do so at once: each waits for its turn.
+    Safe to call from several processes at once.
     """
 
-    def measured(row: Mapping[str, Any]) -> tuple[str, ...]:
+    def key_of(row: Mapping[str, Any]) -> tuple[str, ...]:
         return tuple(str(row[key]) for key in keys)
 
-    new = set(map(measured, rows))
+    replaced = set(map(key_of, rows))
     FOLDER.mkdir(exist_ok=True)
     with filelock.FileLock(FOLDER / "lock"):
-        others = [other for other in read(name) if measured(other) not in new]
-        columns = list(dict.fromkeys(key for each in (*rows, *others) for key in each))
-        table = [{key: each.get(key, "") for key in columns} for each in (*others, *rows)]
+        others = [other for other in read_rows(name) if key_of(other) not in replaced]
+        columns = list(dict.fromkeys(key for row in (*rows, *others) for key in row))
+        table = [{key: row.get(key, "") for key in columns} for row in (*others, *rows)]
         write_csv(FOLDER / f"{name}.csv", table)

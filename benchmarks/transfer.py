@@ -1,12 +1,12 @@
-"""Whether features learned on five classes of CIFAR-10 help with the other five and few labels.
+"""Transfer learning: features of five classes of CIFAR-10 for the other five, with few labels.
 
     python -m benchmarks.transfer [--seeds 3]
 
-For each seed `resnet18` (narrowed to 32 filters, with the stem for small images) learns classes 0-4
-from all their training images. Then 1,000 labels of classes 5-9, validation included, are learned
-without augmentation, by the same network from scratch and by a new head on the frozen features; and
-with augmentation, by the same network from scratch and by going on from that head with everything
-unfrozen. Needs the extra ``benchmark``. Writes one row a way and seed to
+For each seed `resnet18` (narrowed to 32 filters, with the stem for small images) is trained on
+classes 0-4 with all their training images. Then classes 5-9 are learned from 1,000 labels,
+including validation: without augmentation, by the same network from scratch and by a new head on
+the frozen features; and with augmentation, by the same network from scratch and by fine-tuning all
+layers from that head on. Requires the extra ``benchmark``. Writes one row per training run to
 ``benchmarks/results/transfer.csv``.
 """
 
@@ -19,7 +19,7 @@ import click
 
 import zoo
 from benchmarks import halves, tables
-from benchmarks.quality import FIGURES, copy_option, data_dir_option
+from benchmarks.quality import METRICS, copy_option, data_dir_option
 
 KEYS = ("way", "copy", "seed")
 NETWORK = {"filters": 32}
@@ -29,14 +29,14 @@ SCRATCH = {"epochs": 40, "batch_size": 64}
 HEAD = {"epochs": 60, "batch_size": 64, "freeze": "backbone", "optimizer": "adam"}
 HEAD |= {"learning_rate": 3e-3}
 FINE_TUNING = {"epochs": 20, "batch_size": 64, "learning_rate": 0.01, "keep_head": True}
-PLAIN = {"augmentation": "none"}
-ALTERED = {"augmentation": "flip+crop+cutout"}
+NOT_AUGMENTED = {"augmentation": "none"}
+AUGMENTED = {"augmentation": "flip+crop+cutout"}
 
 
 def measure(
     way: str, half: str, settings: Mapping[str, Any], folder: Path, common: Mapping[str, Any]
 ) -> str:
-    """Trains in one way, keeps its row, and gives the file of its weights."""
+    """Train in one way, save the results, and return the path of the weights."""
     copy, options = common["copy"], {k: v for k, v in common.items() if k != "copy"}
     run = zoo.train(
         "resnet18",
@@ -49,9 +49,9 @@ def measure(
     )
     row = {"way": way, "copy": copy, "seed": common["seed"]}
     row |= {"dataset": run.config["dataset_version"], **run.config["rows"]}
-    row |= {key: run.metrics.get(key, "") for key in FIGURES}
+    row |= {key: run.metrics.get(key, "") for key in METRICS}
     row["first_epoch_seconds"] = run.history["seconds"][0]
-    tables.keep("transfer", row | tables.machine(), KEYS)
+    tables.save_row("transfer", row | tables.environment(), KEYS)
     click.echo(f"seed {common['seed']}, {way}: {row['test_accuracy']:.4f}")
     return str(run.file("model.keras"))
 
@@ -61,17 +61,17 @@ def measure(
 @copy_option
 @click.option("--seeds", default=3, show_default=True)
 def main(data_dir: str | None, copy: str, seeds: int) -> None:
-    """Measures all ways."""
+    """Train in all ways."""
     for seed in range(seeds):
         with tempfile.TemporaryDirectory() as temporary:
             folder, common = Path(temporary), {"seed": seed, "data_dir": data_dir, "copy": copy}
-            features = measure("pretraining", "first", PRETRAINING, folder, common)
-            measure("scratch", "second", SCRATCH | PLAIN, folder, common)
-            probe = HEAD | PLAIN | {"weights": features}
+            backbone = measure("pretraining", "first", PRETRAINING, folder, common)
+            measure("scratch", "second", SCRATCH | NOT_AUGMENTED, folder, common)
+            probe = HEAD | NOT_AUGMENTED | {"weights": backbone}
             head = measure("frozen features", "second", probe, folder, common)
-            measure("scratch, augmented", "second", SCRATCH | ALTERED, folder, common)
-            tuning = FINE_TUNING | ALTERED | {"weights": head}
-            measure("fine-tuned, augmented", "second", tuning, folder, common)
+            measure("scratch, augmented", "second", SCRATCH | AUGMENTED, folder, common)
+            fine_tuning = FINE_TUNING | AUGMENTED | {"weights": head}
+            measure("fine-tuned, augmented", "second", fine_tuning, folder, common)
 
 
 if __name__ == "__main__":

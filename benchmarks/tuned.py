@@ -1,11 +1,11 @@
-"""Whether a search of some minutes finds better settings than the zoo has.
+"""Short searches, compared with the recipes of the zoo.
 
     python -m benchmarks.tuned [MODEL...]
 
-For each of `SEARCHES` the search by the command, and the recipe as it stands under the same seeds
-as the best settings that it finds. Needs the extra ``benchmark``. Writes one row a model to
-``benchmarks/results/tuned.csv``; the directory of each search stays in ``searches/``, where an
-interrupted one is taken up.
+Runs each of `SEARCHES` by the command line, and trains the recipe of the zoo under the same seeds
+as the best settings. Requires the extra ``benchmark``. Writes one row per model to
+``benchmarks/results/tuned.csv``; the directory of each search is kept in ``searches/``, where an
+interrupted one is resumed.
 """
 
 import json
@@ -20,7 +20,7 @@ import click
 import zoo
 from benchmarks import tables
 from benchmarks.quality import data_dir_option
-from zoo.registry import defaults_of
+from zoo.registry import get_defaults
 
 SEARCHES = {
     "mlp": ["--algorithm", "hyperband", "--minutes", "10", "--retrain", "3"],
@@ -33,24 +33,26 @@ SEARCHES = {
         "--algorithm", "hyperband", "--minutes", "5", "--set", "latent_dim=2", "--retrain", "1",
     ],
 }  # fmt: skip
-MONITORED = ("accuracy", "loss")
+METRICS = ("accuracy", "loss")
 
 
-def searched(model: str, place: Path, data_dir: str | None) -> dict[str, Any]:
-    """Searches by the command."""
-    options = [*SEARCHES[model], "--directory", str(place), "--json"]
+def run_search(model: str, directory: Path, data_dir: str | None) -> dict[str, Any]:
+    """Search by the command line, and return its JSON document."""
+    options = [*SEARCHES[model], "--directory", str(directory), "--json"]
     options += ["--data-dir", data_dir] if data_dir else []
-    options += ["--resume"] if place.exists() else []
+    options += ["--resume"] if directory.exists() else []
     command = [sys.executable, "-m", "zoo", "tune", model, *options]
-    answer = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True)
-    return json.loads(answer.stdout)
+    process = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True)
+    return json.loads(process.stdout)
 
 
-def as_it_stands(model: str, place: Path, data_dir: str | None, seeds: int) -> list[dict[str, Any]]:
-    """Trains the recipe of the zoo under some seeds."""
+def train_recipe(
+    model: str, directory: Path, data_dir: str | None, seeds: int
+) -> list[dict[str, Any]]:
+    """Train the recipe of the zoo under several seeds, and return the results."""
     runs = []
     for seed in range(seeds):
-        run_dir = place / f"seed-{seed}"
+        run_dir = directory / f"seed-{seed}"
         runs.append(
             zoo.train(model, seed=seed, data_dir=data_dir, run_dir=run_dir, resume=run_dir.exists())
         )
@@ -58,46 +60,55 @@ def as_it_stands(model: str, place: Path, data_dir: str | None, seeds: int) -> l
 
 
 def measure(model: str, data_dir: str | None) -> dict[str, Any]:
-    """Compares what a search finds to what is there."""
-    place = Path("searches") / f"tuned-{model}"
-    found = searched(model, place, data_dir)
+    """Compare the best settings of a search with the recipe."""
+    directory = Path("searches") / f"tuned-{model}"
+    result = run_search(model, directory, data_dir)
     seeds = int(SEARCHES[model][-1])
-    best = {**found["best_values"], **found["best_recipe"]}
-    defaults = defaults_of(model)
-    is_new = best != {name: defaults[name] for name in best}
-    compared = place / ("as_it_stands" if is_new else "best")  # the same seeds, the same figures
-    known = as_it_stands(model, compared, data_dir, seeds)
-    key = next(key for key in MONITORED if f"test_{key}" in known[0])
-    figures = {}
-    for split in ("val", "test"):
-        values = [metrics[f"{split}_{key}"] for metrics in known]
-        figures |= {
-            f"{split} before": statistics.mean(values),
-            f"{split} before, spread": statistics.stdev(values) if seeds > 1 else "",
-            f"{split} after": found["metrics"][f"{split}_{key}"],
-            f"{split} after, spread": found["metrics"][f"{split}_{key}_std"] if seeds > 1 else "",
-        }
+    best = {**result["best_values"], **result["best_recipe"]}
+    defaults = get_defaults(model)
+    is_recipe = best == {name: defaults[name] for name in best}
+    # the search itself has retrained the recipe under these seeds if it is the best
+    recipe_runs = directory / ("best" if is_recipe else "as_it_stands")
+    recipe_metrics = train_recipe(model, recipe_runs, data_dir, seeds)
+    metric = next(name for name in METRICS if f"test_{name}" in recipe_metrics[0])
     return {
         "model": model,
         "search": " ".join(SEARCHES[model]),
-        "trials": len(found["trials"]),
-        "failed": sum(row["status"] != "COMPLETED" for row in found["trials"]),
-        "figure": key,
-        "score": found["metrics"]["score"],
-        **figures,
+        "trials": len(result["trials"]),
+        "failed": sum(row["status"] != "COMPLETED" for row in result["trials"]),
+        "figure": metric,
+        "score": result["metrics"]["score"],
+        **_compare(recipe_metrics, result["metrics"], metric),
         "seeds": seeds,
         "best": json.dumps(best),
-        **tables.machine(),
+        **tables.environment(),
     }
 
 
-@click.command()
+def _compare(
+    before: list[dict[str, Any]], after: dict[str, float], metric: str
+) -> dict[str, float | str]:
+    columns: dict[str, float | str] = {}
+    has_spread = len(before) > 1
+    for split in ("val", "test"):
+        name = f"{split}_{metric}"
+        values = [metrics[name] for metrics in before]
+        columns |= {
+            f"{split} before": statistics.mean(values),
+            f"{split} before, spread": statistics.stdev(values) if has_spread else "",
+            f"{split} after": after[name],
+            f"{split} after, spread": after[f"{name}_std"] if has_spread else "",
+        }
+    return columns
+
+
+@click.command(help=__doc__)
 @click.argument("models", nargs=-1, type=click.Choice(list(SEARCHES)))
 @data_dir_option
 def main(models: tuple[str, ...], data_dir: str | None) -> None:
-    """Search for better settings than the zoo has."""
+    """Search for better settings."""
     for model in models or SEARCHES:
-        tables.keep("tuned", measure(model, data_dir), ("model",))
+        tables.save_row("tuned", measure(model, data_dir), ("model",))
 
 
 if __name__ == "__main__":

@@ -219,7 +219,7 @@ def targets(name, rows=6):
             return np.arange(rows) % 2
         case "image":
             return input_batch(name, rows)
-        case "image given label":
+        case "class-conditional image":
             return input_batch(name, rows)[0]
 
 

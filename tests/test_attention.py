@@ -9,7 +9,7 @@ import tensorflow as tf
 
 from zoo.acceleration import attention
 from zoo.acceleration.attention import MultiHeadAttention, masked_attention
-from zoo.layers.text import TransformerEncoderBlock
+from zoo.acceleration.text import TransformerEncoderBlock
 
 BATCH, WORDS, CHANNELS = 4, 7, 6
 KEY_BIAS = "key/bias"  # adds the same to all logits of a query: its gradient is rounding alone
@@ -79,7 +79,7 @@ def test_training_is_by_hand_and_all_else_is_left_to_keras(monkeypatch):
     inputs, known = words()
     mask, apart = known[:, None], np.ones((1, WORDS, WORDS), bool)
     asked = mock.Mock(wraps=masked_attention)
-    monkeypatch.setattr(attention, "attended", asked)
+    monkeypatch.setattr(attention, "masked_attention", asked)
     _, layer = both()
     layer(inputs, inputs, training=True)
     layer(inputs, inputs, attention_mask=mask, training=True)

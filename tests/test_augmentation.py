@@ -6,7 +6,7 @@ import tensorflow as tf
 
 import zoo
 from zoo import ImageOptions
-from zoo.data.augmentation import Cutout, PaddedCrop, RandomFlip, layers_for
+from zoo.data.augmentation import Cutout, PaddedCrop, RandomFlip, augmentation_layers
 from zoo.errors import ArgumentValueError
 
 IMAGES = np.random.default_rng(0).integers(0, 256, (64, 12, 16, 3), np.uint8)
@@ -69,9 +69,9 @@ def test_a_cutout_covers_one_square_and_nothing_else():
 
 
 def test_layers_are_made_in_the_order_named_and_to_measure():
-    cutout, crop = layers_for(ImageOptions(augmentation="cutout+crop"), (32, 64, 3), (9, 9, 9))
+    cutout, crop = augmentation_layers(ImageOptions(augmentation="cutout+crop"), (32, 64, 3), (9, 9, 9))
     assert (type(cutout), cutout.size, type(crop), crop.padding) == (Cutout, 8, PaddedCrop, 4)
-    assert layers_for(ImageOptions(), (32, 32, 3), (9, 9, 9)) == ()
+    assert augmentation_layers(ImageOptions(), (32, 32, 3), (9, 9, 9)) == ()
 
 
 @pytest.mark.parametrize("word", ["", "flop", "flip+", "flip,crop", "Flip", "flip+flip"])

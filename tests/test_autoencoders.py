@@ -51,7 +51,7 @@ def test_errors_fall_to_nothing_at_full_rank():
 
 
 def test_no_subspace_has_more_dimensions_than_there_are_rows():
-    with pytest.raises(DatasetError, match="5 dimensions cannot be found in 4 rows of 12 values"):
+    with pytest.raises(DatasetError, match="rank=5: must be at most 4 for 4 rows of 12 features"):
         principal_subspace(ROWS[:4], 5)
 
 
@@ -205,16 +205,16 @@ def test_signal_to_noise_and_similarity_of_the_same_image():
 @pytest.mark.parametrize(
     ("name", "settings", "error", "says"),
     [
-        ("truncated_svd", {"rank": 65}, ArgumentValueError, "rank=65: an image has 64 values"),
+        ("truncated_svd", {"rank": 65}, ArgumentValueError, "rank=65: must be at most 64"),
         ("linear_autoencoder", {"latent_dim": 0}, ArgumentValueError, "latent_dim=0: must be"),
         ("vae", {"latent_dim": 0}, ArgumentValueError, "latent_dim=0: must be"),
         ("vae", {"beta": -1.0}, ArgumentValueError, "beta=-1.0: must be"),
         ("vae", {"scaling": "standardized"}, ArgumentValueError, "scaling='standardized'"),
         ("vae", {"likelihood": "poisson"}, ArgumentValueError, "likelihood='poisson'"),
         ("vae", {"stddev": 0.0}, ArgumentValueError, "stddev=0.0: must be"),
-        ("conv_vae", {"num_layers": 4}, ArgumentValueError, "8x8 pixels cannot be halved"),
+        ("conv_vae", {"num_layers": 4}, ArgumentValueError, "16 must divide height and width"),
         ("conv_vae", {"dataset": "xor"}, DatasetError, "takes data such as mnist"),
-        ("mlp", {"noise_stddev": 0.1}, ArgumentValueError, "only a model that gives images"),
+        ("mlp", {"noise_stddev": 0.1}, ArgumentValueError, "only models that output images"),
         ("vae", {"noise_stddev": -0.1}, ArgumentValueError, "noise_stddev=-0.1"),
         ("vae", {"grayscale": "green"}, ArgumentValueError, "grayscale='green'"),
         ("vae", {"dataset": "xor"}, DatasetError, "takes data such as mnist"),

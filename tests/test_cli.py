@@ -1,7 +1,8 @@
-"""The command: what scripts rely on, and what bad input gets."""
+"""The ``zoo`` command: what scripts rely on, bad input, and shell completion."""
 
 import csv
 import errno
+import functools
 import io
 import os
 import shutil
@@ -13,11 +14,14 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from click.shell_completion import ShellComplete
 from PIL import Image
 
 import zoo
-from zoo import cli
+from zoo.cli import cli, output
+from zoo.cli.runtime import quiet_tensorflow
 from zoo.data import DATASETS
+from zoo.errors import InputError
 
 
 def test_list(answer, command):
@@ -41,7 +45,7 @@ def test_no_verb_shows_the_help(command):
 
 
 def test_odd_names_are_shown_as_they_are(capsys):
-    cli._table([{"input": "img[final].png [/b]", "label": "[red]"}])
+    output.print_table([{"input": "img[final].png [/b]", "label": "[red]"}])
     assert "img[final].png [/b]  [red]" in capsys.readouterr().out
 
 
@@ -100,18 +104,18 @@ def test_train_evaluate_predict_report_export(answer, command, tmp_path, data_di
     assert again.keys() == exported.keys() >= {"format", "output", "rows_compared", "bytes"}
 
 
-def test_standard_output_is_one_document_even_when_data_are_prepared(answer, tmp_path):
+def test_standard_output_is_one_document_even_when_data_is_prepared(answer, tmp_path):
     options = ["--data-dir", tmp_path / "fresh", "--run-dir", tmp_path / "run", "--epochs", 1]
     options += ["--set", "jit_compile=false"]
     assert answer("train", "softmax_regression", *options)["epochs"] == 1
 
 
-def test_images_are_given_back(answer, vae_run, tmp_path):
+def test_images_are_reconstructed(answer, vae_run, tmp_path):
     Image.fromarray(vae_run.predictions["raw"][0, ..., 0]).save(tmp_path / "digit.png")
-    (found,) = answer("predict", vae_run.directory, tmp_path / "digit.png")["predictions"]
-    assert np.shape(found["reconstruction"]) == (8, 8, 1)
-    assert len(found["code"]) == 2
-    assert found["psnr"] == pytest.approx(-10 * np.log10(found["mse"]))
+    (prediction,) = answer("predict", vae_run.directory, tmp_path / "digit.png")["predictions"]
+    assert np.shape(prediction["reconstruction"]) == (8, 8, 1)
+    assert len(prediction["code"]) == 2
+    assert prediction["psnr"] == pytest.approx(-10 * np.log10(prediction["mse"]))
 
 
 def test_rows_of_bits_are_predicted(answer, table_run):
@@ -136,8 +140,8 @@ def test_lines_and_folders_are_predicted(
         assert line["label"] == row["label"]
         assert float(line["p(pos)"]) == row["probabilities"]["pos"]
     monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(b"the film was not bad .\n")))
-    (alone,) = answer("predict", text_run.directory, "--lines", "-")["predictions"]
-    assert alone["label"] == rows[0]["label"]
+    (single,) = answer("predict", text_run.directory, "--lines", "-")["predictions"]
+    assert single["label"] == rows[0]["label"]
 
     monkeypatch.chdir(tmp_path)
     (tmp_path / "film").mkdir()
@@ -156,7 +160,7 @@ def test_lines_and_folders_are_predicted(
 
 @pytest.fixture
 def scene(tmp_path, monkeypatch, digits_run, table_run, image_folder, data_dir):
-    """A folder with all that bad input speaks of."""
+    """A folder with the files that `BAD_INPUT` names."""
     monkeypatch.chdir(tmp_path)
     shutil.copytree(digits_run.directory, "run")
     shutil.copytree(table_run.directory, "table")
@@ -194,15 +198,15 @@ BAD_INPUT = {
     "missing argument": ("train", "NAME"),
     "unknown model": ("train mpl", "Did you mean 'mlp'?"),
     "unknown model shown": ("show mpl", "Did you mean 'mlp'?"),
-    "unknown task": ("list --task clasification", "unknown task 'clasification'"),
+    "unknown task": ("list --task clasification", "unknown task: 'clasification'"),
     "unknown data set": ("train mlp --dataset mnits", "Did you mean 'mnist'?"),
     "unknown argument": ("train mlp --set unit=3", "Did you mean 'units'?"),
     "argument of the wrong type": ("train mlp --set units=many", "units='many'"),
     "argument out of range": ("train mlp --set dropout=1.5", "dropout=1.5: must be less than 1"),
     "setting without a value": ("train mlp --set units", "KEY=VALUE"),
-    "setting given twice": ("train mlp --epochs 2 --set epochs=3", "given by its own option"),
-    "setting that is none": ("train mlp --set progress=false", "no setting"),
-    "setting that is an option": ("train mlp --set seed=3", "no setting"),
+    "setting given twice": ("train mlp --epochs 2 --set epochs=3", "already set by its own option"),
+    "setting that is none": ("train mlp --set progress=false", "not an argument of"),
+    "setting that is an option": ("train mlp --set seed=3", "not an argument of"),
     "width beyond measure": ("train mlp --set units=100000000000", "units=100000000000"),
     "network beyond memory": ("train mlp --set units=90000000", "does not fit into memory"),
     "batch size beyond measure": ("train mlp --batch-size 99999999999", "batch_size=99999999999"),
@@ -220,21 +224,21 @@ BAD_INPUT = {
     "loss that diverges": (
         "train mlp --dataset digits --learning-rate 1e30", "training diverged",
     ),
-    "existing run directory": ("train perceptron --run-dir thesis", "exists already"),
-    "run directory that is a file": ("train perceptron --run-dir digit.png", "exists already"),
+    "existing run directory": ("train perceptron --run-dir thesis", "already exists"),
+    "run directory that is a file": ("train perceptron --run-dir digit.png", "already exists"),
     "resume without a directory": ("train perceptron --resume", "--run-dir"),
-    "resume of nothing": ("train perceptron --resume --run-dir none", "no run directory"),
+    "resume of nothing": ("train perceptron --resume --run-dir none", "not a run directory"),
     "resume of another run": (
         "train softmax_regression --resume --run-dir run --set l2=0.5", "l2=0.5 (the run has",
     ),
-    "list of another length": ("train simple_cnn --set filters=8-8", "is for 2 layers"),
+    "list of another length": ("train simple_cnn --set filters=8-8", "has values for 2 layers"),
     "list that is none": ("train simple_cnn --set filters=8,8,8", "filters='8,8,8': must be"),
     "layers beyond measure": ("train simple_cnn --set filter_growth=1e300", "at most 65536"),
     "images of one pixel": (
-        "train simple_cnn --dataset ./dots", "images of 1x1 are too small for pool_size=2-2-2",
+        "train simple_cnn --dataset ./dots", "images of 1x1 pixels are too small for pool_size=",
     ),
     "images too small for the pools": (
-        "train simple_cnn --dataset digits --set pool_size=3", "images of 8x8 are too small",
+        "train simple_cnn --dataset digits --set pool_size=3", "images of 8x8 pixels are too small",
     ),
     "unknown augmentation": (
         "train simple_cnn --set augmentation=flip+flop", "augmentation='flip+flop': must be none",
@@ -252,54 +256,54 @@ BAD_INPUT = {
         "train resnet18 --dataset digits --set weights=digit.png", "ends in .keras, .pth",
     ),
     "weights that are a list": ("train resnet18 --set weights=[1]", "weights=(1,): must be"),
-    "a head from nowhere": ("train resnet18 --set keep_head=true", "no weights to keep it from"),
+    "a head from nowhere": ("train resnet18 --set keep_head=true", "requires pretrained weights"),
     "weights that are damaged": (
         "train resnet18 --dataset digits --set weights=half.pth", "truncated",
     ),
     "texts for a network of images": ("train mlp --dataset toy_reviews", "mlp takes data such as"),
     "images for a network of texts": ("train gru --dataset digits", "gru takes data such as"),
     "option of another kind": ("train mlp --set ngrams=2", "ngrams: mnist is no data set of text"),
-    "table that is missing": ("train gru --dataset none.csv", "there is no such file"),
+    "table that is missing": ("train gru --dataset none.csv", "no such file"),
     "table of other columns": ("train gru --dataset odd.csv", "Did you mean 'texts'?"),
     "encoding of another network": (
         "train gru --dataset toy_reviews --set encoding=multi_hot", "gru takes sequence",
     ),
-    "folder of one class": ("train mlp --dataset ./single", "has 1 sub-folders (cat)"),
-    "folder of no class": ("train mlp --dataset ./empty", "has 0 sub-folders"),
+    "folder of one class": ("train mlp --dataset ./single", "has 1 class subfolders (cat)"),
+    "folder of no class": ("train mlp --dataset ./empty", "has 0 class subfolders"),
     "folder of too few": ("train mlp --dataset ./few", "needs at least 3"),
-    "no run directory": ("evaluate thesis", "no run directory"),
+    "no run directory": ("evaluate thesis", "not a run directory"),
     "run of another version": ("evaluate old", "run format 0, written by zoo 0.0.1"),
     "unfinished run": ("predict unfinished digit.png", "unfinished"),
     "damaged run": ("evaluate damaged", "model.keras is damaged"),
     "unknown split": ("evaluate run --split tests", "'tests' is not one of"),
     "input that is missing": ("predict run none.png", "no such file"),
-    "input that is no image": ("predict run text.png", "no readable image"),
-    "input that is cut off": ("predict run cut.png", "no readable image"),
-    "input that is a folder": ("predict run thesis", "main.tex is no readable image"),
+    "input that is no image": ("predict run text.png", "cannot be read as an image"),
+    "input that is cut off": ("predict run cut.png", "cannot be read as an image"),
+    "input that is a folder": ("predict run thesis", "main.tex cannot be read as an image"),
     "no input": ("predict run", "INPUT"),
-    "folder without input": ("predict run empty", "no file in the folder empty"),
+    "folder without input": ("predict run empty", "folder empty contains no files"),
     "neither run nor artifact": ("predict thesis digit.png", "no config.json and no zoo.json"),
     "file of lines that is missing": ("predict run --lines none.txt", "none.txt"),
-    "two outputs": ("predict run digit.png --csv --json", "choose one"),
-    "bits of another number": ("predict table 1101", "give 3 bits"),
+    "two outputs": ("predict run digit.png --csv --json", "cannot be combined"),
+    "bits of another number": ("predict table 1101", "not a row of 3 bits"),
     "unknown format": ("export run --format onx --output new", "Did you mean 'onnx'?"),
-    "existing target": ("export run --output thesis", "exists already"),
+    "existing target": ("export run --output thesis", "already exists"),
     "target that is no artifact": (
-        "export run --output thesis --overwrite", "no artifact of the zoo",
+        "export run --output thesis --overwrite", "is not an artifact of the zoo",
     ),
 }  # fmt: skip
 
 
 @pytest.mark.parametrize("kind", BAD_INPUT)
 def test_bad_input_is_one_line_and_writes_nothing(kind, scene, command, monkeypatch):
-    words, told = BAD_INPUT[kind]
+    words, message = BAD_INPUT[kind]
     monkeypatch.setenv("TFDS_DATA_DIR", str(scene))
     where = ["--data-dir", scene] if words.startswith("train") else []
     before = {path: path.stat().st_mtime_ns for path in Path().rglob("*")}
     code, out, err = command(*words.split(), *where)
     assert code == 2
     assert out == ""
-    assert told in err
+    assert message in err
     lines = [line for line in err.splitlines() if not line.startswith(PROGRESS)]
     assert len(lines) == 1, err
     assert {path: path.stat().st_mtime_ns for path in Path().rglob("*")} == before
@@ -329,7 +333,7 @@ def test_no_permission_is_one_line(command, tmp_path, table_run, monkeypatch):
     assert "Permission denied: '/root/runs'" in err
 
 
-def test_offline_is_said_within_seconds(command, tmp_path, monkeypatch):
+def test_being_offline_is_reported_within_seconds(command, tmp_path, monkeypatch):
     from zoo.data import tfds_store
 
     def unreachable(url, timeout):
@@ -343,7 +347,7 @@ def test_offline_is_said_within_seconds(command, tmp_path, monkeypatch):
     assert "11.1 MiB" in err
 
 
-def test_standard_error_is_quiet_and_an_interrupt_says_how_to_go_on(tmp_path):
+def test_standard_error_is_quiet_and_an_interrupt_says_how_to_resume(tmp_path):
     words = ["train", "two_layer_perceptron", "--epochs", "5000", "--run-dir", "run", "--json"]
     victim = subprocess.Popen(
         [sys.executable, "-m", "zoo", *words],
@@ -367,19 +371,90 @@ def test_standard_error_is_quiet_and_an_interrupt_says_how_to_go_on(tmp_path):
 
 
 @pytest.mark.skipif(not hasattr(os, "SCHED_BATCH"), reason="Linux alone has the policy")
-@pytest.mark.parametrize(("given", "kept"), [("OTHER", "BATCH"), ("IDLE", "IDLE")])
-def test_the_command_is_a_batch_job_unless_it_is_told_otherwise(given, kept):
+@pytest.mark.parametrize(("policy", "expected"), [("OTHER", "BATCH"), ("IDLE", "IDLE")])
+def test_the_command_is_a_batch_job_unless_another_policy_is_set(policy, expected):
     run = (
         "import os, sys; from zoo import cli; "
-        f"os.sched_setscheduler(0, os.SCHED_{given}, os.sched_param(0)); "
+        f"os.sched_setscheduler(0, os.SCHED_{policy}, os.sched_param(0)); "
         "sys.argv = ['zoo', '--version']; "
         "import atexit; atexit.register(lambda: print(os.sched_getscheduler(0))); cli.main()"
     )
     done = subprocess.run([sys.executable, "-c", run], capture_output=True, text=True, check=True)
-    assert int(done.stdout.split()[-1]) == getattr(os, f"SCHED_{kept}")
+    assert int(done.stdout.split()[-1]) == getattr(os, f"SCHED_{expected}")
 
 
-def test_quickstart_shows_it_all(answer, tmp_path, data_dir):
+def test_expected_errors_do_not_show_what_was_hidden_and_others_do(capfd):
+    for error, is_shown in ((InputError("bad"), False), (ZeroDivisionError(), True)):
+        with pytest.raises(type(error)), quiet_tensorflow():
+            os.write(2, b"noise from C++")
+            raise error
+        assert ("noise from C++" in capfd.readouterr().err) == is_shown
+
+
+def completions(*words):
+    """Return the types and values that complete the last word."""
+    *arguments, incomplete = words
+    completer = ShellComplete(cli, {}, "zoo", "_ZOO_COMPLETE")
+    found = completer.get_completions(arguments, incomplete)
+    return [(item.type, item.value) for item in found]
+
+
+def plain(*values):
+    return [("plain", value) for value in values]
+
+
+def test_names_are_completed():
+    assert completions("tr") == plain("train")
+    assert completions("train", "ml") == plain("mlp")
+    for command in ("show", "tune", "benchmark"):
+        assert completions(command, "") == plain(*zoo.list_models())
+    assert completions("list", "--task", "bin") == plain("binary_classification")
+    assert completions("train", "mlp", "--dataset", "fashion") == plain("fashion_mnist")
+    assert completions("train", "mlp", "--dataset", "./pict") == [("file", "./pict")]
+    assert completions("course", "hw1.perc") == plain("hw1.perceptron")
+
+
+def test_run_directories_are_completed(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    files = ["runs/mlp-1/config.json", "runs/vae-1/config.json", "mine/config.json"]
+    for file in (*files, "exports/mlp/zoo.json", "other/file"):
+        Path(file).parent.mkdir(parents=True)
+        Path(file).touch()
+    for command in ("evaluate", "report", "export"):
+        assert completions(command, "") == plain("mine", "runs/mlp-1", "runs/vae-1")
+        assert completions(command, "exports/") == [("dir", "exports/")]
+    assert completions("evaluate", "ml") == plain("runs/mlp-1")
+    assert completions("evaluate", "runs/v") == plain("runs/vae-1")
+    assert completions("evaluate", f"{tmp_path}/mi") == plain(str(tmp_path / "mine"))
+    assert completions("evaluate", "oth") == [("dir", "oth")]
+    assert completions("predict", "exports/") == plain("exports/mlp")
+
+
+@pytest.mark.parametrize("program", [["zoo"], [sys.executable, "-m", "zoo"]])
+def test_the_shell_completes(program):
+    if not shutil.which(program[0]):
+        pytest.skip("the console script is not on the path")
+    run = functools.partial(subprocess.run, program, capture_output=True, text=True, check=True)
+    words = {"COMP_WORDS": "zoo train ml", "COMP_CWORD": "2"}
+    completed = run(env=os.environ | words | {"_ZOO_COMPLETE": "bash_complete"})
+    assert completed.stdout == "plain,mlp\n"
+    assert completed.stderr == ""
+    source = run(env=os.environ | {"_ZOO_COMPLETE": "bash_source"}).stdout
+    assert "complete -o nosort -F _zoo_completion zoo" in source
+
+
+def test_help_says_how_to_enable_completion(command):
+    code, out, _ = command("--help")
+    assert code == 0
+    assert 'eval "$(_ZOO_COMPLETE=bash_source zoo)"' in out
+
+
+def test_every_command_has_json():
+    for command in cli.commands.values():
+        assert "--json" in {name for parameter in command.params for name in parameter.opts}
+
+
+def test_quickstart(answer, tmp_path, data_dir):
     document = answer("quickstart", "--data-dir", data_dir, "--run-dir", tmp_path / "quick")
     assert document["metrics"]["test_accuracy"] > 0.95
     assert document["prediction"]["label"] == document["prediction"]["truth"]

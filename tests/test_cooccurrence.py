@@ -6,7 +6,7 @@ from conftest import OF_TEXT_RUN, TINY
 
 import zoo
 from zoo.acceleration.embedding import Embedding
-from zoo.data.cooccurrence import SPREAD, cooccurrence_counts, ppmi, ppmi_svd_embeddings
+from zoo.data.cooccurrence import EMBEDDING_STD, cooccurrence_counts, ppmi, ppmi_svd_embeddings
 from zoo.errors import ArgumentValueError
 from zoo.training.config import load_run_data
 
@@ -58,7 +58,7 @@ def test_full_vectors_have_the_inner_products_of_the_matrix():
     product = matrix @ matrix.T
     scale = np.linalg.norm(product) / np.linalg.norm(gram @ gram)
     np.testing.assert_allclose(gram @ gram * scale, product, atol=1e-3 * product.max())
-    assert vectors.std() == pytest.approx(SPREAD, rel=1e-4)
+    assert vectors.std() == pytest.approx(EMBEDDING_STD, rel=1e-4)
 
 
 def test_fewer_channels_are_the_first_of_more():

@@ -8,6 +8,7 @@ import signal
 import statistics
 import subprocess
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -15,14 +16,18 @@ import tensorflow as tf
 
 import zoo
 from zoo import registry
-from zoo.course import experiments as course_training
+from zoo.course import datasets as course_datasets
+from zoo.course import experiments as course_experiments
+from zoo.course import metrics as course_metrics
 from zoo.course import report as course_report
-from zoo.course.definitions import QUANTITIES, WAYS, Training
-from zoo.course.exercises import QUESTIONS, Shown
-from zoo.course.results import FORMAT, Result, compare, read_results
+from zoo.course.definitions import METRICS, WAYS, Experiment
+from zoo.course.errors import CourseError, UnavailableError, UnknownSystemError
+from zoo.course.exercises import QUESTIONS, Evidence
+from zoo.course.results import FORMAT, Result, compare, read_results, results_of
+from zoo.course.stopping import max_gap_rule, split_stop_rule
 from zoo.course.systems import SYSTEMS
-from zoo.data import course_rows, get_dataset
-from zoo.errors import CourseError, OutOfReachError, RunError, UnknownSystemError
+from zoo.data import get_dataset
+from zoo.errors import RunError
 from zoo.training.callbacks import Checkpoint
 from zoo.training.config import split_overrides
 
@@ -76,14 +81,15 @@ def fixed(settings):
     }
 
 
-def built(training):
-    """Builds what a training trains, as its data would have it, without reading any."""
-    spec = zoo.get_spec(training.model)
-    recipe, arguments = split_overrides(spec, fixed(training.settings))
-    dataset = get_dataset(COURSE_DATA.get(training.dataset, training.dataset))
+def built(experiment):
+    """Build the model of an experiment for its dataset, without reading data."""
+    spec = zoo.get_spec(experiment.model)
+    overrides, _ = split_stop_rule(fixed(experiment.settings))
+    recipe, arguments = split_overrides(spec, overrides)
+    dataset = get_dataset(COURSE_DATA.get(experiment.dataset, experiment.dataset))
     taken = inspect.signature(spec.load_builder()).parameters
     from_data = {k: v for k, v in dataset.model_arguments(recipe).items() if k in taken}
-    return zoo.build(training.model, **from_data | arguments)
+    return zoo.build(experiment.model, **from_data | arguments)
 
 
 def test_no_system_of_the_course_is_missing():
@@ -94,9 +100,9 @@ def test_no_system_of_the_course_is_missing():
 def test_a_system_has_its_published_figures(name):
     system, (figure, parameters, *ours_and_taught) = SYSTEMS[name], PUBLISHED[name]
     assert (system.course, system.parameters) == (figure, parameters)
-    taught, ours = (built(system.training(way)).count_params() for way in ("taught", "ours"))
+    taught, ours = (built(system.experiment(way)).count_params() for way in ("taught", "ours"))
     assert [taught, ours] == ours_and_taught
-    assert system.quantity in QUANTITIES
+    assert system.metric in METRICS
     for text in (system.flaw, system.protocol):
         assert text
         assert "  " not in text
@@ -105,35 +111,35 @@ def test_a_system_has_its_published_figures(name):
 @pytest.mark.parametrize("name", PUBLISHED)
 def test_settings_are_scalars_or_scalars_to_choose_from(name):
     for way in WAYS:
-        settings = SYSTEMS[name].training(way).settings
+        settings = SYSTEMS[name].experiment(way).settings
         for value in settings.values():
             values = value if isinstance(value, tuple) else (value,)
             assert len(values) == len(set(values)) >= 1
             assert all(type(each) in (int, float, str, bool) for each in values)
 
 
-def test_the_noise_is_that_of_as_many_coins():
+def test_the_standard_error_is_that_of_a_binomial_distribution():
     for name, rows in (("hw3.cnn_7", 10_000), ("hw2.mlp", 1_000), ("hw4.gru", 12_500)):
         system = SYSTEMS[name]
         right = np.arange(rows) < round(system.course * rows)
-        assert system.noise == pytest.approx(np.std(right) / np.sqrt(rows), rel=1e-3)
-    assert SYSTEMS["hw5.svd"].noise is None
+        assert system.standard_error == pytest.approx(np.std(right) / np.sqrt(rows), rel=1e-3)
+    assert SYSTEMS["hw5.svd"].standard_error is None
 
 
-def test_a_figure_is_better_in_its_quantitys_direction():
-    assert SYSTEMS["hw3.cnn_7"].beaten_by(0.73)
-    assert not SYSTEMS["hw3.cnn_7"].beaten_by(0.7225)
-    assert SYSTEMS["hw5.svd"].beaten_by(0.003)
-    assert not SYSTEMS["hw5.svd"].beaten_by(0.004)
+def test_a_result_is_better_in_the_direction_of_its_metric():
+    assert SYSTEMS["hw3.cnn_7"].is_beaten_by(0.73)
+    assert not SYSTEMS["hw3.cnn_7"].is_beaten_by(0.7225)
+    assert SYSTEMS["hw5.svd"].is_beaten_by(0.003)
+    assert not SYSTEMS["hw5.svd"].is_beaten_by(0.004)
 
 
-def test_one_name_is_one_training():
+def test_experiments_have_unique_names():
     named = {}
-    ways = [system.training(way) for system in SYSTEMS.values() for way in WAYS]
-    for training in ways + [s.training for q in QUESTIONS.values() for s in q.shown]:
-        assert named.setdefault(training.name, training) == training
+    ways = [system.experiment(way) for system in SYSTEMS.values() for way in WAYS]
+    for experiment in ways + [s.experiment for q in QUESTIONS.values() for s in q.evidence]:
+        assert named.setdefault(experiment.name, experiment) == experiment
     described = [
-        [t.model, t.dataset, course_training.settings_in_full(t), t.folds] for t in named.values()
+        [t.model, t.dataset, course_experiments.full_settings(t), t.folds] for t in named.values()
     ]
     assert len({json.dumps(each, sort_keys=True) for each in described}) == len(named)
 
@@ -146,25 +152,25 @@ def test_unknown_systems_get_the_near_miss():
 
 
 @pytest.mark.parametrize("name", QUESTIONS)
-def test_a_question_is_shown_by_trainings_that_build(name):
+def test_the_evidence_of_a_question_builds(name):
     question = QUESTIONS[name]
     assert question.question.endswith("?")
-    assert len({shown.label for shown in question.shown}) == len(question.shown) > 1
-    for shown in question.shown:
-        assert bool(shown.change) is bool(shown.name)
-        assert built(shown.training).count_params() > 0
+    assert len({each.label for each in question.evidence}) == len(question.evidence) > 1
+    for each in question.evidence:
+        assert bool(each.overrides) is bool(each.name)
+        assert built(each.experiment).count_params() > 0
 
 
 def test_the_arithmetic_of_the_answers():
-    simple = built(SYSTEMS["hw3.cnn_simple"].training("ours"))
+    simple = built(SYSTEMS["hw3.cnn_simple"].experiment("ours"))
     assert simple.get_layer("conv_1").count_params() == (3 * 3 * 3 + 1) * 32 == 896
     assert simple.get_layer("output").count_params() == (16 * 16 * 32 + 1) * 10 == 81_930
-    deep = built(SYSTEMS["hw3.cnn_deep"].training("ours"))
+    deep = built(SYSTEMS["hw3.cnn_deep"].experiment("ours"))
     assert deep.get_layer("output").count_params() == (8 * 8 * 16 + 1) * 10 == 10_250
-    narrow = built(QUESTIONS["hw3.depth"].shown[1].training)
+    narrow = built(QUESTIONS["hw3.depth"].evidence[1].experiment)
     assert abs(narrow.count_params() - deep.count_params()) / deep.count_params() < 0.03
     for name, counted in (("lstm", 4 * ((10 + 32) * 32 + 32)), ("gru", 3 * ((42) * 32 + 64))):
-        layer = built(SYSTEMS[f"hw4.{name}"].training("taught")).get_layer("recurrent_1")
+        layer = built(SYSTEMS[f"hw4.{name}"].experiment("taught")).get_layer("recurrent_1")
         assert layer.count_params() == counted
     assert 4 * ((10 + 32) * 32 + 32) == 5_504
     assert zoo.build("lstm").get_layer("recurrent_1").count_params() == 8_320
@@ -175,19 +181,19 @@ QUICK = {"jit_compile": False, "epochs": 6}
 
 
 @pytest.fixture
-def trainings():
+def experiments():
     return [
-        Training("t.or", "perceptron", "or", QUICK),
-        Training("t.no_bias", "perceptron", "first_input", QUICK | {"use_bias": False}),
+        Experiment("t.or", "perceptron", "or", QUICK),
+        Experiment("t.no_bias", "perceptron", "first_input", QUICK | {"use_bias": False}),
     ]
 
 
-def carry_out(trainings, directory, **options):
-    course_training.run_experiments(trainings, directory, progress=False, **options)
+def run_experiments(experiments, directory, **options):
+    course_experiments.run_experiments(experiments, directory, progress=False, **options)
 
 
-def test_results_are_those_of_the_runs(trainings, tmp_path):
-    carry_out(trainings, tmp_path, seeds=2)
+def test_results_are_those_of_the_runs(experiments, tmp_path):
+    run_experiments(experiments, tmp_path, seeds=2)
     results = read_results(tmp_path)
     assert [(r.training, r.seed) for r in results] == [
         ("t.or", 0), ("t.no_bias", 0), ("t.or", 1), ("t.no_bias", 1),
@@ -196,31 +202,31 @@ def test_results_are_those_of_the_runs(trainings, tmp_path):
         run = zoo.load_run(tmp_path / "runs" / result.training / str(result.seed))
         answers, history = run.predictions, run.history
         errors = (answers["probabilities"][:, 1] - answers["labels"]) ** 2
-        assert result.figure("test_mse") == pytest.approx(errors.mean(), abs=1e-6)
-        assert result.figure("train_loss") == history["loss"][-1]
-        assert result.figure("best_val_accuracy") == max(history["val_accuracy"])
-        assert result.figure("parameters") == run.model.count_params()
+        assert result.metric("test_mse") == pytest.approx(errors.mean(), abs=1e-6)
+        assert result.metric("train_loss") == history["loss"][-1]
+        assert result.metric("best_val_accuracy") == max(history["val_accuracy"])
+        assert result.metric("parameters") == run.model.count_params()
         assert result.epochs == 6
     assert results[0].figures != results[2].figures
-    assert results[1].figure("output_000") == 0.5
-    assert results[0].figure("nothing") is None
+    assert results[1].metric("output_000") == 0.5
+    assert results[0].metric("nothing") is None
 
 
-def test_what_is_finished_is_not_trained_again(trainings, tmp_path, monkeypatch):
-    carry_out(trainings[:1], tmp_path)
+def test_what_is_finished_is_not_trained_again(experiments, tmp_path, monkeypatch):
+    run_experiments(experiments[:1], tmp_path)
     before = (tmp_path / "results.json").read_bytes()
     with monkeypatch.context() as patch:
         patch.setattr(
-            course_training, "train", lambda *args, **kwargs: pytest.fail("trained again")
+            course_experiments, "train", lambda *args, **kwargs: pytest.fail("trained again")
         )
-        carry_out(trainings[:1], tmp_path)
+        run_experiments(experiments[:1], tmp_path)
         with pytest.raises(pytest.fail.Exception, match="trained again"):
-            carry_out(trainings, tmp_path)
+            run_experiments(experiments, tmp_path)
     assert (tmp_path / "results.json").read_bytes() == before
 
 
-def test_an_interrupted_course_ends_as_the_uninterrupted_one(trainings, tmp_path, monkeypatch):
-    carry_out(trainings, tmp_path / "whole")
+def test_an_interrupted_course_ends_as_the_uninterrupted_one(experiments, tmp_path, monkeypatch):
+    run_experiments(experiments, tmp_path / "whole")
     write = Checkpoint._write
 
     def interrupted(self, seconds):
@@ -230,10 +236,10 @@ def test_an_interrupted_course_ends_as_the_uninterrupted_one(trainings, tmp_path
 
     with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt, match="same command"):
         patch.setattr(Checkpoint, "_write", interrupted)
-        carry_out(trainings, tmp_path / "cut")
+        run_experiments(experiments, tmp_path / "cut")
     assert [r.training for r in read_results(tmp_path / "cut")] == ["t.or"]
     assert len(zoo.load_run(tmp_path / "cut/runs/t.no_bias/0").history["epoch"]) == 3
-    carry_out(trainings, tmp_path / "cut")
+    run_experiments(experiments, tmp_path / "cut")
     cut, whole = (read_results(tmp_path / name) for name in ("cut", "whole"))
     assert [r.training for r in cut] == ["t.or", "t.no_bias"]
     for one, other in zip(cut, whole, strict=True):
@@ -243,10 +249,10 @@ def test_an_interrupted_course_ends_as_the_uninterrupted_one(trainings, tmp_path
 KILLED = """
 import os, signal
 from pathlib import Path
-from zoo.course import training as course_training
+from zoo.course import experiments as course_experiments
 from zoo import registry
 from zoo.training.callbacks import Checkpoint
-from zoo.course.systems import Training
+from zoo.course.definitions import Experiment
 
 def killed(self, seconds, write=Checkpoint._write):
     write(self, seconds)
@@ -254,11 +260,11 @@ def killed(self, seconds, write=Checkpoint._write):
         os.kill(os.getpid(), signal.SIGKILL)
 
 Checkpoint._write = killed
-trainings = [
+experiments = [
     Training(name, "perceptron", "or", {"jit_compile": False, "epochs": 6})
     for name in ("t.one", "t.two")
 ]
-course_training.carry_out(trainings, Path("course"), progress=False)
+course_experiments.run_experiments(experiments, Path("course"), progress=False)
 """
 
 
@@ -269,38 +275,40 @@ def test_a_killed_course_goes_on(tmp_path):
     assert len(zoo.load_run(second).history["epoch"]) == 3
     (first,) = read_results(tmp_path / "course")
     assert first.training == "t.one"
-    trainings = [Training(name, "perceptron", "or", QUICK) for name in ("t.one", "t.two")]
-    carry_out(trainings, tmp_path / "course")
+    experiments = [Experiment(name, "perceptron", "or", QUICK) for name in ("t.one", "t.two")]
+    run_experiments(experiments, tmp_path / "course")
     again, other = read_results(tmp_path / "course")
     assert again == first
     assert other.figures == first.figures
 
 
-def test_results_of_other_settings_are_refused(trainings, tmp_path):
-    carry_out(trainings[:1], tmp_path)
-    other = dataclasses.replace(trainings[0], settings=QUICK | {"learning_rate": 0.3})
-    with pytest.raises(CourseError, match=r"other settings, learning_rate=0\.1 \(0\.3 is asked\)"):
-        carry_out([other], tmp_path)
+def test_results_of_other_settings_are_refused(experiments, tmp_path):
+    run_experiments(experiments[:1], tmp_path)
+    other = dataclasses.replace(experiments[0], settings=QUICK | {"learning_rate": 0.3})
+    with pytest.raises(
+        CourseError, match=r"different settings: learning_rate=0\.1 \(requested: 0\.3\)"
+    ):
+        run_experiments([other], tmp_path)
 
 
-def test_results_of_other_defaults_are_refused(trainings, tmp_path, monkeypatch):
+def test_results_of_other_defaults_are_refused(experiments, tmp_path, monkeypatch):
     """A recipe may have changed since: what is finished, and what is begun, are of the old one."""
-    carry_out(trainings[:1], tmp_path / "finished")
+    run_experiments(experiments[:1], tmp_path / "finished")
     (tmp_path / "begun").mkdir()
     shutil.copytree(tmp_path / "finished" / "runs", tmp_path / "begun" / "runs")
     spec = zoo.get_spec("perceptron")
     changed = dataclasses.replace(spec, recipe=spec.recipe.replace(schedule="cosine"))
     monkeypatch.setitem(registry._SPECS, "perceptron", changed)
-    with pytest.raises(CourseError, match=r"schedule='constant' \('cosine' is asked\)"):
-        carry_out(trainings[:1], tmp_path / "finished")
+    with pytest.raises(CourseError, match=r"schedule='constant' \(requested: 'cosine'\)"):
+        run_experiments(experiments[:1], tmp_path / "finished")
     with pytest.raises(RunError, match="has other settings"):
-        carry_out(trainings[:1], tmp_path / "begun")
+        run_experiments(experiments[:1], tmp_path / "begun")
 
 
 def test_a_setting_is_chosen_on_folds_and_test_is_left_alone(tmp_path, data_dir):
     settings = {"learning_rate": (1e-6, 3e-2), "epochs": 2, "jit_compile": False}
-    training = Training("t.grid", "softmax_regression", "digits", settings, folds=2)
-    carry_out([training], tmp_path, data_dir=data_dir)
+    experiment = Experiment("t.grid", "softmax_regression", "digits", settings, folds=2)
+    run_experiments([experiment], tmp_path, data_dir=data_dir)
     (result,) = read_results(tmp_path)
     assert result.chosen == {"learning_rate": 3e-2}
     runs = tmp_path / "runs" / "t.grid"
@@ -311,7 +319,7 @@ def test_a_setting_is_chosen_on_folds_and_test_is_left_alone(tmp_path, data_dir)
         ]
         for candidate in (1, 2)
     }
-    assert result.figure("cv_accuracy") == pytest.approx(statistics.fmean(found[2]))
+    assert result.metric("cv_accuracy") == pytest.approx(statistics.fmean(found[2]))
     assert statistics.fmean(found[1]) < statistics.fmean(found[2])
     assert not list((runs / "0-choice").rglob("metrics.json"))
     config = zoo.load_run(runs / "0").config
@@ -319,16 +327,18 @@ def test_a_setting_is_chosen_on_folds_and_test_is_left_alone(tmp_path, data_dir)
     assert result.settings["learning_rate"] == [1e-6, 3e-2]
 
 
-def test_what_is_out_of_reach_is_told_after_the_rest(trainings, tmp_path):
-    missing = dataclasses.replace(trainings[0], name="t.missing", dataset=str(tmp_path / "no.csv"))
+def test_unavailable_data_are_reported_after_the_other_experiments(experiments, tmp_path):
+    missing = dataclasses.replace(
+        experiments[0], name="t.missing", dataset=str(tmp_path / "no.csv")
+    )
     other = dataclasses.replace(missing, name="t.other")
-    told_once = r"^2 of 6 done; t\.missing, t\.other: [^;]*$"
-    with pytest.raises(OutOfReachError, match=told_once):
-        carry_out([missing, trainings[0], other], tmp_path / "course", seeds=2)
+    reported_once = r"^2 of 6 done; t\.missing, t\.other: [^;]*$"
+    with pytest.raises(UnavailableError, match=reported_once):
+        run_experiments([missing, experiments[0], other], tmp_path / "course", seeds=2)
     assert [r.training for r in read_results(tmp_path / "course")] == ["t.or", "t.or"]
 
 
-def test_what_is_out_of_reach_leaves_a_report_of_the_rest(command, tmp_path, monkeypatch):
+def test_unavailable_data_leave_a_report_of_the_other_systems(command, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setitem(
         SYSTEMS,
@@ -346,12 +356,12 @@ def test_what_is_out_of_reach_leaves_a_report_of_the_rest(command, tmp_path, mon
     assert "| `hw1.perceptron`" in (tmp_path / "course" / "report.md").read_text()
 
 
-def test_a_figure_that_a_result_lacks_is_left_out():
+def test_a_metric_that_a_result_lacks_is_left_out():
     system = SYSTEMS["hw4.embeddings"]
-    of_training = {"training": system.training("ours").name, "settings": {}, "chosen": {}}
+    of_experiment = {"training": system.experiment("ours").name, "settings": {}, "chosen": {}}
     results = [
         Result(
-            **of_training, seed=seed, dataset="imdb_reviews", parameters=1, epochs=1, seconds=1.0,
+            **of_experiment, seed=seed, dataset="imdb_reviews", parameters=1, epochs=1, seconds=1.0,
             figures=figures, environment={}, finished="",
         )
         for seed, figures in enumerate([{"analogies": 1.0, "seconds_to_course": 3.0}, {}])
@@ -368,8 +378,8 @@ def test_vectors_are_asked_the_courses_two_questions():
     vectors = dict(zip(words, np.eye(12, 12), strict=True))
     vectors["queen"] = vectors["king"] + vectors["woman"] - vectors["man"]
     vectors["france"] = vectors["italy"] + vectors["berlin"] - vectors["germany"]
-    known = course_training.Embeddings(words, np.array([vectors[word] for word in words]))
-    assert course_training._analogies(known)["analogies"] == 1
+    known = course_metrics.Embeddings(words, np.array([vectors[word] for word in words]))
+    assert course_metrics._evaluate_analogies(known)["analogies"] == 1
 
 
 @pytest.fixture
@@ -421,55 +431,57 @@ def test_one_system_in_both_ways(answer, command, tmp_path, monkeypatch, short_c
     assert f"{statistics.fmean(figures):.5f} ± {statistics.stdev(figures):.5f}" in line
     assert f"{run.metrics['test_mse']:.5f}" in line
     assert QUESTIONS["hw1.fourth_sample"].question in page
-    assert "| a bias |" in page
+    assert "| with bias |" in page
     assert (tmp_path / "course" / "figures" / "hw1.png").stat().st_size > 10_000
     assert "figures/hw1.png" in page
     assert f"{statistics.fmean(figures):.5f}" in command("course", "hw1.perceptron")[1]
 
 
-def test_the_time_to_the_courses_figure_is_that_of_the_first_epoch_there(tmp_path, short_course):
+def test_the_time_to_the_courses_result_is_that_of_the_first_epoch_there(tmp_path, short_course):
     easy = dataclasses.replace(short_course, course=0.2)
     with pytest.MonkeyPatch.context() as patch:
         patch.setitem(SYSTEMS, "hw1.perceptron", easy)
-        carry_out([easy.training("ours")], tmp_path)
+        run_experiments([easy.experiment("ours")], tmp_path)
     (result,) = read_results(tmp_path)
     history = zoo.load_run(tmp_path / "runs/hw1.perceptron/0").history
     first = next(i for i, error in enumerate(history["val_mse"]) if error <= 0.2)
     assert 0 < first < 39
-    assert result.figure("seconds_to_course") == round(history["seconds"][first], 1)
+    assert result.metric("seconds_to_course") == round(history["seconds"][first], 1)
 
 
-def test_all_means_every_system_and_what_the_questions_need():
+def test_all_experiments_are_those_of_systems_and_questions():
     names = [
-        training.name
-        for training in course_training.training_runs_of(list(SYSTEMS.values()), "ours")
+        experiment.name
+        for experiment in course_experiments.collect_experiments(list(SYSTEMS.values()), "ours")
     ]
     assert len(names) == len(set(names))
-    assert set(names) >= {system.training("ours").name for system in SYSTEMS.values()}
-    assert set(names) >= {s.training.name for q in QUESTIONS.values() for s in q.shown}
+    assert set(names) >= {system.experiment("ours").name for system in SYSTEMS.values()}
+    assert set(names) >= {s.experiment.name for q in QUESTIONS.values() for s in q.evidence}
     one = [SYSTEMS["hw1.perceptron"]]
-    assert [t.name for t in course_training.training_runs_of(one, "taught")] == [
+    assert [t.name for t in course_experiments.collect_experiments(one, "taught")] == [
         "hw1.perceptron.taught"
     ]
 
 
-def test_the_panels_have_the_courses_figure_as_a_line(tmp_path, trainings):
+def test_the_panels_have_the_courses_result_as_a_line(tmp_path, experiments):
     from matplotlib.figure import Figure
 
     for name in ("hw3.cnn_7", "hw5.linear"):
         axes = Figure().subplots()
         scale = 100 if name == "hw3.cnn_7" else 1
-        course_report._panel(axes, SYSTEMS[name], [("ours", [0.5, 0.6]), ("taught", [0.4, 0.7])])
+        course_report._draw_panel(
+            axes, SYSTEMS[name], [("ours", [0.5, 0.6]), ("taught", [0.4, 0.7])]
+        )
         ours, _, line = axes.get_lines()
         assert set(line.get_ydata()) == {scale * SYSTEMS[name].course}
         assert list(ours.get_ydata()) == [scale * 0.5, scale * 0.6]
         assert [text.get_text() for text in axes.get_legend().get_texts()] == [
-            "ours", "as taught", "the course",
+            "ours", "as taught", "course",
         ]  # fmt: skip
 
 
-def test_a_report_without_run_directories_has_its_tables(trainings, tmp_path, short_course):
-    carry_out([short_course.training("ours")], tmp_path)
+def test_a_report_without_run_directories_has_its_tables(experiments, tmp_path, short_course):
+    run_experiments([short_course.experiment("ours")], tmp_path)
     for path in (tmp_path / "runs").rglob("*.csv"):
         path.unlink()
     page, *pictures = course_report.write_report(tmp_path)
@@ -480,14 +492,14 @@ def test_a_report_without_run_directories_has_its_tables(trainings, tmp_path, sh
 BAD_INPUT = {
     "unknown system": ("course hw4.grru", "Did you mean 'hw4.gru'?"),
     "unknown system beside a known one": ("course hw1.digits hw3.cnn_9", "'hw3.cnn_9'"),
-    "names beside --all": ("course hw1.digits --all", "do not name one"),
-    "nothing to train as taught": ("course --as-taught", "name the systems"),
-    "nothing to train over seeds": ("course --seeds 3", "name the systems"),
+    "names beside --all": ("course hw1.digits --all", "cannot be combined with SYSTEM"),
+    "nothing to train as taught": ("course --as-taught", "require SYSTEM arguments"),
+    "nothing to train over seeds": ("course --seeds 3", "require SYSTEM arguments"),
     "no seeds": ("course hw1.digits --seeds 0", "0 is not in the range"),
     "directory that is a file": ("course --directory file", "is a file"),
     "results that are damaged": ("course --directory damaged", "results.json is damaged"),
     "results of another version": ("course --directory old", "is in format 0"),
-    "results of other settings": ("course hw1.perceptron --directory other", "other settings"),
+    "results of other settings": ("course hw1.perceptron --directory other", "different settings"),
 }  # fmt: skip
 
 
@@ -555,7 +567,7 @@ def test_news_of_the_course_share_no_row(tmp_path, monkeypatch):
             "title": f"{split}", "description": f"{number}", "label": number % 4,
         },
     )  # fmt: skip
-    monkeypatch.setattr(course_rows, "_prepared", lambda name, data_dir: source)
+    monkeypatch.setattr(course_datasets, "_prepared_builder", lambda name, data_dir: source)
     data = zoo.load_data("ag_news_course", data_dir=tmp_path)
     rows = {split: [text.decode().split() for text in found.inputs.tolist()]
             for split, found in data.rows.items()}  # fmt: skip
@@ -574,7 +586,7 @@ def test_images_of_the_course_are_every_fifth(tmp_path, monkeypatch):
         return {"image": image, "label": number // 5 % 10}
 
     source = Source({"train": 1_000, "test": 100}, row)
-    monkeypatch.setattr(course_rows, "_prepared", lambda name, data_dir: source)
+    monkeypatch.setattr(course_datasets, "_prepared_builder", lambda name, data_dir: source)
     data = zoo.load_data("cifar10_course", data_dir=tmp_path)
     assert data.rows["test"].inputs[:, 0, 0, 0].tolist() == [n + 1 for n in range(0, 100, 5)]
     assert len(data.rows["train"]) + len(data.rows["validation"]) == 200
@@ -583,6 +595,62 @@ def test_images_of_the_course_are_every_fifth(tmp_path, monkeypatch):
     assert data.rows["test"].labels.tolist() == [n // 5 % 10 for n in range(0, 100, 5)]
 
 
-def test_a_shown_training_that_changes_nothing_is_the_systems():
-    own = Shown("as it is", "hw3.cnn_7").training
-    assert own == SYSTEMS["hw3.cnn_7"].training("ours")
+def test_evidence_without_overrides_is_the_systems_experiment():
+    own = Evidence("as it is", "hw3.cnn_7").experiment
+    assert own == SYSTEMS["hw3.cnn_7"].experiment("ours")
+
+
+def test_former_setting_names_are_read_as_the_current_ones(experiments, tmp_path):
+    run_experiments(experiments[:1], tmp_path)
+    path = tmp_path / "results.json"
+    content = json.loads(path.read_text())
+    settings = content["results"][0]["settings"]
+    settings["greyscale"] = settings.pop("grayscale")
+    content["results"][0]["chosen"] = {"centred": True}
+    path.write_text(json.dumps(content))
+    (result,) = read_results(tmp_path)
+    assert result.settings == course_experiments.full_settings(experiments[0])
+    assert result.chosen == {"centered": True}
+    run_experiments(experiments[:1], tmp_path)
+    assert len(read_results(tmp_path)) == 1
+
+
+def test_the_committed_results_have_the_current_settings():
+    directory = Path(__file__).parents[1] / "benchmarks" / "results" / "homeworks"
+    stored = read_results(directory)
+    for way in WAYS:
+        for experiment in course_experiments.collect_experiments(list(SYSTEMS.values()), way):
+            for result in results_of(experiment, stored):
+                settings = course_experiments.full_settings(experiment)
+                assert settings.items() <= result.settings.items(), experiment.name
+
+
+def test_the_committed_report_is_that_of_the_committed_results():
+    directory = Path(__file__).parents[1] / "benchmarks" / "results" / "homeworks"
+    results = read_results(directory)
+    figures = {path.stem: path for path in (directory / "figures").glob("hw*.png")}
+    comparisons = course_report.compare_trained(results)
+    report = course_report.format_report(comparisons, results, figures, directory)
+    assert (directory / "report.md").read_text() == report
+
+
+def test_the_gap_rule_stops_at_the_tenth_epoch_with_too_wide_a_gap(data_dir, tmp_path):
+    run = zoo.train(
+        "mlp", dataset="digits", data_dir=data_dir, run_dir=tmp_path / "run", progress=False,
+        units=16, num_layers=1, jit_compile=False, epochs=60, learning_rate=0.03, dropout=0.0,
+        stop_rule=max_gap_rule(0.02),
+    )  # fmt: skip
+    history = run.history
+    gaps = np.array(history["val_loss"]) - np.array(history["loss"]) > 0.02
+    assert gaps.sum() == 10
+    assert gaps[-1]
+    assert len(gaps) < 60
+
+
+def test_the_gap_rule_is_split_off_the_settings():
+    taught = SYSTEMS["hw2.early_stopping"].taught
+    overrides, stop_rule = split_stop_rule(taught)
+    assert overrides == {key: value for key, value in taught.items() if key != "max_gap"}
+    assert stop_rule is not None
+    assert split_stop_rule(overrides) == (overrides, None)
+    assert split_stop_rule({"max_gap": 0.0}) == ({}, None)

@@ -233,7 +233,7 @@ def test_what_is_no_picture_is_refused(item):
 
 @pytest.mark.parametrize("inputs", ["seven.png", Path("seven.png"), np.zeros((8, 8, 1), np.uint8)])
 def test_a_single_picture_is_not_taken_for_several(inputs):
-    with pytest.raises(InputError, match=r"give a list|image\[None\]"):
+    with pytest.raises(InputError, match=r"expected a list of images|image\[None\]"):
         images.parse(DATASETS["digits"], inputs)
 
 
@@ -258,7 +258,7 @@ def test_what_numpy_takes_for_an_array_is_a_picture():
 
 @pytest.mark.parametrize("row", ["11", "1100", "1x0", [1, 0, 2], "", 3])
 def test_what_is_no_row_of_bits_is_refused(row):
-    with pytest.raises(InputError, match=r"no row of bits: give 3 bits, such as 110\."):
+    with pytest.raises(InputError, match=r"is not a row of 3 bits, such as 110\."):
         reader_of(DATASETS["xor_nand"]).parse(DATASETS["xor_nand"], [row])
 
 
@@ -283,7 +283,7 @@ def test_an_unknown_data_set_names_the_near_miss(data_dir):
 
 
 def test_a_tfds_data_set_of_another_kind_is_refused(data_dir):
-    with pytest.raises(DatasetError, match="coco is no classification of 8-bit images or of texts"):
+    with pytest.raises(DatasetError, match="coco is not a classification dataset of 8-bit"):
         zoo.load_data("coco", data_dir=data_dir)
 
 
@@ -321,7 +321,7 @@ def own_digits(tmp_path):
 
 def test_a_half_prepared_data_set_is_named(own_digits):
     (own_digits / "dataset_info.json").unlink()
-    with pytest.raises(DatasetError, match=f"half-prepared in .*{own_digits}"):
+    with pytest.raises(DatasetError, match=f"only partly prepared in .*{own_digits}"):
         zoo.load_data("digits", data_dir=own_digits.parents[1])
 
 
@@ -355,11 +355,11 @@ def test_a_damaged_data_set_is_never_half_read(own_digits, damage):
 @pytest.mark.parametrize(
     ("fault", "words"),
     [
-        ("one class", "has 1 sub-folders"),
-        ("none", "has 0 sub-folders"),
+        ("one class", "has 1 class subfolders"),
+        ("none", "has 0 class subfolders"),
         ("empty class", "has 0 images"),
-        ("stranger", "notes.txt is no image file"),
-        ("unreadable", "0.png is no readable image"),
+        ("stranger", "notes.txt is not an image file"),
+        ("unreadable", "0.png cannot be read as an image"),
     ],
 )
 def test_a_faulty_folder_is_refused_by_name(image_folder, fault, words):
@@ -381,8 +381,8 @@ def test_a_faulty_folder_is_refused_by_name(image_folder, fault, words):
 
 
 def test_too_much_for_memory_is_refused_before_it_is_read(image_folder, monkeypatch):
-    monkeypatch.setattr(images, "LARGEST_SET", 1000)
-    with pytest.raises(DatasetError, match="takes .* GiB in memory as 36 images"):
+    monkeypatch.setattr(images, "MAX_DATASET_BYTES", 1000)
+    with pytest.raises(DatasetError, match="needs .* GiB of memory as 36 images"):
         zoo.load_data(image_folder)
 
 
@@ -425,7 +425,7 @@ def test_imagenet_scaling_and_another_size(image_folder):
 
 
 def test_gray_images_are_not_scaled_as_those_of_imagenet(data_dir):
-    with pytest.raises(DatasetError, match="gray images, and scaling='imagenet' needs color"):
+    with pytest.raises(DatasetError, match="scaling='imagenet' needs color images"):
         zoo.load_data("digits", data_dir=data_dir, images=zoo.ImageOptions(scaling="imagenet"))
 
 

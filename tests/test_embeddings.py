@@ -65,9 +65,9 @@ def test_analogies_are_counted_with_the_chance_level(royal):
 
 
 def test_an_unknown_word_names_the_near_miss(royal):
-    with pytest.raises(InputError, match="'quen' is no word known. Did you mean 'queen'"):
+    with pytest.raises(InputError, match="'quen' is not in the vocabulary. Did you mean 'queen'"):
         royal.nearest("quen")
-    with pytest.raises(InputError, match="3 is no word known"):
+    with pytest.raises(InputError, match="3 is not in the vocabulary"):
         royal.nearest(3)
 
 
@@ -75,7 +75,7 @@ def test_the_plane_is_that_of_principal_components():
     generator = np.random.default_rng(1)
     embeddings = made_of(**{f"w{i}": generator.normal(size=6) for i in range(50)})
     theirs = PCA(2).fit_transform(embeddings.vectors)
-    np.testing.assert_allclose(np.abs(embeddings.plane()), np.abs(theirs), atol=1e-6)
+    np.testing.assert_allclose(np.abs(embeddings.project()), np.abs(theirs), atol=1e-6)
 
 
 def test_the_committed_analogies_are_of_four_words_and_of_pairs_that_differ():
@@ -86,7 +86,7 @@ def test_the_committed_analogies_are_of_four_words_and_of_pairs_that_differ():
 
 
 def test_of_a_run(text_run, digits_run):
-    embeddings = Embeddings.of(text_run)
+    embeddings = Embeddings.from_run(text_run)
     table = text_run.model.get_layer("embedding").embeddings.numpy()
     row = text_run.preprocessor(np.array([b"film"], object)).numpy()[0, 0]
     np.testing.assert_allclose(
@@ -94,13 +94,13 @@ def test_of_a_run(text_run, digits_run):
     )
     assert "[UNK]" not in embeddings.words
     assert "" not in embeddings.words
-    with pytest.raises(RunError, match="softmax_regression has no vectors of words"):
-        Embeddings.of(digits_run)
+    with pytest.raises(RunError, match="softmax_regression has no word embeddings"):
+        Embeddings.from_run(digits_run)
 
 
 def test_counted_without_a_network():
     data = zoo.load_data("toy_reviews", text=zoo.TextOptions(vocab_size=60, sequence_length=24))
-    counted = Embeddings.counted(data, size=7)
+    counted = Embeddings.from_cooccurrence(data, size=7)
     texts = data.cached_rows("train")
     index = int(data.preprocessor(np.array([b"film"], object)).numpy()[0, 0])
     expected = ppmi_svd_embeddings(texts, 60, 7)[index]
@@ -111,8 +111,8 @@ def test_counted_without_a_network():
 def test_what_are_no_sequences_of_words_is_refused(data_dir):
     bags = zoo.load_data("toy_reviews", text=zoo.TextOptions(encoding="multi_hot", vocab_size=60))
     for data in (bags, zoo.load_data("digits", data_dir=data_dir)):
-        with pytest.raises(DatasetError, match="is not read as sequences of words"):
-            Embeddings.counted(data)
+        with pytest.raises(DatasetError, match="does not consist of token sequences"):
+            Embeddings.from_cooccurrence(data)
 
 
 def test_of_a_transformer(tmp_path):
@@ -120,7 +120,7 @@ def test_of_a_transformer(tmp_path):
         "transformer", dataset="toy_reviews", epochs=1, vocab_size=60, sequence_length=24,
         embedding_dim=8, num_heads=2, progress=False, run_dir=tmp_path / "run",
     )  # fmt: skip
-    embeddings = Embeddings.of(run)
+    embeddings = Embeddings.from_run(run)
     assert embeddings.vectors.shape == (len(embeddings.words), 8)
     from zoo.evaluation import inspection
 
@@ -129,7 +129,7 @@ def test_of_a_transformer(tmp_path):
         "learning_curves", "confusion_matrix", "misread_texts", "embedding", "attention", "sheet",
     ]  # fmt: skip
     numbers = np.array([3, 4, 5, 6, 0, 0])
-    (scores,) = inspection.attention(run.model, numbers).values()
+    (scores,) = inspection.attention_scores(run.model, numbers).values()
     assert scores.shape == (2, 6, 6)
     np.testing.assert_allclose(scores[:, :4].sum(axis=-1), 1, rtol=1e-5)
     assert (scores[:, :, 4:] < 1e-6).all()

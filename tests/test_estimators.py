@@ -47,9 +47,11 @@ def test_clones_and_changes_keep_every_setting_and_seeds_repeat():
 
 def test_what_is_no_classifier_of_rows_is_refused():
     for name in ("gru", "vae", "perceptron"):
-        with pytest.raises(ArgumentValueError, match="no classifier of rows"):
+        with pytest.raises(
+            ArgumentValueError, match="not a multiclass classifier of numeric features"
+        ):
             ZooClassifier(name)
-    with pytest.raises(ArgumentValueError, match="input_shape follows from the rows"):
+    with pytest.raises(ArgumentValueError, match="input_shape is inferred from the data"):
         ZooClassifier("mlp", input_shape=(8, 8, 1))
     with pytest.raises(UnknownArgumentError, match="Did you mean 'units'"):
         ZooClassifier("mlp").set_params(unit=3)

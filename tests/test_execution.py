@@ -6,13 +6,13 @@ from conftest import TINY
 
 import zoo
 from zoo.data import get_dataset
-from zoo.training.benchmark import PASSES, WAYS, benchmark, random_rows, speed
+from zoo.training.benchmark import EXECUTION_MODES, PASSES, benchmark, measure_speed, random_rows
 from zoo.training.config import resolve_config, seed_and_build
 
 
 @pytest.fixture
 def short_passes(monkeypatch):
-    monkeypatch.setattr("zoo.training.benchmark.LEAST_SECONDS", 0.01)
+    monkeypatch.setattr("zoo.training.benchmark.MIN_SECONDS", 0.01)
 
 
 @pytest.mark.parametrize("name", zoo.list_models())
@@ -33,10 +33,10 @@ def test_random_rows_are_such_as_the_model_takes(name):
 
 def test_each_way_is_measured_and_the_recipes_first(short_passes):
     rows = list(benchmark("perceptron", steps=2))
-    ways = [{key: row[key] for key in WAYS[0]} for row in rows]
+    ways = [{key: row[key] for key in EXECUTION_MODES[0]} for row in rows]
     recipe = zoo.get_spec("perceptron").recipe
-    assert ways[0] == {key: getattr(recipe, key) for key in WAYS[0]}
-    assert all(ways.count(way) == 1 for way in WAYS)
+    assert ways[0] == {key: getattr(recipe, key) for key in EXECUTION_MODES[0]}
+    assert all(ways.count(way) == 1 for way in EXECUTION_MODES)
     assert all(row["rows_a_second"] > 0 for row in rows)
 
 
@@ -50,7 +50,7 @@ def test_a_rate_is_rows_by_the_seconds_of_the_best_pass(monkeypatch):
     model = seed_and_build(settings)
     rows = random_rows(model, settings, 8).batch(2)
     before = int(model.optimizer.iterations)
-    assert speed(model, rows) == {"rows_a_second": 8 * 5, "seconds_to_compile": 8.9}
+    assert measure_speed(model, rows) == {"rows_a_second": 8 * 5, "seconds_to_compile": 8.9}
     assert int(model.optimizer.iterations) - before == 4 * (1 + 1 + PASSES * 5)
 
 

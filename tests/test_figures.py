@@ -76,7 +76,7 @@ def test_accuracy_against_a_quantity_has_a_point_a_network():
         "theirs": {"a": (300, 0.5), "b": (10, 0.7), "c": (2000, 0.6)},
         "ours": {"a": (300, 0.6), "b": (10, 0.8), "c": (2000, 0.7)},
     }
-    classification.accuracy_against(figure, "parameters", series)
+    classification.compare_accuracy(figure, "parameters", series)
     (axes,) = figure.axes
     theirs, ours = axes.lines
     assert theirs.get_xdata().tolist() == [10, 300, 2000]
@@ -87,13 +87,13 @@ def test_accuracy_against_a_quantity_has_a_point_a_network():
     assert {text.xy[1] for text in axes.texts} == {60, 80, 70}
 
 
-def test_losses_of_several_runs_lie_over_each_other():
+def test_losses_of_several_runs_are_compared():
     figure = Figure()
     series = {
         "plain": {"loss": [1.0, 0.1], "val_loss": [1.0, 2.0]},
         "stopped": {"loss": [0.9], "val_loss": [0.8]},
     }
-    classification.losses(figure, series)
+    classification.compare_losses(figure, series)
     training, validation = figure.axes
     assert [line.get_ydata().tolist() for line in training.lines] == [[1.0, 0.1], [0.9]]
     assert [line.get_ydata().tolist() for line in validation.lines] == [[1.0, 2.0], [0.8]]
@@ -118,7 +118,7 @@ def test_figures_are_drawn_from_the_files_alone(digits_run, tmp_path, python):
 
 def test_axes_are_labeled_with_units(digits_run, table_run):
     for run in (digits_run, table_run):
-        for name, panel in plots._figures_for(run).items():
+        for name, panel in plots._panels_for(run).items():
             for axes in drawn(panel, run).axes:
                 if axes.axison and axes.get_label() != "<colorbar>":
                     assert axes.get_xlabel(), name
@@ -194,7 +194,7 @@ def test_every_figure_of_a_denoiser(denoiser_run, tmp_path):
     said = texts(drawn(autoencoder.reconstructions, run))
     for key in ("test_mse", "test_wiener_mse", "test_noisy_mse"):
         assert f"{run.metrics[key]:.5f}" in said
-    for name in ("original", "noisy", "linear denoiser", "model", "size of the error"):
+    for name in ("original", "noisy", "linear denoiser", "model", "absolute error"):
         assert name in said
 
 

@@ -23,7 +23,7 @@ def images():
 @pytest.mark.parametrize("name", TINY)
 def test_every_formula_gives_the_count(name):
     model = tiny(name)
-    rows = inspection.parameters(model)
+    rows = inspection.layer_parameters(model)
     assert sum(row.count for row in rows) == model.count_params()
     for row in rows:
         assert eval(row.formula.replace("·", "*")) == row.count
@@ -31,7 +31,7 @@ def test_every_formula_gives_the_count(name):
 
 def test_kernels_are_scaled_on_a_copy(network):
     before = network.get_layer("conv_2").kernel.numpy()
-    scaled = inspection.kernels(network, "conv_2")
+    scaled = inspection.scaled_kernels(network, "conv_2")
     assert scaled.shape == (3, 3, 3, 6)
     for number in range(6):
         ours, theirs = scaled[..., number], before[..., number]
@@ -43,12 +43,12 @@ def test_kernels_are_scaled_on_a_copy(network):
 def test_a_constant_kernel_is_no_division_by_zero():
     model = zoo.build("simple_cnn", filters=3)
     model.get_layer("conv_1").kernel.assign(np.ones((3, 3, 3, 3)))
-    assert (inspection.kernels(model, "conv_1") == 0).all()
+    assert (inspection.scaled_kernels(model, "conv_1") == 0).all()
 
 
 def test_convolutions_are_named_from_the_input_on(network):
-    assert inspection.convolutions(network) == ["conv_1", "conv_2", "conv_3"]
-    assert inspection.convolutions(zoo.build("mlp", units=3)) == []
+    assert inspection.conv_layer_names(network) == ["conv_1", "conv_2", "conv_3"]
+    assert inspection.conv_layer_names(zoo.build("mlp", units=3)) == []
 
 
 def test_feature_maps_are_those_that_lead_to_the_answer(network, images):

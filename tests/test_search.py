@@ -29,7 +29,7 @@ from zoo.errors import (
     UnknownArgumentError,
     UnknownModelError,
 )
-from zoo.specs import MOST_SEED
+from zoo.specs import MAX_SEED
 
 QUICK = {"epochs": 2, "jit_compile": False, "progress": False}
 RATES = {"learning_rate": [0.03, 0.3, 1e-5], "batch_size": 64, "l2": 1e-4}
@@ -86,7 +86,7 @@ def test_a_trials_score_is_that_of_its_history_and_repeats_by_its_seed(result, t
         with (folder / "history.csv").open(newline="") as file:
             assert float(list(csv.DictReader(file))[-1]["val_accuracy"]) == row["score"]
         seed = json.loads((folder / "config.json").read_text())["seed"]
-        assert seed == plan.seed_of(row["trial"], 0)
+        assert seed == plan.training_seed(row["trial"], 0)
     alone = zoo.train(
         "softmax_regression", dataset="digits", data_dir=data_dir, seed=seed,
         run_dir=tmp_path / "alone", **QUICK, **{**RATES, "learning_rate": row["learning_rate"]},
@@ -116,7 +116,7 @@ def test_another_search_is_not_resumed_and_none_is_overwritten(result, data_dir)
         again(space={**RATES, "l2": 0.0}, resume=True)
     with pytest.raises(SearchError, match="seed: was 0 and is 1"):
         again(space=RATES, seed=1, resume=True)
-    with pytest.raises(SearchError, match="no directory of a search"):
+    with pytest.raises(SearchError, match="not the directory of a search"):
         searched(result.directory / "trials", data_dir, resume=True)
 
 
@@ -124,7 +124,7 @@ def test_one_search_has_one_head(result, data_dir):
     options = {"algorithm": "grid", "space": RATES, "retrain": 2, "keep": 2, "resume": True}
     with (
         filelock.FileLock(result.directory / "lock"),
-        pytest.raises(RunError, match="another process is at work in"),
+        pytest.raises(RunError, match="another process is working in"),
     ):
         searched(result.directory, data_dir, **options)
 
@@ -135,14 +135,15 @@ def test_one_search_has_one_head(result, data_dir):
         ({"max_trials": 0}, ArgumentValueError, "max_trials=0"),
         ({"max_minutes": -1}, ArgumentValueError, "max_minutes=-1"),
         ({"workers": -1}, ArgumentValueError, "workers=-1"),
-        ({"seed": MOST_SEED}, ArgumentValueError, "seed=4294967295: those after it"),
+        ({"seed": MAX_SEED}, ArgumentValueError, "seed=4294967295: must be lower"),
         ({"algorithm": "gird"}, ArgumentValueError, "Did you mean 'grid'"),
         ({"objective": "val_acuracy"}, ArgumentValueError, "val_accuracy"),
-        ({"units": 3}, UnknownArgumentError, "unknown argument of softmax_regression 'units'"),
+        ({"units": 3}, UnknownArgumentError, "unknown argument of softmax_regression: 'units'"),
         ({"space": {"l2": [0.0, -1.0]}}, ArgumentValueError, "l2=-1.0"),
+        ({"l2": -1.0}, ArgumentValueError, "l2=-1.0"),
         ({"dataset": "imdb_reviews"}, DatasetError, "another kind"),
         ({"algorithm": "grid", "space": {}}, ArgumentValueError, "points: narrow the space"),
-        ({"folds": 3, "dataset": "xor"}, ArgumentValueError, "stays whole"),
+        ({"folds": 3, "dataset": "xor"}, ArgumentValueError, "cannot be split"),
     ],
 )
 def test_what_cannot_be_searched_is_refused_before_anything_is_written(
@@ -173,7 +174,7 @@ def broken_fit(fit):
 def test_a_trial_that_breaks_stops_the_search_with_its_values(tmp_path, data_dir, monkeypatch):
     monkeypatch.setattr(training, "fit", broken_fit(training.fit))
     options = {"algorithm": "grid", "space": RATES}
-    with pytest.raises(SearchError, match=r"trial 0001 broke: OSError: the disk is on fire") as it:
+    with pytest.raises(SearchError, match=r"trial 0001 failed: OSError: the disk is on fire") as it:
         searched(tmp_path / "s", data_dir, **options)
     assert "learning_rate=0.3" in str(it.value)
     assert "Traceback" in (tmp_path / "s" / "trials" / "trial_0001" / "failure.txt").read_text()
@@ -202,7 +203,7 @@ def test_a_model_that_is_too_large_is_not_trained(tmp_path, data_dir):
     )  # fmt: skip
     assert {row["units"]: row["message"] for row in found.trials} == {
         8: "",
-        64: "4,810 parameters, and 1,000 are allowed",
+        64: "the model has 4,810 parameters; at most 1,000 are allowed",
     }
     assert found.best_run is None
 
@@ -246,7 +247,7 @@ def in_one_process(tmp_path_factory, data_dir):
     """A search whose trials one process runs to the end, however much it grows."""
     folder = tmp_path_factory.mktemp("searches") / "alone"
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(trials, "MOST_GROWTH", 1)
+        patch.setattr(trials, "MAX_MEMORY_GROWTH", 1)
         found = searched(folder, data_dir, workers=0, **THREE_TRIALS)
     assert not (folder / "workers").exists()
     return found
@@ -271,7 +272,7 @@ def test_two_workers_run_the_trials_of_one(tmp_path, data_dir, in_one_process):
 def test_a_process_that_grows_is_followed_by_another(
     tmp_path, data_dir, in_one_process, monkeypatch
 ):
-    monkeypatch.setattr(trials, "MOST_GROWTH", 1)
+    monkeypatch.setattr(trials, "MAX_MEMORY_GROWTH", 1)
     found = searched(tmp_path / "s", data_dir, **THREE_TRIALS)
     assert_same_trials(found, in_one_process)
     assert (tmp_path / "s" / "workers" / "worker-0.log").exists()
@@ -285,7 +286,7 @@ def test_a_worker_ends_well_and_begins_anew_when_it_has_grown(tmp_path, data_dir
     code = (
         "import runpy, sys\n"
         "from tuning import trials\n"
-        "trials.MOST_GROWTH = 1\n"
+        "trials.MAX_MEMORY_GROWTH = 1\n"
         "print('begins', file=sys.stderr)\n"
         "runpy.run_module('tuning.workers', run_name='__main__')\n"
     )
@@ -374,14 +375,18 @@ def test_a_worker_outlives_its_chief_and_serves_the_next(tmp_path, data_dir, ans
         free.bind(("127.0.0.1", 0))
         address = ["--address", f"127.0.0.1:{free.getsockname()[1]}"]
     chief = search.start("--role", "chief", *address)
-    worker = search.start("--role", "worker", *address)
+    worker = search.start("--role", "worker", "--json", *address)
     eventually(lambda: len(search.ended()) >= 1)
     chief.kill()
     chief.communicate()
     before = search.written()
     document = answer(*search.words, "--role", "chief", "--resume", *address)
     out, err = worker.communicate(timeout=60)
-    assert (worker.returncode, out) == (0, ""), err
+    assert worker.returncode == 0, err
+    report = json.loads(out)
+    assert set(report) == {"directory", "worker", "trials"}
+    assert report["directory"] == str(search.folder)
+    assert report["trials"] >= 4
     assert [row["status"] for row in document["trials"]] == ["COMPLETED"] * 4
     after = search.written()
     assert {name: after[name] for name in before} == before
@@ -407,10 +412,10 @@ def test_the_command_gives_one_document_and_its_settings_train(tmp_path, data_di
 @pytest.mark.parametrize(
     ("options", "words"),
     [
-        (["--role", "worker"], "the one needs the other"),
+        (["--role", "worker"], "must be given together"),
         (["--role", "worker", "--address", "here"], "must be HOST:PORT"),
-        (["--role", "worker", "--address", "localhost:1"], "it needs the chief's --directory"),
-        (["--set", "workers=2"], "no setting of the model"),
+        (["--role", "worker", "--address", "localhost:1"], "--role worker requires --directory"),
+        (["--set", "workers=2"], "not an argument of the model"),
         (["--space", "none.toml"], "none.toml"),
     ],
 )
@@ -439,7 +444,7 @@ def test_importing_tensorflow_adds_no_line_to_what_is_wrong(tmp_path):
 def test_data_are_prepared_as_the_space_has_it_and_not_the_recipe(tmp_path, data_dir):
     options = {"space": {**RATES, "learning_rate": 0.1, "scaling": ["standardized"]}, "retrain": 1}
     found = searched(tmp_path / "s", data_dir, max_trials=1, **options)
-    seed = read_plan(tmp_path / "s").seed_of("0000", 0)
+    seed = read_plan(tmp_path / "s").training_seed("0000", 0)
     alone = zoo.train(
         "softmax_regression", data_dir=data_dir, seed=seed, run_dir=tmp_path / "alone",
         learning_rate=0.1, batch_size=64, scaling="standardized", **QUICK,

@@ -139,7 +139,7 @@ def test_an_interrupted_run_ends_as_the_uninterrupted_one(
     with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
         stop_after(3, patch)
         zoo.train("mlp", data_dir=data_dir, run_dir=tmp_path / "parts", **options)
-    with pytest.raises(RunError, match="unfinished: go on with --resume"):
+    with pytest.raises(RunError, match="unfinished: resume it with --resume"):
         _ = zoo.load_run(tmp_path / "parts").metrics
     resumed = zoo.train("mlp", run_dir=tmp_path / "parts", resume=True, progress=False)
     np.testing.assert_array_equal(bits(whole), bits(resumed))
@@ -207,29 +207,15 @@ def test_resuming_takes_what_is_not_given_and_refuses_what_differs(digits_run):
 def test_resuming_needs_a_run(tmp_path):
     with pytest.raises(RunError, match="--run-dir"):
         zoo.train("mlp", resume=True)
-    with pytest.raises(RunError, match="no run directory"):
+    with pytest.raises(RunError, match="not a run directory"):
         zoo.train("mlp", resume=True, run_dir=tmp_path / "none")
 
 
 def test_an_existing_run_directory_is_refused_and_kept(digits_run):
     before = {path: path.read_bytes() for path in digits_run.directory.iterdir()}
-    with pytest.raises(RunError, match="exists already"):
+    with pytest.raises(RunError, match="already exists"):
         zoo.train("perceptron", run_dir=digits_run.directory)
     assert {path: path.read_bytes() for path in digits_run.directory.iterdir()} == before
-
-
-def test_the_gap_rule_stops_at_the_tenth_epoch_with_too_wide_a_gap(data_dir, tmp_path):
-    run = zoo.train(
-        "mlp",
-        data_dir=data_dir,
-        run_dir=tmp_path / "run",
-        **UNCOMPILED | {"epochs": 60, "max_gap": 0.02, "learning_rate": 0.03, "dropout": 0.0},
-    )
-    history = run.history
-    gaps = np.array(history["val_loss"]) - np.array(history["loss"]) > 0.02
-    assert gaps.sum() == 10
-    assert gaps[-1]
-    assert len(gaps) < 60
 
 
 def test_the_penalty_stands_apart_from_the_error(data_dir, tmp_path, plain_run):
@@ -454,7 +440,7 @@ def test_a_run_has_one_process_at_work(digits_run, tmp_path):
     shutil.copytree(digits_run.directory, tmp_path / "run")
     with (
         filelock.FileLock(tmp_path / "run" / "lock"),
-        pytest.raises(RunError, match="another process is at work in"),
+        pytest.raises(RunError, match="another process is working in"),
     ):
         zoo.train("softmax_regression", run_dir=tmp_path / "run", resume=True)
 

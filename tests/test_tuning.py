@@ -14,11 +14,11 @@ from conftest import input_batch, targets
 import tuning
 import zoo
 from tuning import spaces
-from tuning.oracles import SILENCE, Limits, grid_of, make_oracle, size_of_grid
+from tuning.oracles import WORKER_TIMEOUT, Limits, grid_points, grid_size, make_oracle
 from tuning.plan import ALGORITHMS, make_plan, read_plan, require_same
-from tuning.space import described, extremes, read_changes, space_of
+from tuning.space import boundary_points, describe_space, read_changes, search_space
 from zoo.errors import ArgumentValueError, SearchError, UnknownArgumentError
-from zoo.registry import defaults_of
+from zoo.registry import get_defaults
 from zoo.training.config import split_overrides
 
 every_model = pytest.mark.parametrize("name", zoo.list_models())
@@ -28,7 +28,7 @@ every_algorithm = pytest.mark.parametrize("algorithm", ALGORITHMS)
 @every_model
 def test_a_space_is_of_the_models_settings_with_their_defaults(name):
     hp = keras_tuner.HyperParameters()
-    defaults = defaults_of(name)
+    defaults = get_defaults(name)
     values = getattr(spaces, name)(hp, defaults)
     assert set(hp.values) == set(values)
     assert values == {key: defaults[key] for key in values}
@@ -95,14 +95,17 @@ def test_a_space_is_narrowed_and_widened():
         "l2": {"min": 1e-6, "max": 1e-2, "sampling": "log"},
         "augmentation": ["none", "crop"],
     }
-    rows = {row["name"]: row for row in described(space_of("mlp", changes))}
+    rows = {row["name"]: row for row in describe_space(search_space("mlp", changes))}
     assert (rows["units"]["kind"], rows["units"]["min"], rows["units"]["max"]) == ("Int", 8, 16)
     assert rows["units"]["default"] == 16
     assert rows["dropout"]["values"] == [0.0, 0.5]
     assert rows["activation"] == {"name": "activation", "kind": "Fixed", "value": "tanh"}
     assert (rows["l2"]["kind"], rows["l2"]["sampling"]) == ("Float", "log")
     assert rows["augmentation"]["default"] == "none"
-    assert rows["num_layers"] == {r["name"]: r for r in described(space_of("mlp"))}["num_layers"]
+    assert (
+        rows["num_layers"]
+        == {r["name"]: r for r in describe_space(search_space("mlp"))}["num_layers"]
+    )
 
 
 @pytest.mark.parametrize(
@@ -121,7 +124,7 @@ def test_a_space_is_narrowed_and_widened():
 )
 def test_what_no_space_can_be_is_refused(changes, error, words):
     with pytest.raises(error, match=words):
-        space_of("mlp", changes)
+        search_space("mlp", changes)
 
 
 def test_changes_are_read_from_toml_and_json(tmp_path):
@@ -136,8 +139,8 @@ def test_changes_are_read_from_toml_and_json(tmp_path):
 
 
 def test_extremes_are_every_end_and_choice_once():
-    space = space_of("perceptron", {"batch_size": 2})
-    found = extremes(space)
+    space = search_space("perceptron", {"batch_size": 2})
+    found = boundary_points(space)
     assert found[0] == space.values
     assert len(found) == 1 + 2 + 1  # two ends of the rate and the other loss
     assert {row["loss"] for row in found} == {"binary_crossentropy", "mean_squared_error"}
@@ -172,7 +175,7 @@ def opened(tmp_path, algorithm, trials=9):
 @every_algorithm
 def test_the_first_trial_has_the_defaults(tmp_path, algorithm):
     (values,) = played(opened(tmp_path, algorithm), score, until=1)
-    defaults = space_of("softmax_regression").values
+    defaults = search_space("softmax_regression").values
     assert {key: values[key] for key in defaults} == defaults
 
 
@@ -199,7 +202,7 @@ def test_a_trial_that_was_under_way_is_run_again(tmp_path):
     lost = oracle.create_trial("one")
     again = opened(tmp_path, "random")
     for name in list(again.ongoing_trials):
-        again.take_back(name)
+        again.requeue_trial(name)
     assert again.create_trial("other").trial_id == lost.trial_id
     assert dict(again.trials[lost.trial_id].hyperparameters.values) == dict(
         lost.hyperparameters.values
@@ -210,9 +213,9 @@ def test_the_worker_of_a_name_gets_its_trial_back_and_a_deadly_trial_fails(tmp_p
     oracle = opened(tmp_path, "random")
     deadly = oracle.create_trial("one").trial_id
     for _ in range(2):
-        oracle.bury("one", "it died")
+        oracle.record_worker_death("one", "it died")
         assert oracle.create_trial("one").trial_id == deadly
-    oracle.bury("one", "it died")
+    oracle.record_worker_death("one", "it died")
     assert oracle.trials[deadly].status == "FAILED"
     assert oracle.trials[deadly].message == "it died"
     assert oracle.errors == [deadly]
@@ -222,9 +225,9 @@ def test_the_worker_of_a_name_gets_its_trial_back_and_a_deadly_trial_fails(tmp_p
 def test_a_silent_workers_trial_goes_to_another_and_what_it_says_later_is_not_heard(tmp_path):
     oracle = opened(tmp_path, "random", trials=1)
     mute = oracle.create_trial("mute")
-    assert oracle.silent() == []
-    assert oracle.silent(patience=0) == ["mute"]
-    oracle.pass_on("mute")
+    assert oracle.silent_workers() == []
+    assert oracle.silent_workers(timeout=0) == ["mute"]
+    oracle.reassign_trial("mute")
     trial = oracle.create_trial("other")
     assert trial.trial_id == mute.trial_id
     oracle.update_trial(trial.trial_id, {"val_accuracy": 0.5})
@@ -241,7 +244,7 @@ def test_a_silent_workers_trial_goes_to_another_and_what_it_says_later_is_not_he
 def test_a_lost_workers_failure_is_not_heard_while_another_has_its_trial(tmp_path):
     oracle = opened(tmp_path, "random", trials=1)
     lost = oracle.create_trial("lost")
-    oracle.pass_on("lost")
+    oracle.reassign_trial("lost")
     trial = oracle.create_trial("other")
     lost.status = trial.status = "INVALID"
     oracle.end_trial(lost)
@@ -254,10 +257,10 @@ def test_a_lost_workers_failure_is_not_heard_while_another_has_its_trial(tmp_pat
 def test_who_follows_a_silent_worker_has_time_to_start(tmp_path):
     oracle = opened(tmp_path, "random")
     trial = oracle.create_trial("one")
-    oracle.heard[trial.trial_id] -= SILENCE
-    assert oracle.silent() == ["one"]
-    oracle.bury("one", "its worker died: signal 9")
-    assert oracle.silent() == []
+    oracle.last_seen[trial.trial_id] -= WORKER_TIMEOUT
+    assert oracle.silent_workers() == ["one"]
+    oracle.record_worker_death("one", "its worker died: signal 9")
+    assert oracle.silent_workers() == []
 
 
 def test_an_error_in_one_thread_keeps_no_other_out(tmp_path, monkeypatch):
@@ -270,7 +273,7 @@ def test_an_error_in_one_thread_keeps_no_other_out(tmp_path, monkeypatch):
     monkeypatch.setattr(oracle, "save", full)
     with pytest.raises(OSError, match="No space left"):
         oracle.update_trial(trial.trial_id, {"val_accuracy": 0.5})
-    other = threading.Thread(target=oracle.silent, daemon=True)
+    other = threading.Thread(target=oracle.silent_workers, daemon=True)
     other.start()
     other.join(timeout=10)
     assert not other.is_alive()
@@ -279,9 +282,9 @@ def test_an_error_in_one_thread_keeps_no_other_out(tmp_path, monkeypatch):
 def test_time_ends_a_search(tmp_path):
     oracle = opened(tmp_path, "random")
     oracle.limits = Limits(seconds=0.0)
-    assert oracle.is_over
+    assert oracle.should_stop
     assert oracle.create_trial("one").status == "STOPPED"
-    assert oracle.is_done
+    assert oracle.is_finished
 
 
 def test_the_grid_is_every_combination_once(tmp_path):
@@ -292,8 +295,8 @@ def test_the_grid_is_every_combination_once(tmp_path):
     found = [(values["l2"], values["learning_rate"]) for values in played(oracle, score)]
     assert found[0] == (0.0, 0.03)
     assert sorted(found) == sorted(itertools.product(changes["l2"], changes["learning_rate"]))
-    assert size_of_grid(space_of("softmax_regression", changes)) == len(found)
-    assert len(list(grid_of(space_of("softmax_regression", changes)))) == len(found)
+    assert grid_size(search_space("softmax_regression", changes)) == len(found)
+    assert len(list(grid_points(search_space("softmax_regression", changes)))) == len(found)
 
 
 def test_hyperband_spends_more_epochs_on_the_better(tmp_path):
@@ -318,7 +321,7 @@ def test_a_plan_is_written_and_read_back(tmp_path):
 
 @pytest.mark.parametrize("content", ["", "[]", "{}", '{"format": 1}', '{"format": 2}'])
 def test_what_is_no_plan_is_named(tmp_path, content):
-    with pytest.raises(SearchError, match="no directory of a search"):
+    with pytest.raises(SearchError, match="not the directory of a search"):
         read_plan(tmp_path)
     (tmp_path / "search.json").write_text(content)
     with pytest.raises(SearchError, match="search.json"):
@@ -327,9 +330,9 @@ def test_what_is_no_plan_is_named(tmp_path, content):
 
 def test_seeds_follow_from_search_trial_and_number():
     plan, other = make_plan("mlp"), make_plan("mlp", seed=1)
-    seeds = {p.seed_of(t, n) for p in (plan, other) for t in ("0000", "0001") for n in (0, 1)}
+    seeds = {p.training_seed(t, n) for p in (plan, other) for t in ("0000", "0001") for n in (0, 1)}
     assert len(seeds) == 8
-    assert plan.seed_of("0000", 0) == make_plan("mlp").seed_of("0000", 0)
+    assert plan.training_seed("0000", 0) == make_plan("mlp").training_seed("0000", 0)
 
 
 @pytest.mark.parametrize(
@@ -340,7 +343,7 @@ def test_seeds_follow_from_search_trial_and_number():
         ({"folds": 0}, "folds=0"),
         ({"keep": -1}, "keep=-1"),
         ({"seed": -1}, "seed=-1"),
-        ({"fixed": {"units": 3}, "space": {"units": [3, 4]}}, "both be fixed and vary"),
+        ({"fixed": {"units": 3}, "space": {"units": [3, 4]}}, "both fixed and in the search space"),
     ],
 )
 def test_what_no_plan_can_be_is_refused(options, words):

@@ -151,7 +151,7 @@ def test_the_page_says_what_was_searched(paths, search):
     text = paths[0].read_text()
     assert text.startswith("# Search: mlp on mnist\n")
     assert "Trials: 26 completed, 4 failed, 75 s of training." in text
-    assert "largest val_accuracy, by the algorithm random (seed 0)" in text
+    assert "maximizes val_accuracy of mlp on mnist with the algorithm random (seed 0)" in text
     assert "Fixed: l2=0" in text
 
 
@@ -159,13 +159,15 @@ def test_the_leaderboard_is_sorted_and_marks_the_defaults(folder, paths):
     with (folder / "trials.csv").open(newline="") as file:
         rows = [row for row in csv.DictReader(file) if row["score"]]
     rows.sort(key=lambda row: -float(row["score"]))
-    shown = table_after(paths[0].read_text(), "## The best 10")
+    shown = table_after(paths[0].read_text(), "## Best 10 trials")
     assert [row[0].split()[0] for row in shown] == [row["trial"] for row in rows[:10]]
     assert [float(row[1]) for row in shown] == pytest.approx(
         [float(row["score"]) for row in rows[:10]], rel=1e-3
     )
     place = 1 + [row["trial"] for row in rows].index("0000")
-    assert f"The defaults, trial 0000, are number {place} of {len(rows)}" in paths[0].read_text()
+    assert (
+        f"Trial 0000, which has the defaults, ranks {place} of {len(rows)}" in paths[0].read_text()
+    )
     assert [row[0] for row in shown if "defaults" in row[0]] == ["0000 (defaults)"]
 
 
@@ -180,10 +182,10 @@ def test_importances_find_the_setting_on_which_the_score_hangs(paths, search):
     rest = [value for name, value in found.means.items() if name != "learning_rate"]
     assert found.means["learning_rate"] > 10 * max(rest)
     assert 0 < found.r2 < 1
-    assert not search.doubt
-    shown = table_after(paths[0].read_text(), "## What mattered")
+    assert not search.importance_warning
+    shown = table_after(paths[0].read_text(), "## Importance of hyperparameters")
     assert shown[0][0] == "learning_rate"
-    assert "mean nothing" not in paths[0].read_text()
+    assert "unreliable" not in paths[0].read_text()
     assert read_search(search.directory).importance == found
 
 
@@ -192,7 +194,7 @@ def test_importances_find_a_choice_and_its_effect(tmp_path):
     rows = [{"score": better[row["shape"]], **row} for row in drawn_values(40)]
     search = read_search(write_search(tmp_path, rows))
     assert max(search.importance.means, key=search.importance.means.get) == "shape"
-    effect = search.effect(next(s for s in search.settings if s.name == "shape"))
+    effect = search.effect(next(s for s in search.hyperparameters if s.name == "shape"))
     assert effect.best == ("gelu", pytest.approx(0.9))
     assert effect.worst == ("relu", pytest.approx(0.5))
 
@@ -203,7 +205,7 @@ def test_effects_equal_a_brute_force_computation(tmp_path, direction):
     rows = [{"score": float(rng.uniform(0.2, 0.9)), **row} for row in drawn_values(37, seed=3)]
     search = read_search(write_search(tmp_path, rows, direction=direction))
     text = write_report(tmp_path)[0].read_text()
-    shown = {row[0]: row for row in table_after(text, "## What mattered")}
+    shown = {row[0]: row for row in table_after(text, "## Importance of hyperparameters")}
     for name in DEFAULTS:
         values = [row[name] for row in rows]
         if name in ("units", "learning_rate", "dropout"):
@@ -215,7 +217,7 @@ def test_effects_equal_a_brute_force_computation(tmp_path, direction):
             statistics.fmean(r["score"] for r, at in zip(rows, places, strict=True) if at == place)
             for place in set(places)
         ]
-        effect = search.effect(next(s for s in search.settings if s.name == name))
+        effect = search.effect(next(s for s in search.hyperparameters if s.name == name))
         best, worst = max(means), min(means)
         if direction == "min":
             best, worst = worst, best
@@ -229,15 +231,15 @@ def test_noise_equal_scores_and_few_trials_are_doubted(tmp_path):
     noise = [{"score": float(rng.uniform()), **row} for row in drawn_values(120)]
     equal = [{"score": 0.5, **row} for row in drawn_values(12)]
     cases = {
-        "noise": (noise, "the forest predicts no better than the mean score does"),
+        "noise": (noise, "the forest predicts no better than the mean score"),
         "equal": (equal, "all scores are equal"),
         "few": (noise[:4], "there are only 4 trials"),
         "one": (noise[:1], "There are too few trials to compute importances."),
     }
     for name, (rows, why) in cases.items():
         place = write_search(tmp_path / name, rows)
-        assert why in read_search(place).doubt
-    assert f"**{read_search(place).doubt}**" in write_report(place)[0].read_text()
+        assert why in read_search(place).importance_warning
+    assert f"**{read_search(place).importance_warning}**" in write_report(place)[0].read_text()
 
 
 def test_hyperband_compares_only_the_longest_trials_if_there_are_ten(tmp_path):
@@ -252,9 +254,9 @@ def test_hyperband_compares_only_the_longest_trials_if_there_are_ten(tmp_path):
         assert len(search.compared) == counted
         text = write_report(place)[0].read_text()
         if counted == 10:
-            assert "From the 10 trials of 9 epochs; those of fewer" in text
+            assert "Based on the 10 trials with 9 epochs; those with fewer" in text
         else:
-            assert "From all 30 completed trials, since only 9 had 9 epochs" in text
+            assert "Based on all 30 completed trials, since only 9 have 9 epochs" in text
         labels = drawn(figures.objective, search).axes[0].get_legend_handles_labels()[1]
         assert {"3 epochs", "9 epochs"} <= set(labels)
 
@@ -320,7 +322,9 @@ def test_settings_of_one_value_and_unknown_cells(tmp_path):
         row |= {"units": 64, "bn": "", "shape": "gelu", "dropout": "" if number % 2 else 0.1}
         row |= {"parameters": "", "seconds": "" if number else 1.0}
     paths = write_report(write_search(tmp_path, rows))
-    shown = {row[0]: row for row in table_after(paths[0].read_text(), "## What mattered")}
+    shown = {
+        row[0]: row for row in table_after(paths[0].read_text(), "## Importance of hyperparameters")
+    }
     assert shown["units"][2:] == ["", "only 64", ""]
     assert shown["shape"][2:] == ["", "only gelu", ""]
     assert shown["bn"][2:] == ["", "", ""]
@@ -351,9 +355,9 @@ def test_a_hostile_message_and_hostile_values_break_no_table_and_no_picture(tmp_
     (failed,) = table_after(text, "## Failed trials")
     assert failed[0] == "0000"
     assert failed[1] == "a&#124;b second &#124; line &lt;script&gt;`$x$\\&#124;"
-    assert {len(row) for row in table_after(text, "## The best 2")} == {7}
-    assert {len(row) for row in table_after(text, "## What mattered")} == {5}
-    assert "trained anew" not in text
+    assert {len(row) for row in table_after(text, "## Best 2 trials")} == {7}
+    assert {len(row) for row in table_after(text, "## Importance of hyperparameters")} == {5}
+    assert "## Retrained" not in text
 
 
 def test_figures_after_training_anew_stand_beside_the_trials_score(tmp_path):
@@ -362,12 +366,12 @@ def test_figures_after_training_anew_stand_beside_the_trials_score(tmp_path):
     rows = [{"score": 0.5, **DEFAULTS}, {"score": 0.9, **DEFAULTS}]
     text = write_report(write_search(tmp_path, rows, best=best))[0].read_text()
     assert "Trial 0001 (seeds: 3): units=8." in text
-    assert table_after(text, "trained anew") == [
+    assert table_after(text, "## Retrained") == [
         ["val_accuracy of the trial", "0.9", ""],
         ["val_accuracy", "0.85", "0.02"],
         ["test_accuracy", "0.84", "0.01"],
     ]
-    assert "val_accuracy is 0.05 below the trial's, 2.5 standard deviations." in text
+    assert "val_accuracy is 0.05 below the trial's score (2.5 standard deviations)." in text
 
 
 def test_the_pareto_front_equals_brute_force():
@@ -407,10 +411,10 @@ def test_the_scores_against_a_setting_can_be_read_back(search):
         axes.get_xlabel(): axes for axes in drawn(figures.effects, search).axes if axes.axison
     }
     assert list(panels) == list(DEFAULTS)
-    for setting in search.settings:
+    for setting in search.hyperparameters:
         axes = panels[setting.name]
         assert axes.get_xscale() == ("log" if setting.is_log else "linear")
-        expected = [setting.position(trial.values[setting.name]) for trial in search.completed]
+        expected = [setting.encode(trial.values[setting.name]) for trial in search.completed]
         found = axes.lines[0].get_xdata()
         apart = np.abs(found - expected).max()
         assert 0 < apart <= figures.JITTER if setting.choices else apart == 0
@@ -479,7 +483,7 @@ def test_every_axis_has_a_name(search):
         assert all(axes.get_xlabel() for axes in figure.axes)
         assert figure.axes[0].get_ylabel()
         assert figure.get_suptitle()
-    unit = "val_accuracy [share of rows that are right]"
+    unit = "val_accuracy [fraction of correct predictions]"
     assert drawn(figures.effects, search).get_supylabel() == unit
 
 

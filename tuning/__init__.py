@@ -1,6 +1,6 @@
-"""Hyperparameter search over the zoo, on keras-tuner.
+"""Hyperparameter search over the zoo's models, built on keras-tuner.
 
-`search` does it all; `ZooModel` is for those who bring a keras-tuner tuner of their own.
+`search` runs a whole search; `ZooModel` is a hypermodel for any keras-tuner tuner.
 
 >>> import keras_tuner, tuning
 >>> tuner = keras_tuner.RandomSearch(
@@ -15,19 +15,20 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from tuning.hypermodel import ZooModel
-    from tuning.searching import SearchResult, search
+    from tuning.results import SearchResult
+    from tuning.searching import search
 
 __all__ = ["SearchResult", "ZooModel", "search"]
 
 _LAZY = {
-    "SearchResult": "tuning.searching",
+    "SearchResult": "tuning.results",
     "ZooModel": "tuning.hypermodel",
     "search": "tuning.searching",
 }
 
 
 def __getattr__(name: str) -> Any:
-    """Imports keras-tuner when it is first used."""
+    """Import a public name, and keras-tuner with it, on first use."""
     if name not in _LAZY:
         raise AttributeError(f"module 'tuning' has no attribute {name!r}")
     return getattr(importlib.import_module(_LAZY[name]), name)

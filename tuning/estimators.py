@@ -1,4 +1,4 @@
-"""The models as scikit-learn's classifiers, for its pipelines and searches."""
+"""The zoo's models as scikit-learn classifiers, for its pipelines and searches."""
 
 import inspect
 from typing import Any
@@ -9,30 +9,30 @@ from keras.wrappers import SKLearnClassifier
 
 import zoo
 from zoo.errors import ArgumentValueError, UnknownArgumentError, unknown_name_message
-from zoo.registry import defaults_of
+from zoo.registry import get_defaults
 
-TRAINING = ("name", "epochs", "batch_size", "seed")
-FROM_ROWS = ("input_shape", "num_classes")
+OWN_PARAMETERS = ("name", "epochs", "batch_size", "seed")
+INFERRED_PARAMETERS = ("input_shape", "num_classes")
 
 
 class ZooClassifier(SKLearnClassifier):
-    """A classifier of the zoo that scikit-learn can clone, change, cross-validate and chain.
+    """A model of the zoo as a scikit-learn classifier of tabular data.
 
-    It takes rows of numbers, ``(rows, features)``, and labels of any type, ``(rows,)``. How many
-    features and classes there are follows from them.
+    It takes features of shape ``(samples, features)`` and labels of any type, ``(samples,)``. The
+    numbers of features and classes are inferred from them.
 
     Args:
-        name: a model of several classes whose input is rows of numbers, such as ``"mlp"``.
-        epochs: passes over the rows; the recipe's if None.
-        batch_size: rows a step; the recipe's if None.
-        seed: of weights and of the order of the rows.
+        name: name of a multiclass classifier whose input is numeric, such as ``"mlp"``.
+        epochs: passes over the training data; the recipe's if None.
+        batch_size: samples per batch; the recipe's if None.
+        seed: seed of the initial weights and of the order of the samples.
         **settings: arguments of the model's builder.
 
     Raises:
         UnknownModelError: if there is no such model.
         UnknownArgumentError: if its builder takes no such argument.
-        ArgumentValueError: if it is no classifier of rows of numbers, or if a setting follows from
-            the rows.
+        ArgumentValueError: if the model is not a multiclass classifier of numeric features, or if
+            an argument is one that is inferred from the data.
 
     Example:
         >>> from sklearn.datasets import load_digits
@@ -53,14 +53,15 @@ class ZooClassifier(SKLearnClassifier):
         **settings: Any,
     ) -> None:
         spec = zoo.get_spec(name)
-        taken = inspect.signature(spec.load_builder()).parameters
-        if spec.task != "multiclass_classification" or "input_shape" not in taken:
-            raise ArgumentValueError(f"{name} is no classifier of rows of numbers.")
+        allowed = inspect.signature(spec.load_builder()).parameters
+        if spec.task != "multiclass_classification" or "input_shape" not in allowed:
+            raise ArgumentValueError(f"{name} is not a multiclass classifier of numeric features.")
         for key in settings:
-            if key not in taken:
-                raise UnknownArgumentError(unknown_name_message(f"argument of {name}", key, taken))
-            if key in FROM_ROWS:
-                raise ArgumentValueError(f"{key} follows from the rows: do not set it.")
+            if key not in allowed:
+                message = unknown_name_message(f"argument of {name}", key, allowed)
+                raise UnknownArgumentError(message)
+            if key in INFERRED_PARAMETERS:
+                raise ArgumentValueError(f"{key} is inferred from the data: do not set it.")
         self.name, self.epochs, self.batch_size, self.seed = name, epochs, batch_size, seed
         self.settings = settings
         super().__init__(
@@ -73,40 +74,37 @@ class ZooClassifier(SKLearnClassifier):
         )
 
     def get_params(self, deep: bool = True) -> dict[str, Any]:
-        """Gives every setting, those of the builder that are not set at their defaults.
+        """Return every parameter, including builder arguments that are at their defaults.
 
         Args:
-            deep: scikit-learn's; there is nothing deeper.
+            deep: unused; there are no nested estimators.
         """
-        taken = inspect.signature(zoo.get_spec(self.name).load_builder()).parameters
-        own = taken.keys() - FROM_ROWS
-        defaults = {key: value for key, value in defaults_of(self.name).items() if key in own}
-        training = {key: getattr(self, key) for key in TRAINING}
-        return {**defaults, **training, **self.settings}
+        parameters = inspect.signature(zoo.get_spec(self.name).load_builder()).parameters
+        settable = parameters.keys() - INFERRED_PARAMETERS
+        defaults = {key: value for key, value in get_defaults(self.name).items() if key in settable}
+        return {**defaults, **self._own_params(), **self.settings}
 
     def set_params(self, **params: Any) -> "ZooClassifier":
-        """Changes settings.
+        """Set parameters and return this classifier.
 
         Args:
-            **params: by their names.
+            **params: new values, by name.
         """
-        training = {key: getattr(self, key) for key in TRAINING}
-        self.__init__(**{**training, **self.settings, **params})  # type: ignore[misc]
+        self.__init__(**{**self._own_params(), **self.settings, **params})  # type: ignore[misc]
         return self
 
     def __sklearn_clone__(self) -> "ZooClassifier":
-        """Gives the same classifier, untrained."""
-        training = {key: getattr(self, key) for key in TRAINING}
-        return type(self)(**training, **self.settings)
+        """Return an unfitted classifier with the same parameters."""
+        return type(self)(**self._own_params(), **self.settings)
 
     def predict_proba(self, X: np.ndarray) -> np.ndarray:  # noqa: N803
-        """Gives the probability of each class.
+        """Return class probabilities.
 
         Args:
-            X: ``(rows, features)``.
+            X: features, ``(samples, features)``.
 
         Returns:
-            ``(rows, classes)``, in the order of ``classes_``.
+            Probabilities, ``(samples, classes)``, in the order of ``classes_``.
         """
         from sklearn.utils.validation import check_is_fitted, validate_data
 
@@ -114,21 +112,24 @@ class ZooClassifier(SKLearnClassifier):
         return self.model_.predict(validate_data(self, X, reset=False), verbose=0)
 
     def predict(self, X: np.ndarray) -> np.ndarray:  # noqa: N803
-        """Gives the likeliest label of each row.
+        """Return the most probable label of each sample.
 
         Args:
-            X: ``(rows, features)``.
+            X: features, ``(samples, features)``.
 
         Returns:
-            ``(rows,)``.
+            Labels, ``(samples,)``.
         """
         return self.classes_[self.predict_proba(X).argmax(axis=1)]
 
     decision_function = predict_proba
 
+    def _own_params(self) -> dict[str, Any]:
+        return {key: getattr(self, key) for key in OWN_PARAMETERS}
+
     def _build(self, X: np.ndarray, y: np.ndarray) -> keras.Model:  # noqa: N803
         keras.utils.set_random_seed(self.seed)
-        from_data = {"input_shape": X.shape[1:], "num_classes": y.shape[1]}
-        model = zoo.build(self.name, **{**from_data, **self.settings})
+        inferred = {"input_shape": X.shape[1:], "num_classes": y.shape[1]}
+        model = zoo.build(self.name, **{**inferred, **self.settings})
         model.compile(model.optimizer, loss="categorical_crossentropy", metrics=["accuracy"])
         return model

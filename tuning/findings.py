@@ -1,4 +1,4 @@
-"""What a search has found, read from its files: trials, effects, importances."""
+"""Analysis of a finished search, read from its files: trials, effects and importances."""
 
 import csv
 import dataclasses
@@ -15,22 +15,22 @@ import numpy as np
 from zoo.errors import SearchError
 from zoo.runs.files import wrap_read_errors
 
-KEYS = ("model", "dataset", "algorithm", "objective", "direction", "seed", "space")
-FEW = 10
-TREES = 100
-SHUFFLES = 20
+PLAN_KEYS = ("model", "dataset", "algorithm", "objective", "direction", "seed", "space")
+MIN_COMPARED = 10
+NUM_TREES = 100
+NUM_PERMUTATIONS = 20
 
 
 @dataclasses.dataclass(frozen=True)
-class Setting:
+class Hyperparameter:
     """A hyperparameter that varied.
 
     Attributes:
-        name: its name.
-        choices: its values, if it has a list of them; empty if it is a number in a range.
-        is_integer: whether a number is whole.
-        is_log: whether a number was drawn on a log scale.
-        default: the model's.
+        name: name of the hyperparameter.
+        choices: values of a categorical hyperparameter; empty for a numeric range.
+        is_integer: whether a range is of integers.
+        is_log: whether a range is sampled on a log scale.
+        default: the model's default.
     """
 
     name: str
@@ -39,14 +39,14 @@ class Setting:
     is_log: bool
     default: Any
 
-    def position(self, value: Any) -> float:
-        """Gives a number for a value.
+    def encode(self, value: Any) -> float:
+        """Return a value as a number.
 
         Args:
-            value: of the setting; None if unknown.
+            value: value of the hyperparameter; None if unknown.
 
         Returns:
-            The value, or the place of a choice in the list; NaN for None.
+            The value of a range or the index of a choice; NaN for None.
         """
         if value is None:
             return math.nan
@@ -55,18 +55,18 @@ class Setting:
 
 @dataclasses.dataclass(frozen=True)
 class Trial:
-    """A row of the table; a number that is unknown is NaN.
+    """A row of the table of trials; unknown numbers are NaN.
 
     Attributes:
-        name: its number.
-        score: mean of the objective; NaN if the trial failed.
-        spread: standard deviation of the objective over the trial's trainings.
-        epochs: of a training; 0 if unknown.
-        parameters: of the model.
-        seconds: of all trainings.
-        message: why it failed.
-        values: a value a setting; None if unknown.
-        curves: for each training its epochs and the objective after each.
+        name: id of the trial.
+        score: mean of the objective over the training runs; NaN if the trial failed.
+        spread: standard deviation of the objective over the training runs.
+        epochs: epochs of a training run; 0 if unknown.
+        parameters: number of parameters of the model.
+        seconds: duration of all training runs.
+        message: reason for the failure of the trial; empty if it completed.
+        values: value of each hyperparameter; None if unknown.
+        curves: for each training run, its epochs and the objective after each.
     """
 
     name: str
@@ -81,7 +81,7 @@ class Trial:
 
 
 class Importance(NamedTuple):
-    """How far R² of a forest falls for each setting, and R² on trials its trees have not seen."""
+    """Permutation importance of each hyperparameter, and out-of-bag R² of the random forest."""
 
     means: Mapping[str, float]
     spreads: Mapping[str, float]
@@ -89,7 +89,7 @@ class Importance(NamedTuple):
 
 
 class Effect(NamedTuple):
-    """Name and mean score of the best and of the worst level of a setting."""
+    """Name and mean score of the best and of the worst level of a hyperparameter."""
 
     best: tuple[str, float]
     worst: tuple[str, float]
@@ -97,52 +97,52 @@ class Effect(NamedTuple):
 
 @dataclasses.dataclass(frozen=True)
 class Search:
-    """A search, as its files tell of it.
+    """A search, as its files describe it.
 
     Attributes:
-        directory: where it is.
+        directory: directory of the search.
         plan: content of ``search.json``.
-        settings: what varied.
-        trials: in the order in which they began.
-        best: content of ``best.json``; empty if there is none.
+        hyperparameters: hyperparameters that varied.
+        trials: trials in the order in which they started.
+        best: content of ``best.json``; empty if there is no such file.
     """
 
     directory: Path
     plan: Mapping[str, Any]
-    settings: Sequence[Setting]
+    hyperparameters: Sequence[Hyperparameter]
     trials: Sequence[Trial]
     best: Mapping[str, Any]
 
     @property
     def objective(self) -> str:
-        """The quantity by which trials are compared."""
+        """Metric that trials are compared by."""
         return self.plan["objective"]
 
     @property
     def sign(self) -> int:
-        """1 if the objective is to be large, -1 if small."""
+        """1 if the objective is maximized, -1 if it is minimized."""
         return 1 if self.plan["direction"] == "max" else -1
 
     @functools.cached_property
     def completed(self) -> list[Trial]:
-        """The trials that have a score, and a finite one."""
+        """Trials with a finite score."""
         return [trial for trial in self.trials if math.isfinite(trial.score)]
 
     @functools.cached_property
     def failed(self) -> list[Trial]:
-        """The trials that have none."""
+        """Trials without a finite score."""
         return [trial for trial in self.trials if not math.isfinite(trial.score)]
 
     @functools.cached_property
     def ranked(self) -> list[Trial]:
-        """The completed trials, the best first, the earlier of equals first."""
+        """Completed trials from best to worst; ties are in the order in which they started."""
         return sorted(self.completed, key=lambda trial: -self.sign * trial.score)
 
     @functools.cached_property
     def by_epochs(self) -> dict[float | None, list[Trial]]:
-        """The completed trials by their epochs, if an algorithm gave them different ones.
+        """Completed trials by number of epochs, or under None if the algorithm does not set it.
 
-        Early stopping is no such algorithm: it is fair to all.
+        Early stopping does not count, since it applies to all trials alike.
         """
         if self.plan["algorithm"] != "hyperband":
             return {None: self.completed} if self.completed else {}
@@ -151,43 +151,44 @@ class Search:
 
     @functools.cached_property
     def compared(self) -> list[Trial]:
-        """The trials from which importances and effects are computed."""
+        """Trials that importances and effects are computed from."""
         longest = list(self.by_epochs.values())[-1:]
-        return longest[0] if longest and len(longest[0]) >= FEW else self.completed
+        return longest[0] if longest and len(longest[0]) >= MIN_COMPARED else self.completed
 
-    def levels(self, setting: Setting) -> list[tuple[str, list[Trial]]]:
-        """Sorts the compared trials by a setting: by its choices, or the terciles of a number.
+    def levels(self, hyperparameter: Hyperparameter) -> list[tuple[str, list[Trial]]]:
+        """Group the compared trials by the choices of a hyperparameter, or terciles of a range.
 
         Args:
-            setting: the setting.
+            hyperparameter: hyperparameter to group by.
 
         Returns:
-            A name and the trials of each level that has any.
+            Name and trials of each level that has any.
         """
-        known = [trial for trial in self.compared if trial.values[setting.name] is not None]
-        if not known:
+        name = hyperparameter.name
+        trials = [trial for trial in self.compared if trial.values[name] is not None]
+        if not trials:
             return []
-        places = np.array([setting.position(trial.values[setting.name]) for trial in known])
-        thirds = np.quantile(places, (1 / 3, 2 / 3))
-        numbers = places if setting.choices else np.searchsorted(thirds, places)
+        values = np.array([hyperparameter.encode(trial.values[name]) for trial in trials])
+        terciles = np.quantile(values, (1 / 3, 2 / 3))
+        numbers = values if hyperparameter.choices else np.searchsorted(terciles, values)
         groups = [
-            [trial for trial, number in zip(known, numbers, strict=True) if number == level]
+            [trial for trial, number in zip(trials, numbers, strict=True) if number == level]
             for level in np.unique(numbers)
         ]
-        return [(_span([t.values[setting.name] for t in group]), group) for group in groups]
+        return [(_level_name([trial.values[name] for trial in group]), group) for group in groups]
 
-    def effect(self, setting: Setting) -> Effect | None:
-        """Compares the best and the worst level of a setting by their mean scores.
+    def effect(self, hyperparameter: Hyperparameter) -> Effect | None:
+        """Return the best and the worst level of a hyperparameter by mean score.
 
         Args:
-            setting: the setting.
+            hyperparameter: hyperparameter to analyze.
 
         Returns:
             Both levels; None if no compared trial has a value.
         """
         means = [
             (name, statistics.fmean(trial.score for trial in trials))
-            for name, trials in self.levels(setting)
+            for name, trials in self.levels(hyperparameter)
         ]
         if not means:
             return None
@@ -196,87 +197,98 @@ class Search:
 
     @functools.cached_property
     def importance(self) -> Importance | None:
-        """What a random forest makes of the compared trials; None if there is nothing to fit."""
+        """Permutation importance in a random forest of the scores; None for too few trials."""
         from sklearn.ensemble import RandomForestRegressor
         from sklearn.inspection import permutation_importance
 
-        if len(self.compared) < 2 or not self.settings:
+        if len(self.compared) < 2 or not self.hyperparameters:
             return None
-        rows = [[s.position(t.values[s.name]) for s in self.settings] for t in self.compared]
-        table, scores = np.array(rows), np.array([trial.score for trial in self.compared])
-        forest = RandomForestRegressor(n_estimators=TREES, oob_score=True, random_state=0)
-        forest.fit(table, scores)
-        found = permutation_importance(forest, table, scores, n_repeats=SHUFFLES, random_state=0)
-        names = [setting.name for setting in self.settings]
+        features = np.array(
+            [
+                [h.encode(trial.values[h.name]) for h in self.hyperparameters]
+                for trial in self.compared
+            ]
+        )
+        scores = np.array([trial.score for trial in self.compared])
+        forest = RandomForestRegressor(n_estimators=NUM_TREES, oob_score=True, random_state=0)
+        forest.fit(features, scores)
+        result = permutation_importance(
+            forest, features, scores, n_repeats=NUM_PERMUTATIONS, random_state=0
+        )
+        names = [hyperparameter.name for hyperparameter in self.hyperparameters]
         return Importance(
-            means=dict(zip(names, found.importances_mean.tolist(), strict=True)),
-            spreads=dict(zip(names, found.importances_std.tolist(), strict=True)),
+            means=dict(zip(names, result.importances_mean.tolist(), strict=True)),
+            spreads=dict(zip(names, result.importances_std.tolist(), strict=True)),
             r2=float(forest.oob_score_),
         )
 
     @functools.cached_property
-    def doubt(self) -> str:
-        """Why the importances mean nothing; empty if they mean something."""
-        found = self.importance
-        if found is None:
+    def importance_warning(self) -> str:
+        """Why the importances are unreliable or missing; empty if they are reliable."""
+        importance = self.importance
+        if importance is None:
             return "There are too few trials to compute importances."
         reasons = []
-        if len(self.compared) < FEW:
+        if len(self.compared) < MIN_COMPARED:
             reasons.append(f"there are only {len(self.compared)} trials")
         if len({trial.score for trial in self.compared}) == 1:
             reasons.append("all scores are equal")
-        if found.r2 <= 0:
-            reasons.append("the forest predicts no better than the mean score does")
-        return f"The importances mean nothing: {', and '.join(reasons)}." if reasons else ""
+        if importance.r2 <= 0:
+            reasons.append("the forest predicts no better than the mean score")
+        return f"The importances are unreliable: {', and '.join(reasons)}." if reasons else ""
 
 
 def read_search(directory: Path) -> Search:
-    """Reads a search from its directory.
+    """Read a search from its directory.
 
     Args:
-        directory: of the search.
+        directory: directory of the search.
 
     Returns:
         The search.
 
     Raises:
-        SearchError: if there is none, or it has no table of trials.
+        SearchError: if there is no search, or it has no table of trials.
         RunError: if a file is damaged.
     """
     for name in ("search.json", "trials.csv"):
         if not (directory / name).is_file():
             raise SearchError(f"{directory} holds no search to report on: it has no {name}.")
     with wrap_read_errors(directory / "search.json") as path:
-        known = json.loads(path.read_text())
-        plan = {key: known[key] for key in KEYS}
-        settings = [_setting(row) for row in plan["space"] if row["kind"] != "Fixed"]
+        fields = json.loads(path.read_text())
+        plan = {key: fields[key] for key in PLAN_KEYS}
+        varied = [_read_hyperparameter(row) for row in plan["space"] if row["kind"] != "Fixed"]
     with wrap_read_errors(directory / "trials.csv") as path, path.open(newline="") as file:
         table = csv.DictReader(file)
-        settings = [s for s in settings if s.name in (table.fieldnames or ())]
+        varied = [h for h in varied if h.name in (table.fieldnames or ())]
         folders = {p.name.removeprefix("trial_"): p for p in directory.glob("trials/*/")}
         trials = [
-            _trial(row, settings, _curves(folders.get(row["trial"]), plan["objective"]))
+            _read_trial(row, varied, _read_curves(folders.get(row["trial"]), plan["objective"]))
             for row in table
         ]
     best: dict[str, Any] = {}
     if (directory / "best.json").exists():
         with wrap_read_errors(directory / "best.json") as path:
             best = json.loads(path.read_text())
-    return Search(directory, plan, settings, trials, best)
+    return Search(directory, plan, varied, trials, best)
 
 
-def _parse(setting: Setting, cell: str) -> Any:
-    """Gives the value in a cell of the table; None if it is empty."""
-    if not cell:
-        return None
-    if setting.choices:
-        return {_key(value): value for value in setting.choices}[_key(cell)]
-    return int(float(cell)) if setting.is_integer else float(cell)
+def format_value(value: Any) -> str:
+    """Format a hyperparameter or a metric with at most four significant digits.
+
+    Args:
+        value: value of any type; None and NaN are formatted as an empty string.
+    """
+    if value is None or value != value:
+        return ""
+    if isinstance(value, float):
+        return f"{value:,.0f}" if value.is_integer() and abs(value) < 1e15 else f"{value:.4g}"
+    return str(value)
 
 
-def _setting(row: Mapping[str, Any]) -> Setting:
+def _read_hyperparameter(row: Mapping[str, Any]) -> Hyperparameter:
     choices = (False, True) if row["kind"] == "Boolean" else tuple(row.get("values", ()))
-    return Setting(
+    return Hyperparameter(
         name=row["name"],
         choices=choices,
         is_integer=row["kind"] == "Int",
@@ -285,25 +297,25 @@ def _setting(row: Mapping[str, Any]) -> Setting:
     )
 
 
-def _trial(row: Mapping[str, str], settings: Sequence[Setting], curves: Any) -> Trial:
+def _read_trial(row: Mapping[str, str], varied: Sequence[Hyperparameter], curves: Any) -> Trial:
     return Trial(
         name=row["trial"],
-        score=_float(row["score"]) if row["status"] == "COMPLETED" else math.nan,
-        spread=_float(row["spread"]),
+        score=_parse_float(row["score"]) if row["status"] == "COMPLETED" else math.nan,
+        spread=_parse_float(row["spread"]),
         epochs=float(row["epochs"] or 0),
-        parameters=_float(row["parameters"]),
-        seconds=_float(row["seconds"]),
+        parameters=_parse_float(row["parameters"]),
+        seconds=_parse_float(row["seconds"]),
         message=row["message"],
-        values={setting.name: _parse(setting, row[setting.name]) for setting in settings},
+        values={h.name: _parse_value(h, row[h.name]) for h in varied},
         curves=curves,
     )
 
 
-def _curves(folder: Path | None, objective: str) -> list[tuple[list[float], list[float]]]:
-    """Reads the objective of each training of a trial; one that was stopped at once has none."""
+def _read_curves(folder: Path | None, objective: str) -> list[tuple[list[float], list[float]]]:
+    """Read the learning curve of each training run of a trial that finished an epoch."""
     curves = []
-    for place in sorted(folder.glob("*/history.csv")) if folder else ():
-        with wrap_read_errors(place) as path, path.open(newline="") as file:
+    for history in sorted(folder.glob("*/history.csv")) if folder else ():
+        with wrap_read_errors(history) as path, path.open(newline="") as file:
             rows = [row for row in csv.DictReader(file) if row.get(objective)]
             epochs, values = ([float(row[key]) for row in rows] for key in ("epoch", objective))
         if rows:
@@ -311,32 +323,28 @@ def _curves(folder: Path | None, objective: str) -> list[tuple[list[float], list
     return curves
 
 
-def _float(cell: str) -> float:
+def _parse_value(hyperparameter: Hyperparameter, cell: str) -> Any:
+    if not cell:
+        return None
+    if hyperparameter.choices:
+        by_text = {_choice_text(value): value for value in hyperparameter.choices}
+        return by_text[_choice_text(cell)]
+    return int(float(cell)) if hyperparameter.is_integer else float(cell)
+
+
+def _parse_float(cell: str) -> float:
     return float(cell or "nan")
 
 
-def _key(value: Any) -> str:
-    """Words a value of a choice as the table does, crumbs of floats aside."""
+def _choice_text(value: Any) -> str:
+    """Return a choice as the table has it; floats are rounded, as those of the table are."""
     try:
         return f"{float(value):.12g}" if not isinstance(value, bool) else str(value)
     except ValueError:
         return str(value)
 
 
-def _span(values: Sequence[Any]) -> str:
+def _level_name(values: Sequence[Any]) -> str:
     if isinstance(values[0], bool | str) or min(values) == max(values):
-        return brief(values[0])
-    return f"{brief(min(values))} to {brief(max(values))}"
-
-
-def brief(value: Any) -> str:
-    """Words a setting's value or a figure in a few digits.
-
-    Args:
-        value: any; None and NaN are worded by nothing.
-    """
-    if value is None or value != value:
-        return ""
-    if isinstance(value, float):
-        return f"{value:,.0f}" if value.is_integer() and abs(value) < 1e15 else f"{value:.4g}"
-    return str(value)
+        return format_value(values[0])
+    return f"{format_value(min(values))} to {format_value(max(values))}"

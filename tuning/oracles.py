@@ -1,4 +1,4 @@
-"""The algorithms, as keras-tuner's oracles that survive being killed, and know when to stop."""
+"""Search algorithms: keras-tuner's oracles, made resumable and given limits."""
 
 import dataclasses
 import functools
@@ -14,26 +14,16 @@ from typing import Any, ParamSpec, TypeVar
 
 import keras_tuner
 from keras_tuner import oracles
-from keras_tuner.engine import trial as trials
+from keras_tuner.engine.trial import Trial, TrialStatus
 
 from tuning.plan import Plan
-from tuning.space import space_of
+from tuning.space import search_space
 from zoo.runs.files import write_json
 
-RUNNING, STOPPED, IDLE = (
-    trials.TrialStatus.RUNNING,
-    trials.TrialStatus.STOPPED,
-    trials.TrialStatus.IDLE,
-)
-COMPLETED, FAILED, INVALID = (
-    trials.TrialStatus.COMPLETED,
-    trials.TrialStatus.FAILED,
-    trials.TrialStatus.INVALID,
-)
-SILENCE = 60.0
-MOST_DEATHS = 3
-NEVER = 10**9
-LEAST_DRAWN = 3
+WORKER_TIMEOUT = 60.0
+MAX_WORKER_DEATHS = 3
+MIN_INITIAL_POINTS = 3
+UNLIMITED = 10**9
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -41,14 +31,14 @@ T = TypeVar("T")
 
 @dataclasses.dataclass(frozen=True)
 class Limits:
-    """When a search is over.
+    """When a search stops.
 
     Attributes:
-        trials: how many begin at most; None for as many as the algorithm has.
-        seconds: no trial begins later than this, all sessions of the search together; None for
+        trials: maximum number of trials; None for as many as the algorithm proposes.
+        seconds: duration, over all sessions of the search, after which no trial starts; None for
             no limit.
-        stop_on_error: whether a trial that fails by an error, and not by a loss that stops being
-            finite, is the last.
+        stop_on_error: whether the search stops after a trial that raises an error, other than a
+            loss that is no longer finite.
     """
 
     trials: int | None = None
@@ -57,16 +47,16 @@ class Limits:
 
 
 def synchronized(method: Callable[P, T]) -> Callable[P, T]:
-    """Lets one thread at a time into an oracle, by keras-tuner's decorator of this name.
+    """Decorate an oracle's method to be run by one thread at a time.
 
-    That one keeps its lock when a method raises, and the next thread waits for ever.
+    Unlike `keras_tuner.synchronized`, which it uses, it releases the lock if the method raises.
 
     Args:
-        method: of an oracle.
+        method: method of an oracle.
     """
 
     @keras_tuner.synchronized
-    def outcome(*args: P.args, **kwargs: P.kwargs) -> tuple[T | None, BaseException | None]:
+    def capture(*args: P.args, **kwargs: P.kwargs) -> tuple[T | None, BaseException | None]:
         try:
             return method(*args, **kwargs), None
         except BaseException as error:
@@ -74,122 +64,149 @@ def synchronized(method: Callable[P, T]) -> Callable[P, T]:
 
     @functools.wraps(method)
     def call(*args: P.args, **kwargs: P.kwargs) -> T:
-        answer, error = outcome(*args, **kwargs)
+        result, error = capture(*args, **kwargs)
         if error is not None:
             raise error
-        return answer
+        return result
 
     return call
 
 
-class _Durable(keras_tuner.Oracle):
-    """What keras-tuner's oracles lack.
+class _ResumableOracle(keras_tuner.Oracle):
+    """Mixin that makes an oracle resumable and tolerant of lost workers.
 
-    The whole state, trials included, is one file, written whole or not at all after every step,
-    so that a search that is killed goes on where it was. The first trial has the defaults. A
-    trial whose worker falls silent is given to another, and if the lost one says later that it
-    failed, it is not heard.
+    The whole state, trials included, is one file, which is replaced atomically after every step,
+    and from which a search that was killed resumes. The first trial has the defaults. A trial
+    whose worker stops responding is reassigned; if the lost worker reports a failure later, the
+    report is ignored.
     """
 
     path: Path
     limits: Limits = Limits()
-    on_end: Callable[[Any], None] = staticmethod(lambda trial: None)
+    on_trial_end: Callable[[Any], None] = staticmethod(lambda trial: None)
 
     def prepare(self, path: Path, limits: Limits) -> None:
-        """Says where the state is kept and when the search is over, and takes up what is there.
+        """Set state file and limits, and load the state if the file exists.
 
         Args:
-            path: the file of the state.
-            limits: when the search is over.
+            path: state file.
+            limits: limits of the search.
         """
         self.path, self.limits = path, limits
-        self.max_trials = None  # the limits know
-        self.began, self.earlier_seconds = time.monotonic(), 0.0
+        self.max_trials = None  # the limits hold it
+        self.start_time, self.previous_seconds = time.monotonic(), 0.0
         self.errors: list[str] = []
-        self.deaths: dict[str, int] = {}
-        self.lost: Counter[str] = Counter()
-        self.heard: dict[str, float] = {}
-        self.has_no_more = False
+        self.worker_deaths: dict[str, int] = {}
+        self.reassigned: Counter[str] = Counter()
+        self.requeued: list[str] = []
+        self.last_seen: dict[str, float] = {}
+        self.is_exhausted = False
         self.verbose = 0
         if path.exists():
             self.reload()
 
+    def get_state(self) -> dict[str, Any]:
+        """Return the algorithm's state, with the trials that wait to be run again."""
+        return {**super().get_state(), "retry_queue": self.requeued}
+
+    def set_state(self, state: dict[str, Any]) -> None:
+        """Set the algorithm's state.
+
+        Args:
+            state: state as `get_state` returns it.
+        """
+        self.requeued = state["retry_queue"]
+        super().set_state({**state, "retry_queue": []})
+
     def save(self) -> None:
-        """Writes the state."""
-        known = {
+        """Write the state."""
+        state = {
             "oracle": self.get_state(),
             "trials": [trial.get_state() for trial in self.trials.values()],
             "errors": self.errors,
-            "deaths": self.deaths,
-            "seconds": self.seconds,
+            "deaths": self.worker_deaths,
+            "seconds": self.elapsed_seconds,
         }
-        write_json(self.path, known)
+        write_json(self.path, state)
 
     def _save_trial(self, trial: Any) -> None:
-        """Leaves it to the one file."""
+        """Do nothing: `save` writes the trials, too. keras-tuner has no public hook for this."""
 
     def reload(self) -> None:
-        """Reads the state; trials under way keep their workers until these fall silent."""
-        known = json.loads(self.path.read_text())
-        for state in known["trials"]:
-            trial = trials.Trial.from_state(state)
+        """Read the state; ongoing trials keep their workers until these time out."""
+        state = json.loads(self.path.read_text())
+        for trial_state in state["trials"]:
+            trial = Trial.from_state(trial_state)
             self.trials[trial.trial_id] = trial
-        self.set_state(known["oracle"])
-        self.errors, self.deaths = known["errors"], known["deaths"]
-        self.earlier_seconds = known["seconds"]
+        self.set_state(state["oracle"])
+        self.errors, self.worker_deaths = state["errors"], state["deaths"]
+        self.previous_seconds = state["seconds"]
         for tuner_id, trial in list(self.ongoing_trials.items()):
-            self.heard[trial.trial_id] = time.monotonic()
+            self.last_seen[trial.trial_id] = time.monotonic()
             if trial.trial_id in self.end_order:
                 del self.ongoing_trials[tuner_id]
 
     @property
-    def seconds(self) -> float:
-        """How long the search has gone on, in all its sessions."""
-        return self.earlier_seconds + time.monotonic() - self.began
+    def elapsed_seconds(self) -> float:
+        """Duration of the search over all its sessions."""
+        return self.previous_seconds + time.monotonic() - self.start_time
 
     @property
-    def is_over(self) -> bool:
-        """Whether no trial is to begin, whatever the algorithm has left."""
+    def should_stop(self) -> bool:
+        """Whether the limits allow no further trial."""
         limits = self.limits
-        is_late = limits.seconds is not None and self.seconds >= limits.seconds
+        is_late = limits.seconds is not None and self.elapsed_seconds >= limits.seconds
         is_full = limits.trials is not None and len(self.trials) >= limits.trials
-        is_broken = limits.stop_on_error and bool(self.errors)
-        return is_late or is_broken or (is_full and not self._retry_queue)
+        has_error = limits.stop_on_error and bool(self.errors)
+        return is_late or has_error or (is_full and not self.requeued)
 
     @property
-    def is_done(self) -> bool:
+    def is_finished(self) -> bool:
         """Whether the last trial has ended."""
-        has_no_more = self.has_no_more and not self._retry_queue
-        return (self.is_over or has_no_more) and not self.ongoing_trials
+        is_exhausted = self.is_exhausted and not self.requeued
+        return (self.should_stop or is_exhausted) and not self.ongoing_trials
 
     def populate_space(self, trial_id: str) -> dict[str, Any]:
-        """Gives the values of a trial: the first has the defaults."""
-        answer = super().populate_space(trial_id)
-        if not self.start_order and answer["status"] == RUNNING:
-            defaults = {setting.name: setting.default for setting in self.get_space().space}
-            answer["values"] = {**answer["values"], **defaults}
-        return answer
+        """Return the values of a new trial; the first one has the defaults."""
+        response = super().populate_space(trial_id)
+        if not self.start_order and response["status"] == TrialStatus.RUNNING:
+            space = self.get_space().space
+            defaults = {hyperparameter.name: hyperparameter.default for hyperparameter in space}
+            response["values"] = {**response["values"], **defaults}
+        return response
 
     @synchronized
     def create_trial(self, tuner_id: str) -> Any:
-        """Gives a worker its trial; the one that it has not ended, if there is such a one."""
-        if self.is_over and tuner_id not in self.ongoing_trials:
+        """Return the next trial of a worker: its ongoing one, a requeued one or a new one."""
+        is_ongoing = tuner_id in self.ongoing_trials
+        if self.should_stop and not is_ongoing:
             self.tuner_ids.discard(tuner_id)
-            return trials.Trial(self.get_space(), trial_id="", status=STOPPED)
-        trial = super().create_trial(tuner_id)
-        self.has_no_more = trial.status == STOPPED
-        self.heard[trial.trial_id] = time.monotonic()
+            return Trial(self.get_space(), trial_id="", status=TrialStatus.STOPPED)
+        if self.requeued and not is_ongoing:
+            trial = self._restart_trial(tuner_id)
+        else:
+            trial = super().create_trial(tuner_id)
+        self.is_exhausted = trial.status == TrialStatus.STOPPED
+        self.last_seen[trial.trial_id] = time.monotonic()
+        return trial
+
+    def _restart_trial(self, tuner_id: str) -> Any:
+        trial = self.trials[self.requeued.pop()]
+        trial.status = TrialStatus.RUNNING
+        self.tuner_ids.add(tuner_id)
+        self.ongoing_trials[tuner_id] = trial
+        self.save()
         return trial
 
     @synchronized
     def get_trial(self, trial_id: str) -> Any:
-        """Gives a trial, and takes the question as a sign that its worker lives."""
-        self.heard[trial_id] = time.monotonic()
+        """Return a trial, and take the request as a sign that its worker is alive."""
+        self.last_seen[trial_id] = time.monotonic()
         return super().get_trial(trial_id)
 
     @synchronized
     def update_trial(self, trial_id: str, metrics: dict[str, float], step: int = 0) -> Any:
-        """Takes the figures of a trial that is under way."""
+        """Record the metrics of an ongoing trial."""
         if trial_id in self.end_order:
             return self.trials[trial_id]
         trial = super().update_trial(trial_id, metrics, step)
@@ -198,132 +215,134 @@ class _Durable(keras_tuner.Oracle):
 
     @synchronized
     def end_trial(self, trial: Any) -> None:
-        """Ends a trial that is under way; one that has ended already stays as it is.
+        """End an ongoing trial; one that has ended already is left unchanged.
 
-        The failure of a trial that was passed on may be that of the lost worker: the first one is
-        not heard, and whoever has the trial now tries it again if it was its own.
+        The first failure of a reassigned trial may come from the lost worker and is ignored: if
+        it comes from the trial's present worker, that worker runs the trial again.
         """
         if trial.trial_id in self.end_order:
             return
-        if trial.status == INVALID and self.lost[trial.trial_id]:
-            self.lost[trial.trial_id] -= 1
+        if trial.status == TrialStatus.INVALID and self.reassigned[trial.trial_id]:
+            self.reassigned[trial.trial_id] -= 1
             return
-        if trial.status == INVALID:
+        if trial.status == TrialStatus.INVALID:
             self.errors.append(trial.trial_id)
-        if trial.trial_id in self._retry_queue:
-            self._retry_queue.remove(trial.trial_id)
+        if trial.trial_id in self.requeued:
+            self.requeued.remove(trial.trial_id)
         super().end_trial(trial)
-        self.on_end(self.trials[trial.trial_id])
+        self.on_trial_end(self.trials[trial.trial_id])
 
     @synchronized
-    def bury(self, tuner_id: str, reason: str) -> None:
-        """Notes that a worker died; a trial that has cost three their lives has failed.
+    def record_worker_death(self, tuner_id: str, reason: str) -> None:
+        """Record that a worker died; a trial during which three workers died has failed.
 
         Args:
-            tuner_id: the worker.
-            reason: what it died of.
+            tuner_id: id of the worker.
+            reason: cause of death, for the message of a failed trial.
         """
         trial = self.ongoing_trials.get(tuner_id)
         if trial is None:
             return
-        self.heard[trial.trial_id] = time.monotonic()  # who follows has yet to start
-        self.deaths[trial.trial_id] = self.deaths.get(trial.trial_id, 0) + 1
-        if self.deaths[trial.trial_id] >= MOST_DEATHS:
-            self.lost.pop(trial.trial_id, None)
-            told = trials.Trial(trial.hyperparameters, trial.trial_id, INVALID, reason)
-            self.end_trial(told)
+        self.last_seen[trial.trial_id] = time.monotonic()  # time for its successor to start
+        self.worker_deaths[trial.trial_id] = self.worker_deaths.get(trial.trial_id, 0) + 1
+        if self.worker_deaths[trial.trial_id] >= MAX_WORKER_DEATHS:
+            self.reassigned.pop(trial.trial_id, None)
+            failed = Trial(trial.hyperparameters, trial.trial_id, TrialStatus.INVALID, reason)
+            self.end_trial(failed)
 
     @synchronized
-    def silent(self, patience: float = SILENCE) -> list[str]:
-        """Names the workers that have a trial and have not been heard of.
+    def silent_workers(self, timeout: float = WORKER_TIMEOUT) -> list[str]:
+        """Return the ids of workers that have a trial and have not responded for some time.
 
         Args:
-            patience: for so many seconds.
+            timeout: that time, in seconds.
         """
         now = time.monotonic()
         return [
             tuner_id
             for tuner_id, trial in self.ongoing_trials.items()
-            if now - self.heard[trial.trial_id] >= patience
+            if now - self.last_seen[trial.trial_id] >= timeout
         ]
 
     @synchronized
-    def take_back(self, tuner_id: str) -> None:
-        """Has the trial of a worker that is gone run again by another.
+    def requeue_trial(self, tuner_id: str) -> None:
+        """Queue the trial of a worker that has ended, to be run again by another worker.
 
         Args:
-            tuner_id: the worker.
+            tuner_id: id of the worker.
         """
         self.tuner_ids.discard(tuner_id)
         trial = self.ongoing_trials.pop(tuner_id, None)
         if trial is not None:
-            self._retry_queue.append(trial.trial_id)
+            self.requeued.append(trial.trial_id)
             self.save()
 
     @synchronized
-    def pass_on(self, tuner_id: str) -> None:
-        """Has the trial of a worker that is not heard of, but may live, run again by another.
+    def reassign_trial(self, tuner_id: str) -> None:
+        """Queue the trial of a worker that does not respond, but may be alive.
 
         Args:
-            tuner_id: the worker.
+            tuner_id: id of the worker.
         """
         trial = self.ongoing_trials.get(tuner_id)
         if trial is not None:
-            self.lost[trial.trial_id] += 1
-            self.take_back(tuner_id)
+            self.reassigned[trial.trial_id] += 1
+            self.requeue_trial(tuner_id)
 
 
-class _Grid(keras_tuner.Oracle):
-    """Every combination of values in turn, the last setting changing fastest.
+class _GridSearch(keras_tuner.Oracle):
+    """Exhaustive search in which the last hyperparameter changes fastest.
 
-    keras-tuner's own grid forgets where it was when it is reloaded.
+    keras-tuner's own grid search loses its position when it is reloaded.
     """
 
     def populate_space(self, trial_id: str) -> dict[str, Any]:
-        """Gives the combination whose number is that of the trials before it."""
-        names = [setting.name for setting in self.get_space().space]
-        rest = itertools.islice(grid_of(self.get_space()), len(self.start_order), None)
-        for values in rest:
-            return {"status": RUNNING, "values": dict(zip(names, values, strict=True))}
-        return {"status": IDLE if self.ongoing_trials else STOPPED, "values": None}
+        """Return the next combination; its index is the number of trials started before."""
+        space = self.get_space()
+        names = [hyperparameter.name for hyperparameter in space.space]
+        values = next(itertools.islice(grid_points(space), len(self.start_order), None), None)
+        if values is not None:
+            return {"status": TrialStatus.RUNNING, "values": dict(zip(names, values, strict=True))}
+        status = TrialStatus.IDLE if self.ongoing_trials else TrialStatus.STOPPED
+        return {"status": status, "values": None}
 
 
-def grid_of(space: Any) -> "itertools.product[tuple[Any, ...]]":
-    """Gives the combinations of a space's values, the default first in each setting.
-
-    Args:
-        space: keras-tuner's; a number without a step is taken at ten values.
-    """
-    return itertools.product(*map(_levels, space.space))
-
-
-def size_of_grid(space: Any) -> int:
-    """Counts the combinations of a space's values.
+def grid_points(space: Any) -> "itertools.product[tuple[Any, ...]]":
+    """Return the combinations of a space's values, the default of each hyperparameter first.
 
     Args:
-        space: keras-tuner's.
+        space: keras-tuner search space; ten values are taken from a range without a step.
     """
-    return math.prod(len(_levels(setting)) for setting in space.space)
+    return itertools.product(*map(_grid_values, space.space))
 
 
-def _levels(setting: Any) -> list[Any]:
-    rest = [value for value in setting.values if value != setting.default]
-    return [setting.default, *rest]
+def grid_size(space: Any) -> int:
+    """Return the number of combinations of a space's values.
+
+    Args:
+        space: keras-tuner search space.
+    """
+    return math.prod(len(_grid_values(hyperparameter)) for hyperparameter in space.space)
 
 
-class RandomOracle(_Durable, oracles.RandomSearchOracle):
-    """Values drawn at random."""
+def _grid_values(hyperparameter: Any) -> list[Any]:
+    default = hyperparameter.default
+    return [default, *(value for value in hyperparameter.values if value != default)]
 
 
-class GridOracle(_Durable, _Grid):
-    """Every combination of values."""
+class RandomOracle(_ResumableOracle, oracles.RandomSearchOracle):
+    """Random search."""
 
 
-class BayesianOracle(_Durable, oracles.BayesianOptimizationOracle):
-    """Values where a Gaussian process expects most."""
+class GridOracle(_ResumableOracle, _GridSearch):
+    """Grid search."""
+
+
+class BayesianOracle(_ResumableOracle, oracles.BayesianOptimizationOracle):
+    """Bayesian optimization with a Gaussian process."""
 
     def populate_space(self, trial_id: str) -> dict[str, Any]:
-        """Gives the values of a trial, without saying that a few make an uncertain process."""
+        """Return the values of a new trial, without warnings of a process fitted to few trials."""
         from sklearn.exceptions import ConvergenceWarning
 
         with warnings.catch_warnings():
@@ -331,11 +350,11 @@ class BayesianOracle(_Durable, oracles.BayesianOptimizationOracle):
             return super().populate_space(trial_id)
 
 
-class HyperbandOracle(_Durable, oracles.HyperbandOracle):
-    """Many short trainings, the best of which are repeated with more epochs."""
+class HyperbandOracle(_ResumableOracle, oracles.HyperbandOracle):
+    """Hyperband: many short trials, the best of which are repeated with more epochs."""
 
 
-ALGORITHMS = {
+ORACLES = {
     "random": RandomOracle,
     "grid": GridOracle,
     "bayesian": BayesianOracle,
@@ -344,26 +363,26 @@ ALGORITHMS = {
 
 
 def make_oracle(plan: Plan, is_limited: bool) -> Any:
-    """Makes the oracle of a search.
+    """Build the oracle of a search.
 
     Args:
-        plan: of the search.
-        is_limited: whether trials or time end it; Hyperband, which goes through its brackets once
-            otherwise, then begins again and again.
+        plan: plan of the search.
+        is_limited: whether the number of trials or their time is limited; Hyperband then repeats
+            its brackets until the limit, and otherwise runs them once.
     """
-    space = space_of(plan.model, plan.changes)
+    space = search_space(plan.model, plan.changes)
     options: dict[str, Any] = {}
     if plan.algorithm == "hyperband":
-        rounds = NEVER if is_limited else 1
-        options = {"max_epochs": plan.epochs, "hyperband_iterations": rounds}
+        iterations = UNLIMITED if is_limited else 1
+        options = {"max_epochs": plan.epochs, "hyperband_iterations": iterations}
     elif plan.algorithm == "bayesian":
-        options = {"num_initial_points": max(LEAST_DRAWN, len(space.space))}
-    return ALGORITHMS[plan.algorithm](
+        options = {"num_initial_points": max(MIN_INITIAL_POINTS, len(space.space))}
+    return ORACLES[plan.algorithm](
         objective=keras_tuner.Objective(plan.objective, plan.direction),
         hyperparameters=space,
         allow_new_entries=False,
         tune_new_entries=False,
-        seed=plan.seed + 1,  # keras-tuner takes 0 for none
-        max_consecutive_failed_trials=NEVER,
+        seed=plan.seed + 1,  # keras-tuner replaces a seed of 0 by a random one
+        max_consecutive_failed_trials=UNLIMITED,
         **options,
     )

@@ -1,4 +1,4 @@
-"""What is asked of a search: written down when it begins, and held against what resumes it."""
+"""The plan of a search: its arguments, stored when it starts and compared when it is resumed."""
 
 import dataclasses
 import functools
@@ -10,41 +10,41 @@ from pathlib import Path
 from typing import Any
 
 import zoo
-from tuning.space import described, read_changes, space_of
+from tuning.space import describe_space, read_changes, search_space
 from zoo.data import get_dataset
 from zoo.errors import ArgumentValueError, SearchError, unknown_name_message
 from zoo.runs.files import write_json
-from zoo.specs import MOST, MOST_SEED, require_choice, require_integer
+from zoo.specs import MAX_INT, MAX_SEED, require_choice, require_integer
 from zoo.tasks import TASKS
 from zoo.training.config import split_overrides
 
 FORMAT = 1
 ALGORITHMS = ("random", "grid", "bayesian", "hyperband")
 DIRECTIONS = ("max", "min")
-FILE = "search.json"
+PLAN_FILE = "search.json"
 
 
 @dataclasses.dataclass(frozen=True)
 class Plan:
-    """A search, before its first trial.
+    """The arguments of a search.
 
     Attributes:
-        model: whose settings vary.
-        dataset: what it is trained on.
-        data_dir: where TFDS keeps its data; None for the usual place.
+        model: name of the model.
+        dataset: fields of the dataset's `zoo.specs.DatasetSpec`.
+        data_dir: TFDS data directory; its default if None.
         algorithm: one of `ALGORITHMS`.
-        objective: the quantity of the history by which trials are compared.
-        direction: ``"max"`` or ``"min"``: which way it improves.
-        seed: of the values drawn and, with a trial's number, of its training.
-        fixed: settings that do not vary.
-        changes: what `tuning.space.space_of` takes.
-        space: its answer, in plain data.
-        folds: into which the rows that are not for test are cut, each of them validation once;
-            1 for the usual cut.
-        executions: trainings a trial and fold, under different seeds; the mean counts.
-        max_parameters: a larger model is not trained; 0 for any size.
-        keep: trials whose weights stay on disk, the best ones.
-        dataset_version: of the data; empty before they have been read.
+        objective: metric of the training history that trials are compared by.
+        direction: ``"max"`` or ``"min"``: whether a larger or a smaller objective is better.
+        seed: seed of the sampled values and, with a trial's id, of its training runs.
+        fixed: hyperparameters that do not vary.
+        changes: changes of the model's default space, as `tuning.space.search_space` takes them.
+        space: the space, as `tuning.space.describe_space` returns it.
+        folds: cross-validation folds, cut from all data but the test split; 1 for the dataset's
+            own validation split.
+        executions: training runs per trial and fold, under different seeds.
+        max_parameters: largest model that is trained; 0 for no limit.
+        keep: number of trials, the best ones, whose checkpoints are kept.
+        dataset_version: version of the data; empty before they have been read.
     """
 
     model: str
@@ -65,40 +65,42 @@ class Plan:
 
     @property
     def epochs(self) -> int:
-        """Epochs of a full training."""
+        """Number of epochs of a full training run."""
         return self.fixed.get("epochs", zoo.get_spec(self.model).recipe.epochs)
 
     @property
-    def trainings(self) -> list[tuple[int, tuple[int, int] | None]]:
-        """What a trial consists of: for each training its seed's number and its fold."""
+    def training_runs(self) -> list[tuple[int, tuple[int, int] | None]]:
+        """Training runs of a trial: for each, the number of its seed and its fold."""
         folds = [(i, self.folds) for i in range(1, self.folds + 1)] if self.folds > 1 else [None]
         return list(itertools.product(range(self.executions), folds))
 
-    def seed_of(self, trial_id: str, number: int) -> int:
-        """Derives the seed of a training.
+    @property
+    def varied(self) -> list[str]:
+        """Names of the hyperparameters that vary."""
+        return [row["name"] for row in self.space if row["kind"] != "Fixed"]
+
+    def training_seed(self, trial_id: str, number: int) -> int:
+        """Return the seed of a training run, which the search's seed determines.
 
         Args:
-            trial_id: the trial.
-            number: of the training in the trial.
-
-        Returns:
-            The same for the same search, trial and number.
+            trial_id: id of the trial.
+            number: number of the seed in the trial, from 0.
         """
         text = f"{self.seed}/{trial_id}/{number}"
         return int.from_bytes(hashlib.sha256(text.encode()).digest()[:4], "big")
 
     def write(self, directory: Path) -> None:
-        """Writes the plan into the directory of its search.
+        """Write the plan to the directory of its search.
 
         Args:
-            directory: where.
+            directory: directory of the search.
         """
         version = {"format": FORMAT}
-        write_json(directory / FILE, version | dataclasses.asdict(self))
+        write_json(directory / PLAN_FILE, version | dataclasses.asdict(self))
 
     @functools.cached_property
     def as_json(self) -> dict[str, Any]:
-        """The plan as JSON gives it back."""
+        """The plan's fields after a round trip through JSON."""
         return json.loads(json.dumps(dataclasses.asdict(self)))
 
 
@@ -118,52 +120,39 @@ def make_plan(
     keep: int = 1,
     fixed: Mapping[str, Any] | None = None,
 ) -> Plan:
-    """Checks what is asked of a search, and fills in what is not.
+    """Validate the arguments of a search and fill in defaults.
 
     Args:
-        name: the model.
-        dataset: the model's own if None.
-        data_dir: where TFDS keeps its data.
+        name: name of the model.
+        dataset: name of the dataset; the model's own if None.
+        data_dir: TFDS data directory.
         algorithm: one of `ALGORITHMS`.
-        objective: the monitored quantity of the model's task if None.
-        direction: which way it improves; by its name if None.
-        space: changes of the model's space, or a file of them.
-        seed: of the search.
-        folds: for cross-validation.
-        executions: trainings a trial and fold.
-        max_parameters: the largest model that is trained; 0 for any.
-        keep: trials whose weights stay.
-        fixed: settings that do not vary.
+        objective: metric to optimize; the one that the model's task monitors if None.
+        direction: ``"max"`` or ``"min"``; inferred from the objective if None.
+        space: changes of the model's default space, or a file of them.
+        seed: seed of the search.
+        folds: cross-validation folds.
+        executions: training runs per trial and fold.
+        max_parameters: largest model that is trained; 0 for no limit.
+        keep: number of trials whose checkpoints are kept.
+        fixed: hyperparameters that do not vary.
 
     Returns:
         The plan.
 
     Raises:
-        ZooError: if anything is unknown, or out of its range.
+        ZooError: if a name is unknown or a value is invalid.
     """
-    spec = zoo.get_spec(name)
-    for key, value, least in (
-        ("seed", seed, 0),
-        ("folds", folds, 1),
-        ("executions", executions, 1),
-        ("max_parameters", max_parameters, 0),
-        ("keep", keep, 0),
-    ):
-        require_integer(key, value, least, MOST_SEED if key == "seed" else MOST)
+    _require_integers(
+        seed=(seed, 0), folds=(folds, 1), executions=(executions, 1),
+        max_parameters=(max_parameters, 0), keep=(keep, 0),
+    )  # fmt: skip
     if algorithm not in ALGORITHMS:
         raise ArgumentValueError(unknown_name_message("algorithm", algorithm, ALGORITHMS))
-    task = TASKS[spec.task]
-    objective = objective or task.monitor
-    if direction is None:
-        direction = task.direction if objective == task.monitor else _direction(objective)
-    require_choice("direction", direction, DIRECTIONS)
+    objective, direction = _objective_and_direction(name, objective, direction)
     fixed = dict(fixed or {})
-    split_overrides(spec, fixed)
-    changes = read_changes(Path(space)) if isinstance(space, str | Path) else dict(space or {})
-    for key in fixed.keys() & changes.keys():
-        raise ArgumentValueError(f"{key}: it cannot both be fixed and vary.")
-    changes |= {key: value for key, value in fixed.items() if key in space_of(name).values}
-    chosen = get_dataset(spec.dataset if dataset is None else dataset, data_dir)
+    changes = _merge_changes(name, space, fixed)
+    chosen = get_dataset(zoo.get_spec(name).dataset if dataset is None else dataset, data_dir)
     return Plan(
         model=name,
         dataset=dataclasses.asdict(chosen),
@@ -174,7 +163,7 @@ def make_plan(
         seed=seed,
         fixed=fixed,
         changes=changes,
-        space=described(space_of(name, changes)),
+        space=describe_space(search_space(name, changes)),
         folds=folds,
         executions=executions,
         max_parameters=max_parameters,
@@ -183,55 +172,90 @@ def make_plan(
 
 
 def read_plan(directory: Path) -> Plan:
-    """Reads the plan of a search.
+    """Read the plan of a search.
 
     Args:
-        directory: of the search.
+        directory: directory of the search.
 
     Returns:
         The plan.
 
     Raises:
-        SearchError: if there is none, or it is damaged, or of another version.
+        SearchError: if there is no plan, or it is damaged or of another format.
     """
-    path = directory / FILE
+    path = directory / PLAN_FILE
+    damaged = SearchError(f"{path} is damaged, or is not a search of this zoo.")
     try:
-        known = json.loads(path.read_text())
-        written_in = known.pop("format")
+        fields = json.loads(path.read_text())
+        file_format = fields.pop("format")
     except FileNotFoundError:
-        raise SearchError(f"{directory} is no directory of a search: it has no {FILE}.") from None
+        raise SearchError(
+            f"{directory} is not the directory of a search: it has no {PLAN_FILE}."
+        ) from None
     except (ValueError, KeyError, TypeError, AttributeError):
-        raise SearchError(f"{path} is damaged, or of no search of this zoo.") from None
-    if written_in != FORMAT:
-        raise SearchError(f"{path} is in format {written_in}, and this zoo reads format {FORMAT}.")
+        raise damaged from None
+    if file_format != FORMAT:
+        raise SearchError(f"{path} has format {file_format}; this version reads format {FORMAT}.")
     try:
-        return Plan(**known)
+        return Plan(**fields)
     except TypeError:
-        raise SearchError(f"{path} is damaged, or of no search of this zoo.") from None
+        raise damaged from None
 
 
-def require_same(plan: Plan, held: Plan, directory: Path) -> None:
-    """Refuses to go on with a search that another plan began.
+def require_same(plan: Plan, stored: Plan, directory: Path) -> None:
+    """Raise an error unless two plans are equal but for the data directory.
 
     Args:
-        plan: what is asked for now.
-        held: what the search began with.
-        directory: of the search.
+        plan: plan of the search to resume, from the arguments of this call.
+        stored: plan that the search was started with.
+        directory: directory of the search.
 
     Raises:
-        SearchError: if they differ; names each difference.
+        SearchError: if they differ; the message lists each difference.
     """
-    now, then = plan.as_json, held.as_json
+    now, then = plan.as_json, stored.as_json
     differences = [
-        f"{key}: {_brief(then[key], now[key])}"
+        f"{key}: {_describe_difference(then[key], now[key])}"
         for key in now
         if now[key] != then[key] and key != "data_dir"
     ]
     if differences:
-        raise SearchError(f"{directory} is another search: {'; '.join(differences)}.")
+        raise SearchError(f"{directory} holds a different search: {'; '.join(differences)}.")
 
 
-def _brief(then: Any, now: Any) -> str:
+def _require_integers(**bounds: tuple[int, int]) -> None:
+    for key, (value, minimum) in bounds.items():
+        require_integer(key, value, minimum, MAX_SEED if key == "seed" else MAX_INT)
+
+
+def _objective_and_direction(
+    name: str, objective: str | None, direction: str | None
+) -> tuple[str, str]:
+    task = TASKS[zoo.get_spec(name).task]
+    objective = objective or task.monitor
+    if direction is None:
+        direction = task.direction if objective == task.monitor else _infer_direction(objective)
+    require_choice("direction", direction, DIRECTIONS)
+    return objective, direction
+
+
+def _infer_direction(objective: str) -> str:
+    return "max" if objective.endswith(("accuracy", "auc", "psnr")) else "min"
+
+
+def _merge_changes(
+    name: str, space: Mapping[str, Any] | str | Path | None, fixed: Mapping[str, Any]
+) -> dict[str, Any]:
+    """Return the changes of a space, with the fixed values of what would vary by default."""
+    split_overrides(zoo.get_spec(name), fixed)
+    changes = read_changes(Path(space)) if isinstance(space, str | Path) else dict(space or {})
+    for key in fixed.keys() & changes.keys():
+        raise ArgumentValueError(f"{key}: it cannot be both fixed and in the search space.")
+    defaults = search_space(name).values
+    return changes | {key: value for key, value in fixed.items() if key in defaults}
+
+
+def _describe_difference(then: Any, now: Any) -> str:
     if isinstance(then, list):
         then, now = ({row["name"]: row for row in rows} for rows in (then, now))
     if isinstance(then, Mapping):
@@ -239,7 +263,3 @@ def _brief(then: Any, now: Any) -> str:
         parts = (f"{key} was {then.get(key)!r} and is {now.get(key)!r}" for key in keys)
         return ", ".join(parts)
     return f"was {then!r} and is {now!r}"
-
-
-def _direction(objective: str) -> str:
-    return "max" if objective.endswith(("accuracy", "auc", "psnr")) else "min"

@@ -1,10 +1,10 @@
-"""What a search has found, from the files in its directory alone: a page, pictures, logs.
+"""The report on a search, from the files in its directory: a page, figures and logs.
 
-    report.md      the best trials, what mattered in them, what failed
+    report.md      the best trials, the importance of the hyperparameters, failed trials
     figures/       see `tuning.figures`
-    tensorboard/   one run a completed trial, for TensorBoard's HParams page
+    tensorboard/   one run per completed trial, for TensorBoard's HParams dashboard
 
-Each is written whole or not at all.
+Each is written atomically.
 """
 
 import html
@@ -12,225 +12,251 @@ import math
 import shutil
 import tempfile
 import textwrap
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from tuning import figures
-from tuning.findings import SHUFFLES, TREES, Search, Setting, Trial, brief, read_search
+from tuning.findings import (
+    NUM_PERMUTATIONS,
+    NUM_TREES,
+    Hyperparameter,
+    Search,
+    Trial,
+    format_value,
+    read_search,
+)
 from zoo.runs.files import PARTIAL, atomic_write
+from zoo.runs.markdown import markdown_table
 
-SHOWN = 10
-LONGEST_MESSAGE = 300
+MAX_SHOWN = 10
+MAX_LINE_LENGTH = 300
 CAPTIONS = {
-    "objective": "Score of each trial, in the order in which they began",
-    "effects": "Score against each setting",
-    "importance": "Importance of each setting",
-    "parallel": "Settings and score of each trial",
+    "objective": "Score of each trial, in the order in which they started",
+    "effects": "Score against each hyperparameter",
+    "importance": "Importance of each hyperparameter",
+    "parallel": "Hyperparameters and score of each trial",
     "curves": "Learning curves",
-    "cost": "What a score costs",
+    "cost": "Score against cost",
 }
 
 
 def write_report(directory: Path) -> list[Path]:
-    """Writes what a search has found: ``report.md``, ``figures/`` and ``tensorboard/``.
+    """Write the report on a search: ``report.md``, ``figures/`` and ``tensorboard/``.
 
     Args:
-        directory: of the search.
+        directory: directory of the search.
 
     Returns:
-        The page and the pictures.
+        Paths of the page and the figures.
 
     Raises:
         SearchError: if there is no search.
         RunError: if a file of it is damaged.
     """
     search = read_search(directory)
-    pictures = figures.draw(search)
-    _write_logs(search)
+    paths = figures.draw(search)
+    _write_tensorboard_logs(search)
     with atomic_write(directory / "report.md") as partial:
-        partial.write_text("\n\n".join(_page(search, pictures)) + "\n")
-    return [directory / "report.md", *pictures]
+        partial.write_text("\n\n".join(_page(search, paths)) + "\n")
+    return [directory / "report.md", *paths]
 
 
-def _page(search: Search, pictures: Sequence[Path]) -> Iterator[str]:
-    """Gives the page, paragraph by paragraph."""
-    yield f"# Search: {_cell(search.plan['model'])} on {_cell(search.plan['dataset']['name'])}"
-    yield _asked(search)
+def _page(search: Search, figure_paths: Sequence[Path]) -> Iterator[str]:
+    """Generate the paragraphs of the page."""
+    yield f"# Search: {_escape(search.plan['model'])} on {_escape(search.plan['dataset']['name'])}"
+    yield _overview(search)
     if search.completed:
-        yield from _leaders(search)
+        yield from _leaderboard(search)
     else:
         yield "No trial completed."
-    if search.completed and search.settings:
-        yield from _what_mattered(search)
+    if search.completed and search.hyperparameters:
+        yield from _hyperparameter_section(search)
     if len(search.best.get("retrained", {})) > 1:
-        yield from _retrained(search)
+        yield from _retraining_section(search)
     if search.failed:
         yield "## Failed trials"
-        rows = [(trial.name, trial.message, _told(trial.values)) for trial in search.failed]
-        yield _table(("trial", "why", "values"), rows)
-    yield "## Pictures"
-    for path in pictures:
+        rows = [
+            (trial.name, trial.message, _format_values(trial.values)) for trial in search.failed
+        ]
+        yield _table(("trial", "reason", "values"), rows, text_columns=3)
+    yield "## Figures"
+    for path in figure_paths:
         yield f"![{CAPTIONS[path.stem]}]({path.relative_to(search.directory)})"
     if search.completed:
-        yield "TensorBoard compares the trials, too: `tensorboard --logdir tensorboard`."
+        yield "To compare the trials in TensorBoard, run `tensorboard --logdir tensorboard`."
 
 
-def _asked(search: Search) -> str:
+def _overview(search: Search) -> str:
     plan = search.plan
-    varied = ", ".join(setting.name for setting in search.settings) or "nothing"
+    varied = ", ".join(hyperparameter.name for hyperparameter in search.hyperparameters)
     fixed = {row["name"]: row["value"] for row in plan["space"] if row["kind"] == "Fixed"}
     seconds = np.nansum([trial.seconds for trial in search.trials])
-    extreme = "largest" if search.sign > 0 else "smallest"
+    goal = "maximizes" if search.sign > 0 else "minimizes"
     return (
-        f"Settings of {_cell(plan['model'])} on {_cell(plan['dataset']['name'])} with the "
-        f"{extreme} {search.objective}, by the algorithm {_cell(plan['algorithm'])} (seed "
+        f"The search {goal} {search.objective} of {_escape(plan['model'])} on "
+        f"{_escape(plan['dataset']['name'])} with the algorithm {_escape(plan['algorithm'])} (seed "
         f"{plan['seed']}). Trials: {len(search.completed)} completed, {len(search.failed)} failed, "
-        f"{seconds:,.0f} s of training. Varied: {varied}."
-        + (f" Fixed: {_cell(_told(fixed))}." if fixed else "")
+        f"{seconds:,.0f} s of training. Varied: {varied or 'nothing'}."
+        + (f" Fixed: {_escape(_format_values(fixed))}." if fixed else "")
     )
 
 
-def _leaders(search: Search) -> Iterator[str]:
-    shown = search.ranked[:SHOWN]
-    yield f"## The best {len(shown)}" if len(shown) > 1 else "## The best"
-    default = _default_of(search)
-    head = ("trial", search.objective, "spread", "epochs", "parameters", "seconds", "values")
-    yield _table(
-        head,
-        [
-            (
-                f"{trial.name} (defaults)" if trial is default else trial.name,
-                brief(trial.score), brief(trial.spread), brief(trial.epochs),
-                brief(trial.parameters), brief(trial.seconds), _told(trial.values),
-            )
-            for trial in shown
-        ],
-    )  # fmt: skip
+def _leaderboard(search: Search) -> Iterator[str]:
+    trials = search.ranked[:MAX_SHOWN]
+    yield f"## Best {len(trials)} trials" if len(trials) > 1 else "## Best trial"
+    default = _default_trial(search)
+    costs = ("epochs", "parameters", "seconds")
+    head = ("trial", search.objective, "standard deviation", *costs, "values")
+    rows = [
+        (
+            f"{trial.name} (defaults)" if trial is default else trial.name,
+            format_value(trial.score), format_value(trial.spread), format_value(trial.epochs),
+            format_value(trial.parameters), format_value(trial.seconds),
+            _format_values(trial.values),
+        )
+        for trial in trials
+    ]  # fmt: skip
+    yield _table(head, rows, text_columns=(0, 6))
     if default is not None:
-        place = search.ranked.index(default) + 1
-        gain = abs(search.ranked[0].score - default.score)
+        rank = search.ranked.index(default) + 1
+        gap = abs(search.ranked[0].score - default.score)
         yield (
-            f"The defaults, trial {default.name}, are number {place} of {len(search.ranked)}: "
-            f"{search.objective} {brief(default.score)}, {brief(gain)} from the best; epochs: "
-            f"{brief(default.epochs)} against {brief(search.ranked[0].epochs)}."
+            f"Trial {default.name}, which has the defaults, ranks {rank} of {len(search.ranked)}: "
+            f"its {search.objective} is {format_value(default.score)} after "
+            f"{format_value(default.epochs)} epochs, {format_value(gap)} from that of the best "
+            f"trial after {format_value(search.ranked[0].epochs)} epochs."
         )
 
 
-def _what_mattered(search: Search) -> Iterator[str]:
-    yield "## What mattered"
-    yield _which_compared(search)
-    found = search.importance
-    if found:
+def _hyperparameter_section(search: Search) -> Iterator[str]:
+    yield "## Importance of hyperparameters"
+    yield _describe_compared(search)
+    importance = search.importance
+    if importance:
         yield (
-            f"Importance: how far R² of a random forest of {TREES} trees, fitted to "
-            f"{len(search.compared)} scores, falls when the values of one setting are shuffled: "
-            f"mean of {SHUFFLES} shuffles ± standard deviation. R² on trials that a tree has not "
-            f"seen is {found.r2:.2f}."
+            f"Importance is permutation importance: the decrease in R² of a random forest of "
+            f"{NUM_TREES} trees, fitted to {len(search.compared)} scores, when the values of one "
+            f"hyperparameter are shuffled; mean ± standard deviation of {NUM_PERMUTATIONS} "
+            f"shuffles. The out-of-bag R² of the forest is {importance.r2:.2f}."
         )
-    if search.doubt:
-        yield f"**{search.doubt}**"
+    if search.importance_warning:
+        yield f"**{search.importance_warning}**"
     yield (
-        "Effect: the best minus the worst mean score over the levels of a setting, whatever else "
-        "varied. Levels are the values of a choice, and the lower, middle and upper third of the "
-        "trials by a number."
+        "Effect is the difference between the best and the worst mean score over the levels of a "
+        "hyperparameter, whatever the values of the others. Levels are the values of a categorical "
+        "hyperparameter and the terciles of a numeric one."
     )
-    names = sorted(search.settings, key=lambda s: -found.means[s.name] if found else 0)
-    head = ("setting", "importance", "effect", "best level: mean", "worst level: mean")
-    yield _table(head, [_mattered(search, setting) for setting in names])
+    varied = sorted(
+        search.hyperparameters, key=lambda h: -importance.means[h.name] if importance else 0
+    )
+    head = ("hyperparameter", "importance", "effect", "best level: mean", "worst level: mean")
+    rows = [_importance_row(search, hyperparameter) for hyperparameter in varied]
+    yield _table(head, rows, text_columns=(0, 3, 4))
 
 
-def _mattered(search: Search, setting: Setting) -> tuple[str, ...]:
-    found, effect = search.importance, search.effect(setting)
-    told = f"{found.means[setting.name]:.3f} ± {found.spreads[setting.name]:.3f}" if found else ""
+def _importance_row(search: Search, hyperparameter: Hyperparameter) -> tuple[str, ...]:
+    name, cell = hyperparameter.name, ""
+    if search.importance:
+        mean, spread = search.importance.means[name], search.importance.spreads[name]
+        cell = f"{mean:.3f} ± {spread:.3f}"
+    effect = search.effect(hyperparameter)
     if effect is None:
-        return setting.name, told, "", "", ""
+        return name, cell, "", "", ""
     if effect.best is effect.worst:
-        return setting.name, told, "", f"only {effect.best[0]}", ""
-    best, worst = (f"{name}: {brief(mean)}" for name, mean in (effect.best, effect.worst))
+        return name, cell, "", f"only {effect.best[0]}", ""
+    best, worst = (f"{level}: {format_value(mean)}" for level, mean in (effect.best, effect.worst))
     size = abs(effect.best[1] - effect.worst[1])
-    return setting.name, told, brief(size), best, worst
+    return name, cell, format_value(size), best, worst
 
 
-def _which_compared(search: Search) -> str:
+def _describe_compared(search: Search) -> str:
     if len(search.by_epochs) < 2:
-        return f"From all {len(search.compared)} completed trials."
-    most, longest = list(search.by_epochs.items())[-1]
+        return f"Based on all {len(search.compared)} completed trials."
+    epochs, longest = list(search.by_epochs.items())[-1]
     if search.compared is longest:
         return (
-            f"From the {len(longest)} trials of {brief(most)} epochs; those of fewer epochs "
-            f"would compete unfairly."
+            f"Based on the {len(longest)} trials with {format_value(epochs)} epochs; those with "
+            f"fewer epochs are not comparable."
         )
     return (
-        f"From all {len(search.compared)} completed trials, since only {len(longest)} had "
-        f"{brief(most)} epochs. Those of fewer epochs compete unfairly: read with care."
+        f"Based on all {len(search.compared)} completed trials, since only {len(longest)} have "
+        f"{format_value(epochs)} epochs. Those with fewer epochs are at a disadvantage: interpret "
+        f"with care."
     )
 
 
-def _retrained(search: Search) -> Iterator[str]:
-    known, found = search.best, dict(search.best["retrained"])
-    seeds = found.pop("seeds")
-    yield "## The best values, trained anew"
-    yield f"Trial {_cell(known['trial'])} (seeds: {seeds}): {_cell(_told(known['values']))}."
-    rows = [(f"{search.objective} of the trial", brief(known["score"]), "")]
-    rows += [(name, brief(mean), brief(spread)) for name, (mean, spread) in found.items()]
-    yield _table(("figure", "mean", "standard deviation"), rows)
-    if search.objective in found:
-        mean, spread = found[search.objective]
-        gap = mean - known["score"]
-        of_spread = f", {abs(gap) / spread:.1f} standard deviations" if spread else ""
+def _retraining_section(search: Search) -> Iterator[str]:
+    best, metrics = search.best, dict(search.best["retrained"])
+    seeds = metrics.pop("seeds")
+    yield "## Retrained with the best hyperparameters"
+    values = _escape(_format_values(best["values"]))
+    yield f"Trial {_escape(best['trial'])} (seeds: {seeds}): {values}."
+    rows = [(f"{search.objective} of the trial", format_value(best["score"]), "")]
+    rows += [
+        (name, format_value(mean), format_value(spread)) for name, (mean, spread) in metrics.items()
+    ]
+    yield _table(("metric", "mean", "standard deviation"), rows, text_columns=1)
+    if search.objective in metrics:
+        mean, spread = metrics[search.objective]
+        gap = mean - best["score"]
+        in_spreads = f" ({abs(gap) / spread:.1f} standard deviations)" if spread else ""
         yield (
-            f"Trained anew, {search.objective} is {brief(abs(gap))} "
-            f"{'above' if gap > 0 else 'below'} the trial's{of_spread}. The trial was chosen for "
-            f"its score, which therefore flatters it."
+            f"After retraining, {search.objective} is {format_value(abs(gap))} "
+            f"{'above' if gap > 0 else 'below'} the trial's score{in_spreads}. The score of the "
+            f"best trial is optimistically biased, since the trial was selected by it."
         )
 
 
-def _write_logs(search: Search) -> None:
-    """Puts TensorBoard's logs in place of those of an earlier report."""
+def _write_tensorboard_logs(search: Search) -> None:
+    """Write TensorBoard's logs, and replace those of an earlier report."""
     import tensorflow as tf
     from tensorboard.plugins.hparams import api
 
-    place = search.directory / "tensorboard"
+    target = search.directory / "tensorboard"
     with tempfile.TemporaryDirectory(dir=search.directory, prefix=PARTIAL) as folder:
-        new = Path(folder) / "logs"
-        new.mkdir()
+        logs = Path(folder) / "logs"
+        logs.mkdir()
         for trial in search.completed:
-            known = {key: value for key, value in trial.values.items() if value is not None}
-            writer = tf.summary.create_file_writer(str(new / trial.name))
+            values = {key: value for key, value in trial.values.items() if value is not None}
+            writer = tf.summary.create_file_writer(str(logs / trial.name))
             with writer.as_default(step=int(trial.epochs)):
-                api.hparams(known, trial_id=trial.name)
+                api.hparams(values, trial_id=trial.name)
                 tf.summary.scalar(search.objective, trial.score)
             writer.close()
-        shutil.rmtree(place, ignore_errors=True)
-        new.rename(place)
+        shutil.rmtree(target, ignore_errors=True)
+        logs.rename(target)
 
 
-def _is_default(setting: Setting, value: Any) -> bool:
-    if setting.choices or value is None:
-        return value == setting.default
-    return math.isclose(value, setting.default)
+def _is_default(hyperparameter: Hyperparameter, value: Any) -> bool:
+    if hyperparameter.choices or value is None:
+        return value == hyperparameter.default
+    return math.isclose(value, hyperparameter.default)
 
 
-def _default_of(search: Search) -> Trial | None:
-    """Gives the completed trial 0000 if it has the defaults."""
+def _default_trial(search: Search) -> Trial | None:
+    """Return the first trial if it completed with the defaults, and None otherwise."""
     first = search.completed[0]
-    is_default = all(_is_default(s, first.values[s.name]) for s in search.settings)
+    is_default = all(_is_default(h, first.values[h.name]) for h in search.hyperparameters)
     return first if is_default and first is search.trials[0] else None
 
 
-def _told(values: Mapping[str, Any]) -> str:
-    return ", ".join(f"{key}={brief(value)}" for key, value in values.items())
+def _format_values(values: Mapping[str, Any]) -> str:
+    return ", ".join(f"{key}={format_value(value)}" for key, value in values.items())
 
 
-def _cell(text: Any) -> str:
-    """Makes of any text one line that Markdown takes as it is."""
-    line = textwrap.shorten(str(text), LONGEST_MESSAGE, placeholder=" …")
-    return html.escape(line, quote=False).replace("|", "&#124;")
+def _shorten(text: Any) -> str:
+    return textwrap.shorten(str(text), MAX_LINE_LENGTH, placeholder=" …")
 
 
-def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    lines = [head, ["---"] * len(head), *rows]
-    return "\n".join("| " + " | ".join(map(_cell, line)) + " |" for line in lines)
+def _escape(text: Any) -> str:
+    return html.escape(_shorten(text), quote=False)
+
+
+def _table(
+    head: Sequence[str], rows: Sequence[Sequence[str]], *, text_columns: int | Iterable[int]
+) -> str:
+    shortened = [[_shorten(cell) for cell in row] for row in rows]
+    return markdown_table(head, shortened, text_columns=text_columns)

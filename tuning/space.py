@@ -1,4 +1,4 @@
-"""The space of one search: what its model may vary, narrowed or widened by the user."""
+"""The search space of one search: a model's default space with the user's changes."""
 
 import json
 import tomllib
@@ -8,64 +8,69 @@ from typing import TYPE_CHECKING, Any
 
 from tuning import spaces
 from zoo.errors import ArgumentValueError, UnknownArgumentError, unknown_name_message
-from zoo.registry import defaults_of
+from zoo.registry import get_defaults
 
 if TYPE_CHECKING:
     import keras_tuner
 
-RANGE = {"min", "max", "step", "sampling"}
+RANGE_KEYS = {"min", "max", "step", "sampling"}
 SAMPLINGS = ("linear", "log")
 
 
-def space_of(name: str, changes: Mapping[str, Any] | None = None) -> "keras_tuner.HyperParameters":
-    """Gives what a search varies.
+def search_space(
+    name: str, changes: Mapping[str, Any] | None = None
+) -> "keras_tuner.HyperParameters":
+    """Return the search space of a model.
 
     Args:
-        name: the model.
-        changes: for each setting that is to vary otherwise than in `tuning.spaces`: a list of
-            its values; a range, such as ``{"min": 16, "max": 256, "sampling": "log"}`` or with a
-            ``"step"``, of integers if both its ends are; or one value, which does not vary.
+        name: name of the model.
+        changes: replacements for entries of `tuning.spaces`, by hyperparameter: a list of values;
+            a range such as ``{"min": 16, "max": 256, "sampling": "log"}``, with an optional
+            ``"step"``, of integers if both ends are integers; or a single value, which is fixed.
 
     Returns:
-        keras-tuner's description of the space, its values at the defaults.
+        The space as keras-tuner describes it, with its values at the defaults.
 
     Raises:
-        UnknownModelError: if there is no such model, or it has no space.
-        UnknownArgumentError: if a change is of no setting of the model.
-        ArgumentValueError: if a change is none of the three.
+        UnknownModelError: if there is no such model.
+        UnknownArgumentError: if the model has no search space, or no hyperparameter of a name in
+            `changes`.
+        ArgumentValueError: if a change is not a list, a range or a value.
 
     Example:
-        >>> from tuning.space import space_of
-        >>> space_of("softmax_regression", {"l2": 0.0, "batch_size": [16, 32]}).values
+        >>> from tuning.space import search_space
+        >>> search_space("softmax_regression", {"l2": 0.0, "batch_size": [16, 32]}).values
         {'l2': 0.0, 'batch_size': 32, 'learning_rate': 0.03}
     """
     import keras_tuner
 
-    defaults = defaults_of(name)
+    defaults = get_defaults(name)
     if not hasattr(spaces, name):
         raise UnknownArgumentError(
-            f"{name} has no space: give tuning.spaces a function of this name, or use --space."
+            f"{name} has no search space: add a function of this name to tuning.spaces."
         )
     space = keras_tuner.HyperParameters()
     for key, change in (changes or {}).items():
         if key not in defaults:
-            raise UnknownArgumentError(unknown_name_message(f"setting of {name}", key, defaults))
+            message = unknown_name_message(f"hyperparameter of {name}", key, defaults)
+            raise UnknownArgumentError(message)
         _declare(space, key, change, defaults[key])
-    getattr(spaces, name)(space, defaults)  # what is declared already stays as it is
+    getattr(spaces, name)(space, defaults)  # keras-tuner keeps what is declared already
     return space
 
 
 def read_changes(path: Path) -> dict[str, Any]:
-    """Reads changes of a space from a file.
+    """Read changes of a search space from a file.
 
     Args:
-        path: TOML or JSON, by its ending: a table of what `space_of` takes.
+        path: TOML file if it ends in ``.toml``, JSON file otherwise, with a table such as
+            `search_space` takes.
 
     Returns:
-        The changes.
+        The changes, by hyperparameter.
 
     Raises:
-        ArgumentValueError: if it cannot be read as such.
+        ArgumentValueError: if the file cannot be read, or does not hold a table.
     """
     try:
         text = path.read_text()
@@ -73,56 +78,59 @@ def read_changes(path: Path) -> dict[str, Any]:
     except (OSError, ValueError) as error:
         raise ArgumentValueError(f"{path}: {error}") from error
     if not isinstance(changes, dict):
-        raise ArgumentValueError(f"{path}: must be a table of settings.")
+        raise ArgumentValueError(f"{path}: must be a table of hyperparameters.")
     return changes
 
 
-def described(space: "keras_tuner.HyperParameters") -> list[dict[str, Any]]:
-    """Describes a space in plain data.
+def describe_space(space: "keras_tuner.HyperParameters") -> list[dict[str, Any]]:
+    """Return a search space as plain data.
 
     Args:
-        space: the space.
+        space: search space.
 
     Returns:
-        One entry a setting: its ``name``, its ``kind`` as keras-tuner calls it, and what that
-        kind holds.
+        One entry per hyperparameter: its ``name``, its ``kind`` as keras-tuner calls it, and the
+        fields of that kind.
 
     Example:
-        >>> from tuning.space import described, space_of
-        >>> described(space_of("perceptron", {"learning_rate": 0.1}))[0]
+        >>> from tuning.space import describe_space, search_space
+        >>> describe_space(search_space("perceptron", {"learning_rate": 0.1}))[0]
         {'name': 'learning_rate', 'kind': 'Fixed', 'value': 0.1}
     """
-    kept = {"min_value": "min", "max_value": "max"}
+    renamed = {"min_value": "min", "max_value": "max"}
     rows = []
-    for setting in space.space:
-        config = setting.get_config()
-        kind = type(setting).__name__
-        held = {
-            kept.get(key, key): value
-            for key, value in config.items()
+    for hyperparameter in space.space:
+        fields = {
+            renamed.get(key, key): value
+            for key, value in hyperparameter.get_config().items()
             if value is not None and key not in ("name", "conditions", "ordered")
         }
-        rows.append({"name": setting.name, "kind": kind, **held})
+        kind = type(hyperparameter).__name__
+        rows.append({"name": hyperparameter.name, "kind": kind, **fields})
     return rows
 
 
-def extremes(space: "keras_tuner.HyperParameters") -> list[dict[str, Any]]:
-    """Gives for each setting its ends, or all its choices, with the others at their defaults.
+def boundary_points(space: "keras_tuner.HyperParameters") -> list[dict[str, Any]]:
+    """Return points of a search space that between them reach every end and choice of it.
 
     Args:
-        space: the space.
+        space: search space.
 
     Returns:
-        The values of one model each; the first is of defaults alone.
+        The values of each point. The first has the defaults; each of the others differs from it
+        in one hyperparameter, which is at an end of its range or at one of its choices.
     """
-    found = [dict(space.values)]
-    for setting in space.space:
-        values = getattr(setting, "values", [])
-        numbers = hasattr(setting, "min_value")
-        for value in (setting.min_value, setting.max_value) if numbers else values:
-            if value != space.values[setting.name]:
-                found.append({**space.values, setting.name: value})
-    return found
+    points = [dict(space.values)]
+    for hyperparameter in space.space:
+        values = getattr(hyperparameter, "values", ())
+        if hasattr(hyperparameter, "min_value"):
+            values = (hyperparameter.min_value, hyperparameter.max_value)
+        points += [
+            {**space.values, hyperparameter.name: value}
+            for value in values
+            if value != space.values[hyperparameter.name]
+        ]
+    return points
 
 
 def _declare(space: Any, key: str, change: Any, default: Any) -> None:
@@ -135,24 +143,24 @@ def _declare(space: Any, key: str, change: Any, default: Any) -> None:
             space.Fixed(key, change)
     except (ValueError, TypeError, KeyError, IndexError) as error:
         raise ArgumentValueError(
-            f"space of {key}: {change!r} must be one value, a list of values of one type, or a "
-            f"range such as {{min = 1, max = 8}} with perhaps a step or sampling = 'log'."
+            f"space of {key}: {change!r} must be a single value, a list of values of one type, or "
+            f"a range such as {{min = 1, max = 8}} with an optional step or sampling = 'log'."
         ) from error
 
 
 def _declare_range(space: Any, key: str, change: dict[str, Any], default: Any) -> None:
-    least, most = change["min"], change["max"]
+    minimum, maximum = change["min"], change["max"]
     sampling = change.get("sampling", "linear")
-    if not change.keys() <= RANGE or sampling not in SAMPLINGS or not least < most:
+    if not change.keys() <= RANGE_KEYS or sampling not in SAMPLINGS or not minimum < maximum:
         raise ValueError
-    whole = isinstance(least, int) and isinstance(most, int)
-    fitting = default if isinstance(default, int | float) else least
-    declare = space.Int if whole else space.Float
+    is_integer = isinstance(minimum, int) and isinstance(maximum, int)
+    nearest = default if isinstance(default, int | float) else minimum
+    declare = space.Int if is_integer else space.Float
     declare(
         key,
-        least,
-        most,
+        minimum,
+        maximum,
         step=change.get("step"),
         sampling=sampling,
-        default=min(max(fitting, least), most),
+        default=min(max(nearest, minimum), maximum),
     )

@@ -1,8 +1,9 @@
-"""What may vary for each model: one function of `hp` a model, named as the model.
+"""Default search spaces: one function per model, named after it.
 
-A space takes keras-tuner's ``hp`` and the ``default`` of every setting, and gives values for
-arguments of the model's builder and for its batches. The defaults are those of builder and recipe,
-so that the first trial of any search is the model as it stands.
+Each function takes keras-tuner's ``hp`` and the ``default`` of every hyperparameter, and returns
+the values of a trial: arguments of the model's builder and fields of its recipe, such as the batch
+size. The defaults are those of builder and recipe, which makes the first trial of any search the
+model with its default settings.
 """
 
 from collections.abc import Mapping
@@ -10,9 +11,9 @@ from typing import Any
 
 
 def perceptron(hp: Any, default: Mapping[str, Any]) -> dict[str, Any]:
-    """Loss, learning rate and rows a batch, as all that are trained vary them."""
+    """Vary the loss, learning rate and batch size."""
     return {
-        **_training(hp, default),
+        **_optimization(hp, default),
         "loss": hp.Choice(
             "loss", ["binary_crossentropy", "mean_squared_error"], default=default["loss"]
         ),
@@ -20,7 +21,7 @@ def perceptron(hp: Any, default: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def two_layer_perceptron(hp: Any, default: Mapping[str, Any]) -> dict[str, Any]:
-    """Hidden units and their activation beside what a perceptron varies."""
+    """Vary the hidden units and activation, and what a perceptron varies."""
     return {
         "units": hp.Int("units", 2, 16, default=default["units"]),
         "activation": hp.Choice("activation", ["sigmoid", "tanh"], default=default["activation"]),
@@ -29,15 +30,15 @@ def two_layer_perceptron(hp: Any, default: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def softmax_regression(hp: Any, default: Mapping[str, Any]) -> dict[str, Any]:
-    """Learning rate and penalty."""
+    """Vary the L2 penalty, learning rate and batch size."""
     return {
-        **_training(hp, default),
+        **_optimization(hp, default),
         "l2": hp.Float("l2", 1e-6, 1e-1, sampling="log", default=default["l2"]),
     }
 
 
 def mlp(hp: Any, default: Mapping[str, Any]) -> dict[str, Any]:
-    """Depth, width, activation, regularization and learning rate."""
+    """Vary the depth, width, activation, regularization, learning rate and batch size."""
     return {
         "num_layers": hp.Int("num_layers", 1, 4, default=default["num_layers"]),
         "units": hp.Int("units", 32, 1024, sampling="log", default=default["units"]),
@@ -48,12 +49,12 @@ def mlp(hp: Any, default: Mapping[str, Any]) -> dict[str, Any]:
             "batch_normalization", default=default["batch_normalization"]
         ),
         "dropout": hp.Float("dropout", 0.0, 0.6, step=0.1, default=default["dropout"]),
-        **_training(hp, default),
+        **_optimization(hp, default),
     }
 
 
 def simple_cnn(hp: Any, default: Mapping[str, Any]) -> dict[str, Any]:
-    """Depth, width and its growth, kernels, activation, head, regularization, learning rate."""
+    """Vary the depth, width and its growth, kernel size, head and what every CNN varies."""
     return {
         "num_layers": hp.Int("num_layers", 2, 4, default=default["num_layers"]),
         "filters": hp.Int("filters", 16, 64, sampling="log", default=default["filters"]),
@@ -65,7 +66,7 @@ def simple_cnn(hp: Any, default: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def deep_cnn(hp: Any, default: Mapping[str, Any]) -> dict[str, Any]:
-    """Three sets of widths, activation, head, regularization and learning rate."""
+    """Vary the widths, head and what every CNN varies."""
     widths = ["32-64-64-128-128-128", default["filters"], "64-128-128-256-256-256"]
     return {
         "filters": hp.Choice("filters", widths, default=default["filters"]),
@@ -75,16 +76,16 @@ def deep_cnn(hp: Any, default: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def resnet18(hp: Any, default: Mapping[str, Any]) -> dict[str, Any]:
-    """Width, regularization and learning rate."""
+    """Vary the width, regularization, learning rate and batch size."""
     return {
         "filters": hp.Choice("filters", [16, 32, 64], default=default["filters"]),
-        **_training(hp, default),
+        **_optimization(hp, default),
         **_regularization(hp, default),
     }
 
 
 def text_mlp(hp: Any, default: Mapping[str, Any]) -> dict[str, Any]:
-    """Depth, width, activation, regularization and learning rate."""
+    """Vary the depth, width, activation, regularization, learning rate and batch size."""
     return {
         "num_layers": hp.Int("num_layers", 1, 4, default=default["num_layers"]),
         "units": hp.Int("units", 32, 512, sampling="log", default=default["units"]),
@@ -93,38 +94,38 @@ def text_mlp(hp: Any, default: Mapping[str, Any]) -> dict[str, Any]:
         ),
         "word_dropout": _word_dropout(hp, default),
         "dropout": hp.Float("dropout", 0.0, 0.7, step=0.1, default=default["dropout"]),
-        **_training(hp, default),
+        **_optimization(hp, default),
     }
 
 
 def fasttext(hp: Any, default: Mapping[str, Any]) -> dict[str, Any]:
-    """Pooling, dropout of words, and what every network of words varies."""
+    """Vary the pooling, word dropout and what every model with word embeddings varies."""
     return {
         "pooling": hp.Choice("pooling", ["average", "weighted"], default=default["pooling"]),
         "word_dropout": _word_dropout(hp, default),
-        **_embedded(hp, default),
+        **_embedding_classifier(hp, default),
     }
 
 
 def text_cnn(hp: Any, default: Mapping[str, Any]) -> dict[str, Any]:
-    """Filters and their widths, beside what every network of words varies."""
+    """Vary the filters, kernel sizes and what every model with word embeddings varies."""
     return {
         "filters": hp.Choice("filters", [32, 64, 128], default=default["filters"]),
         "kernel_size": hp.Choice(
             "kernel_size", ["2-3", "3-4-5", "2-3-4-5"], default=default["kernel_size"]
         ),
-        **_embedded(hp, default),
+        **_embedding_classifier(hp, default),
     }
 
 
 def simple_rnn(hp: Any, default: Mapping[str, Any]) -> dict[str, Any]:
-    """Depth, width and pooling, beside what every network of words varies."""
+    """Vary the depth, width, pooling and what every model with word embeddings varies."""
     return {
         "num_layers": hp.Int("num_layers", 1, 2, default=default["num_layers"]),
         "units": hp.Choice("units", [16, 32, 64], default=default["units"]),
         "pooling": hp.Choice("pooling", ["last", "max", "average"], default=default["pooling"]),
         "word_dropout": _word_dropout(hp, default),
-        **_embedded(hp, default),
+        **_embedding_classifier(hp, default),
     }
 
 
@@ -132,7 +133,7 @@ lstm = gru = bilstm = simple_rnn
 
 
 def transformer(hp: Any, default: Mapping[str, Any]) -> dict[str, Any]:
-    """Depth, heads and width of the blocks, beside what every network of words varies."""
+    """Vary the depth, heads, width and what every model with word embeddings varies."""
     return {
         "num_layers": hp.Int("num_layers", 1, 3, default=default["num_layers"]),
         "num_heads": hp.Choice("num_heads", [2, 4, 8], default=default["num_heads"]),
@@ -140,12 +141,12 @@ def transformer(hp: Any, default: Mapping[str, Any]) -> dict[str, Any]:
             "intermediate_dim", [64, 128, 256], default=default["intermediate_dim"]
         ),
         "word_dropout": _word_dropout(hp, default),
-        **_embedded(hp, default),
+        **_embedding_classifier(hp, default),
     }
 
 
 def truncated_svd(hp: Any, default: Mapping[str, Any]) -> dict[str, Any]:
-    """Rank, and whether the subspace passes through the mean."""
+    """Vary the rank and whether the data are centered."""
     return {
         "rank": hp.Int("rank", 2, 512, sampling="log", default=default["rank"]),
         "centered": hp.Boolean("centered", default=default["centered"]),
@@ -153,50 +154,50 @@ def truncated_svd(hp: Any, default: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def linear_autoencoder(hp: Any, default: Mapping[str, Any]) -> dict[str, Any]:
-    """Optimizer and learning rate."""
+    """Vary the optimizer, learning rate and batch size."""
     return {
         "optimizer": hp.Choice("optimizer", ["adam", "muon"], default=default["optimizer"]),
-        **_training(hp, default),
+        **_optimization(hp, default),
     }
 
 
 def nonlinear_autoencoder(hp: Any, default: Mapping[str, Any]) -> dict[str, Any]:
-    """Activations beside what a linear one varies."""
+    """Vary the activations and what a linear autoencoder varies."""
     return {
         "activation": hp.Choice(
             "activation", ["sigmoid", "tanh", "relu", "gelu"], default=default["activation"]
         ),
-        "output_activation": _output(hp, default),
+        "output_activation": _output_activation(hp, default),
         **linear_autoencoder(hp, default),
     }
 
 
 def deep_autoencoder(hp: Any, default: Mapping[str, Any]) -> dict[str, Any]:
-    """Widths of the hidden layers, activations, optimizer and learning rate."""
+    """Vary the hidden widths, activations and what a linear autoencoder varies."""
     return {
         "units": hp.Choice(
             "units", ["256-128-96", "512-256-128", "768-512-256"], default=default["units"]
         ),
-        "activation": _smooth(hp, default),
-        "output_activation": _output(hp, default),
+        "activation": _smooth_activation(hp, default),
+        "output_activation": _output_activation(hp, default),
         **linear_autoencoder(hp, default),
     }
 
 
 def denoising_autoencoder(hp: Any, default: Mapping[str, Any]) -> dict[str, Any]:
-    """Depth, width, code, activations, optimizer and learning rate."""
+    """Vary the depth, widths, activations and what a linear autoencoder varies."""
     return {
         "num_layers": hp.Int("num_layers", 1, 3, default=default["num_layers"]),
         "units": hp.Int("units", 256, 2048, sampling="log", default=default["units"]),
         "latent_dim": hp.Int("latent_dim", 64, 512, sampling="log", default=default["latent_dim"]),
-        "activation": _smooth(hp, default),
-        "output_activation": _output(hp, default),
+        "activation": _smooth_activation(hp, default),
+        "output_activation": _output_activation(hp, default),
         **linear_autoencoder(hp, default),
     }
 
 
 def conv_autoencoder(hp: Any, default: Mapping[str, Any]) -> dict[str, Any]:
-    """Depth, filters, kernels, maps of the code, activation and learning rate."""
+    """Vary the depth, filters, kernel size, latent maps, activation and learning rate."""
     return {
         "num_convs": hp.Int("num_convs", 1, 2, default=default["num_convs"]),
         "batch_normalization": hp.Boolean(
@@ -205,49 +206,49 @@ def conv_autoencoder(hp: Any, default: Mapping[str, Any]) -> dict[str, Any]:
         "filters": hp.Choice("filters", ["16-32", "32-64", "64-128"], default=default["filters"]),
         "kernel_size": hp.Choice("kernel_size", [3, 5], default=default["kernel_size"]),
         "latent_dim": hp.Int("latent_dim", 8, 128, sampling="log", default=default["latent_dim"]),
-        "activation": _smooth(hp, default),
-        **_training(hp, default),
+        "activation": _smooth_activation(hp, default),
+        **_optimization(hp, default),
     }
 
 
 def vae(hp: Any, default: Mapping[str, Any]) -> dict[str, Any]:
-    """Widths of the hidden layers, code, activation, weight of the divergence, learning rate."""
+    """Vary the hidden widths and what every variational autoencoder varies."""
     return {
         "units": hp.Choice("units", ["256-128", "512-256", "1024-512"], default=default["units"]),
-        **_drawn(hp, default),
+        **_variational(hp, default),
     }
 
 
 def conv_vae(hp: Any, default: Mapping[str, Any]) -> dict[str, Any]:
-    """Filters and dense units beside what any variational autoencoder varies."""
+    """Vary the filters, dense units and what every variational autoencoder varies."""
     return {
         "filters": hp.Choice("filters", ["16-32", "32-64", "64-128"], default=default["filters"]),
         "units": hp.Int("units", 32, 512, sampling="log", default=default["units"]),
-        **_drawn(hp, default),
+        **_variational(hp, default),
     }
 
 
 def cvae(hp: Any, default: Mapping[str, Any]) -> dict[str, Any]:
-    """What a variational autoencoder of dense layers varies."""
+    """Vary what a dense variational autoencoder varies."""
     return vae(hp, default)
 
 
-def _drawn(hp: Any, default: Mapping[str, Any]) -> dict[str, Any]:
-    """Leaves ``beta`` alone: it weighs a part of the loss by which trials are compared."""
+def _variational(hp: Any, default: Mapping[str, Any]) -> dict[str, Any]:
+    """Vary all but ``beta``, which weights a term of the objective itself."""
     return {
         "latent_dim": hp.Int("latent_dim", 2, 64, sampling="log", default=default["latent_dim"]),
-        "activation": _smooth(hp, default),
-        **_training(hp, default),
+        "activation": _smooth_activation(hp, default),
+        **_optimization(hp, default),
     }
 
 
-def _smooth(hp: Any, default: Mapping[str, Any]) -> str:
+def _smooth_activation(hp: Any, default: Mapping[str, Any]) -> str:
     return hp.Choice(
         "activation", ["relu", "leaky_relu", "gelu", "silu"], default=default["activation"]
     )
 
 
-def _output(hp: Any, default: Mapping[str, Any]) -> str:
+def _output_activation(hp: Any, default: Mapping[str, Any]) -> str:
     return hp.Choice(
         "output_activation", ["linear", "sigmoid"], default=default["output_activation"]
     )
@@ -259,7 +260,7 @@ def _convolutional(hp: Any, default: Mapping[str, Any]) -> dict[str, Any]:
             "activation", ["relu", "elu", "silu"], default=default["activation"]
         ),
         "dropout": hp.Float("dropout", 0.0, 0.4, step=0.1, default=default["dropout"]),
-        **_training(hp, default),
+        **_optimization(hp, default),
         **_regularization(hp, default),
     }
 
@@ -268,13 +269,13 @@ def _word_dropout(hp: Any, default: Mapping[str, Any]) -> float:
     return hp.Float("word_dropout", 0.0, 0.7, step=0.1, default=default["word_dropout"])
 
 
-def _embedded(hp: Any, default: Mapping[str, Any]) -> dict[str, Any]:
+def _embedding_classifier(hp: Any, default: Mapping[str, Any]) -> dict[str, Any]:
     return {
         "embedding_dim": hp.Choice(
             "embedding_dim", [16, 32, 64, 128], default=default["embedding_dim"]
         ),
         "dropout": hp.Float("dropout", 0.0, 0.7, step=0.1, default=default["dropout"]),
-        **_training(hp, default),
+        **_optimization(hp, default),
     }
 
 
@@ -289,11 +290,13 @@ def _regularization(hp: Any, default: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def _training(hp: Any, default: Mapping[str, Any]) -> dict[str, Any]:
-    rate, rows = default["learning_rate"], default["batch_size"]
+def _optimization(hp: Any, default: Mapping[str, Any]) -> dict[str, Any]:
+    rate, batch_size = default["learning_rate"], default["batch_size"]
     return {
         "learning_rate": hp.Float(
             "learning_rate", rate / 10, rate * 10, sampling="log", default=rate
         ),
-        "batch_size": hp.Choice("batch_size", [max(1, rows // 2), rows, rows * 2], default=rows),
+        "batch_size": hp.Choice(
+            "batch_size", [max(1, batch_size // 2), batch_size, batch_size * 2], default=batch_size
+        ),
     }

@@ -1,4 +1,4 @@
-"""One trial: its values become runs that are trained, and left before the test split is read."""
+"""keras-tuner's tuner for the zoo: trains the models that an oracle proposes."""
 
 import contextlib
 import gc
@@ -16,92 +16,96 @@ from keras_tuner import errors
 from keras_tuner.engine.base_tuner import BaseTuner
 
 from tuning.plan import Plan
-from tuning.space import space_of
+from tuning.space import search_space
 from zoo.data.pipeline import Data
 from zoo.errors import TrainingDivergedError
 from zoo.runs.files import atomic_write
 from zoo.training.config import RunConfig, load_run_data, resolve_config, seed_and_build
 from zoo.training.loop import fit_in
 
-RUNS = "trials"
-FAILURE = "failure.txt"
-WEIGHTS = "checkpoint.npz"
-HEARTBEAT = 5.0
-MOST_GROWTH = 200 * 2**20
-POLL = 0.05
-EPOCHS = "tuner/epochs"
-TENSORFLOW = logging.getLogger("tensorflow")
+TRIALS_FOLDER = "trials"
+FAILURE_FILE = "failure.txt"
+CHECKPOINT_FILE = "checkpoint.npz"
+EPOCHS_KEY = "tuner/epochs"
+HEARTBEAT_SECONDS = 5.0
+POLL_SECONDS = 0.05
+MAX_MEMORY_GROWTH = 200 * 2**20
+TENSORFLOW_LOGGER = logging.getLogger("tensorflow")
 
 
-class GrownError(Exception):
-    """A process that has trained many models, and is to be followed by a fresh one."""
+class MemoryGrowthError(Exception):
+    """The process has grown by more than its limit, and should be replaced by a new one."""
 
 
 class ZooTuner(BaseTuner):
-    """Trains what an oracle proposes.
+    """A tuner that trains each trial's model as `zoo.train` would, without the test split.
 
-    A trial of Hyperband begins anew with more epochs, rather than going on where an earlier one
-    was stopped: the learning rate falls over the epochs that it has, so that short trainings are
-    compared at their end, too.
+    A Hyperband trial with more epochs is trained from scratch instead of resuming an earlier
+    trial: the learning rate schedule spans all epochs of a trial, which makes short trials
+    comparable at their ends.
 
     Args:
-        plan: of the search.
-        directory: of the search; all its workers see it.
-        oracle: gives the trials; keras-tuner puts its client in place of it in a worker.
+        plan: plan of the search.
+        directory: directory of the search, which all workers share.
+        oracle: oracle that proposes the trials; keras-tuner replaces it by a client in a worker.
     """
 
     def __init__(self, plan: Plan, directory: Path, oracle: Any) -> None:
-        super().__init__(oracle, directory=str(directory), project_name=RUNS)
+        super().__init__(oracle, directory=str(directory), project_name=TRIALS_FOLDER)
         self.plan = plan
-        self.runs = directory / RUNS
         self.data: dict[Any, Data] = {}
-        self.prepared: Any = None
+        self.preprocessing: Any = None
         self.failure = ""
-        self.held = 0
-        self.most_growth = MOST_GROWTH
+        self.trials_run = 0
+        self.initial_memory = 0
+        self.max_memory_growth = MAX_MEMORY_GROWTH
 
     def save(self) -> None:
-        """Leaves it to the oracle to keep its state."""
+        """Do nothing: the oracle saves its own state."""
 
     def on_search_begin(self) -> None:
-        """Keeps TensorFlow from wondering at the many functions that many models make."""
-        self.level = TENSORFLOW.level
-        TENSORFLOW.setLevel(logging.ERROR)
+        """Silence TensorFlow's warnings about retracing, which many models cause."""
+        self.log_level = TENSORFLOW_LOGGER.level
+        TENSORFLOW_LOGGER.setLevel(logging.ERROR)
 
     def on_search_end(self) -> None:
-        """Lets TensorFlow say again what it had to say."""
-        TENSORFLOW.setLevel(self.level)
+        """Restore TensorFlow's log level."""
+        TENSORFLOW_LOGGER.setLevel(self.log_level)
 
     def pre_create_trial(self) -> None:
-        """Waits a little, since a worker without a trial asks again at once.
+        """Pause before asking for a trial, since a worker without one asks again at once.
 
         Raises:
-            GrownError: if the process has grown too much since its first trial; TensorFlow never
-                gives back some of what each model costs.
+            MemoryGrowthError: if the process has grown by more than `max_memory_growth` bytes
+                since its first trial; TensorFlow does not release all memory of a deleted model.
         """
-        threading.Event().wait(POLL)
-        held = psutil.Process().memory_info().rss
-        if self.most_growth and self.held and held - self.held > self.most_growth:
-            raise GrownError
+        threading.Event().wait(POLL_SECONDS)
+        if self.max_memory_growth and self.initial_memory:
+            growth = psutil.Process().memory_info().rss - self.initial_memory
+            if growth > self.max_memory_growth:
+                raise MemoryGrowthError
 
     def run_trial(self, trial: Any) -> dict[str, float]:
-        """Trains what a trial proposes, as often as the plan says.
+        """Train the model of a trial once per seed and fold.
 
         Args:
-            trial: keras-tuner's.
+            trial: keras-tuner trial.
 
         Returns:
-            The mean of the objective, and what it cost.
+            The mean of the objective, and the cost of the trial.
         """
-        values, folder = trial.hyperparameters.values, self.folder_of(trial)
+        values, directory = trial.hyperparameters.values, self.trial_directory(trial)
         self.failure = ""
         try:
             with self._heartbeat(trial.trial_id):
-                found = [
-                    self._train(
-                        values, self.plan.seed_of(trial.trial_id, repetition), fold, folder / str(i)
+                results = [
+                    self._train_once(
+                        values,
+                        self.plan.training_seed(trial.trial_id, repetition),
+                        fold,
+                        directory / str(number),
                     )
-                    for i, (repetition, fold) in enumerate(self.plan.trainings, start=1)
+                    for number, (repetition, fold) in enumerate(self.plan.training_runs, start=1)
                 ]
         except (TrainingDivergedError, errors.FailedTrialError) as error:
             self.failure = str(error)
@@ -113,68 +117,71 @@ class ZooTuner(BaseTuner):
         finally:
             keras.utils.clear_session()
             gc.collect()
-        return _together(found, self.plan.objective)
+        return _aggregate(results, self.plan.objective)
 
     def on_trial_end(self, trial: Any) -> None:
-        """Ends a trial, and says why if it failed.
+        """Report the end of a trial to the oracle, and write the reason if it failed.
 
         Args:
-            trial: keras-tuner's.
+            trial: keras-tuner trial.
         """
         if self.failure:
-            with atomic_write(self.folder_of(trial) / FAILURE) as partial:
+            with atomic_write(self.trial_directory(trial) / FAILURE_FILE) as partial:
                 partial.write_text(self.failure)
             trial.message = self.failure.splitlines()[0]
         super().on_trial_end(trial)
-        self.held = self.held or psutil.Process().memory_info().rss
+        self.trials_run += 1
+        self.initial_memory = self.initial_memory or psutil.Process().memory_info().rss
 
-    def folder_of(self, trial: Any) -> Path:
-        """Gives a trial's folder, and makes it if need be.
+    def trial_directory(self, trial: Any) -> Path:
+        """Return the directory of a trial, which is created if missing.
 
         Args:
-            trial: keras-tuner's.
+            trial: keras-tuner trial.
         """
         return Path(self.get_trial_dir(trial.trial_id))
 
-    def _train(
-        self, values: Mapping[str, Any], seed: int, fold: Any, place: Path
-    ) -> dict[str, float]:
-        settings = settings_of(self.plan, values, seed)
-        model = seed_and_build(settings)
-        size, most = model.count_params(), self.plan.max_parameters
-        if most and size > most:
-            raise errors.FailedTrialError(f"{size:,} parameters, and {most:,} are allowed")
-        data = self._data_for(settings, fold)
-        return {**fit_in(place, settings, model, data, fold), "parameters": size}
-
-    def know(self, data: Data) -> None:
-        """Takes data that have been read already, as the first training needs them.
+    def preload_data(self, data: Data) -> None:
+        """Provide data that have been loaded already, to be used by the first training run.
 
         Args:
-            data: the data.
+            data: data of the first fold, prepared as the defaults of the search space require.
         """
-        recipe = default_settings(self.plan).recipe
-        self.prepared = (recipe.images, recipe.text)
-        self.data[self.plan.trainings[0][1]] = data
+        recipe = default_config(self.plan).recipe
+        self.preprocessing = (recipe.images, recipe.text)
+        self.data[self.plan.training_runs[0][1]] = data
 
-    def _data_for(self, settings: RunConfig, fold: Any) -> Data:
-        recipe = settings.recipe
-        prepared = (recipe.images, recipe.text)
-        if prepared != self.prepared:
+    def _train_once(
+        self, values: Mapping[str, Any], seed: int, fold: Any, run_dir: Path
+    ) -> dict[str, float]:
+        config = trial_config(self.plan, values, seed)
+        model = seed_and_build(config)
+        size, limit = model.count_params(), self.plan.max_parameters
+        if limit and size > limit:
+            raise errors.FailedTrialError(
+                f"the model has {size:,} parameters; at most {limit:,} are allowed"
+            )
+        data = self._load_data(config, fold)
+        return {**fit_in(run_dir, config, model, data, fold), "parameters": size}
+
+    def _load_data(self, config: RunConfig, fold: Any) -> Data:
+        recipe = config.recipe
+        preprocessing = (recipe.images, recipe.text)
+        if preprocessing != self.preprocessing:
             self.data.clear()
-            self.prepared = prepared
+            self.preprocessing = preprocessing
         if fold not in self.data:
-            self.data[fold] = load_run_data(settings, self.plan.data_dir, fold)
-        return self.data[fold].rebatched(recipe.batch_size, settings.seed)
+            self.data[fold] = load_run_data(config, self.plan.data_dir, fold)
+        return self.data[fold].rebatched(recipe.batch_size, config.seed)
 
     @contextlib.contextmanager
     def _heartbeat(self, trial_id: str) -> Iterator[None]:
-        """Asks for the trial now and then, by which its oracle knows that this process lives."""
-        over = threading.Event()
+        """Request the trial at intervals, which shows the oracle that this process is alive."""
+        stop = threading.Event()
 
         def beat() -> None:
-            while not over.wait(HEARTBEAT):
-                with contextlib.suppress(Exception):  # who asks for the next trial will be told
+            while not stop.wait(HEARTBEAT_SECONDS):
+                with contextlib.suppress(Exception):  # the request for the next trial reports it
                     self.oracle.get_trial(trial_id)
 
         thread = threading.Thread(target=beat, name="heartbeat", daemon=True)
@@ -182,47 +189,46 @@ class ZooTuner(BaseTuner):
         try:
             yield
         finally:
-            over.set()
+            stop.set()
             thread.join()
 
 
-def settings_of(plan: Plan, values: Mapping[str, Any], seed: int) -> RunConfig:
-    """Settles a training of a search.
+def trial_config(plan: Plan, values: Mapping[str, Any], seed: int) -> RunConfig:
+    """Return the configuration of a training run of a trial.
 
     Args:
-        plan: of the search.
-        values: of the trial, with what Hyperband adds to them.
-        seed: of the training.
-
-    Returns:
-        What `zoo.training.resolve_config` gives.
+        plan: plan of the search.
+        values: hyperparameters of the trial, with the entries that Hyperband adds.
+        seed: seed of the training run.
 
     Raises:
-        ZooError: if the model does not take the values.
+        ZooError: if a value is invalid; builder arguments are checked by
+            `zoo.training.config.seed_and_build`.
     """
-    overrides = {**plan.fixed, **without_notes(values)}
-    if EPOCHS in values:
-        overrides["epochs"] = values[EPOCHS]
+    overrides = {**plan.fixed, **clean_values(values)}
+    if EPOCHS_KEY in values:
+        overrides["epochs"] = values[EPOCHS_KEY]
     return resolve_config(plan.model, plan.dataset["name"], plan.data_dir, seed, overrides)
 
 
-def default_settings(plan: Plan) -> RunConfig:
-    """Settles a training with the defaults of the search's space.
+def default_config(plan: Plan) -> RunConfig:
+    """Return the configuration of a training run with the defaults of the search space.
 
     Args:
-        plan: of the search.
+        plan: plan of the search.
     """
-    return settings_of(plan, space_of(plan.model, plan.changes).values, plan.seed)
+    return trial_config(plan, search_space(plan.model, plan.changes).values, plan.seed)
 
 
-def without_notes(values: Mapping[str, Any]) -> dict[str, Any]:
-    """Leaves out of a trial's values what an algorithm has noted there for itself.
+def clean_values(values: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a trial's hyperparameters without the entries that an algorithm adds for itself.
 
     Args:
-        values: of the trial.
+        values: hyperparameters of the trial.
 
     Returns:
-        The rest, without the crumbs that steps of 0.1 leave behind.
+        The hyperparameters; floats are rounded to 12 digits, which removes the rounding errors of
+        steps such as 0.1.
     """
     return {
         key: float(f"{value:.12g}") if isinstance(value, float) else value
@@ -231,12 +237,12 @@ def without_notes(values: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def _together(found: list[dict[str, float]], objective: str) -> dict[str, float]:
-    scores = [row[objective] for row in found]
+def _aggregate(results: list[dict[str, float]], objective: str) -> dict[str, float]:
+    scores = [row[objective] for row in results]
     return {
         objective: statistics.fmean(scores),
         **({"spread": statistics.stdev(scores)} if len(scores) > 1 else {}),
-        "epochs": statistics.fmean(row["epochs"] for row in found),
-        "parameters": found[0]["parameters"],
-        "seconds": sum(row["seconds"] for row in found),
+        "epochs": statistics.fmean(row["epochs"] for row in results),
+        "parameters": results[0]["parameters"],
+        "seconds": sum(row["seconds"] for row in results),
     }

@@ -1,174 +1,176 @@
-"""Several processes at one search, by keras-tuner's own protocol: a chief, and its workers."""
+"""Workers of a search: processes that run its trials, by keras-tuner's chief-worker protocol."""
 
 import contextlib
+import functools
 import os
 import socket
 import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 from tuning.oracles import make_oracle
 from tuning.plan import Plan, read_plan
-from tuning.trials import GrownError, ZooTuner
+from tuning.trials import MemoryGrowthError, ZooTuner
 from zoo.data.pipeline import Data
 from zoo.errors import ArgumentValueError, SearchError
 
 HOST = "127.0.0.1"
 CHIEF = "chief"
-LOGS = "workers"
-TABLE = "trials.csv"  # is there when a session of the search has ended
-MOST_FALSE_STARTS = 3
-LOOK = 0.2
-TAIL = 2_000
-FAREWELL = 5.0
-CHIEF_PATIENCE = 600.0
+LOGS_FOLDER = "workers"
+TRIALS_FILE = "trials.csv"  # exists if a session of the search has ended
+TRIALS_RUN_VARIABLE = "ZOO_WORKER_TRIALS_RUN"
+MAX_FAILED_STARTS = 3
+POLL_SECONDS = 0.2
+LOG_TAIL = 2_000
+SHUTDOWN_SECONDS = 5.0
+CHIEF_TIMEOUT = 600.0
+
+Process = subprocess.Popen[bytes]
 
 
-def run_here(plan: Plan, directory: Path, oracle: Any, data: Data, *, to_the_end: bool) -> None:
-    """Runs the trials in this process; those after it has grown much in another.
+def run_locally(
+    plan: Plan, directory: Path, oracle: Any, data: Data, *, limit_memory: bool
+) -> None:
+    """Run the trials in this process.
 
     Args:
-        plan: of the search.
-        directory: of the search.
-        oracle: of the search.
-        data: of its first training.
-        to_the_end: whether this process runs them all, however much it grows.
+        plan: plan of the search.
+        directory: directory of the search.
+        oracle: oracle of the search.
+        data: data of the first training run.
+        limit_memory: whether to run the remaining trials in a subprocess once this process has
+            grown by more than `tuning.trials.MAX_MEMORY_GROWTH`.
     """
-    _take_back(oracle)
+    _requeue_ongoing_trials(oracle)
     tuner = ZooTuner(plan, directory, oracle)
-    tuner.know(data)
-    if to_the_end:
-        tuner.most_growth = 0
+    tuner.preload_data(data)
+    if not limit_memory:
+        tuner.max_memory_growth = 0
     try:
         tuner.search()
-    except GrownError:
+    except MemoryGrowthError:
         tuner.on_search_end()
-        run_in_processes(plan, directory, oracle, 1)
+        run_in_subprocesses(plan, directory, oracle, 1)
 
 
-def run_in_processes(plan: Plan, directory: Path, oracle: Any, workers: int) -> None:
-    """Runs the trials in processes of their own, and has those that die followed by others.
+def run_in_subprocesses(plan: Plan, directory: Path, oracle: Any, workers: int) -> None:
+    """Run the trials in subprocesses, and replace those that die.
 
-    The processes end with this one, whatever it dies of: they read its pipe, and it closes.
+    A subprocess exits when this process does, for whatever reason, since its standard input is
+    closed then.
 
     Args:
-        plan: of the search.
-        directory: of the search.
-        oracle: of the search; this process is its chief.
-        workers: how many processes; they share the cores.
+        plan: plan of the search.
+        directory: directory of the search.
+        oracle: oracle of the search; this process is its chief.
+        workers: number of subprocesses, which share the CPU cores.
 
     Raises:
-        SearchError: if a worker dies again and again before it has a trial.
+        SearchError: if workers repeatedly die before they have received a trial.
     """
-    _take_back(oracle)
-    with socket.socket() as free:
-        free.bind((HOST, 0))
-        port = free.getsockname()[1]
-    crew: dict[str, subprocess.Popen[bytes]] = {}
-    false_starts = 0
-    with _serving(plan, directory, oracle, HOST, port):
+    _requeue_ongoing_trials(oracle)
+    with socket.socket() as probe:
+        probe.bind((HOST, 0))
+        port = probe.getsockname()[1]
+    spawn = functools.partial(_spawn_worker, directory, port, workers)
+    processes: dict[str, Process] = {}
+    with _serve_oracle(plan, directory, oracle, HOST, port):
         try:
             for number in range(workers):
-                crew[f"worker-{number}"] = _hire(directory, port, f"worker-{number}", workers)
-            while crew and not oracle.is_done:
-                time.sleep(LOOK)
-                for name in oracle.silent():
-                    crew[name].kill()
-                for name in [name for name in crew if crew[name].poll() is not None]:
-                    code = _dismiss(crew.pop(name))
-                    if code == 0:
-                        continue
-                    false_starts = 0 if name in oracle.ongoing_trials else false_starts + 1
-                    if false_starts == MOST_FALSE_STARTS:
-                        raise SearchError(f"workers do not start: {_last_words(directory, name)}")
-                    oracle.bury(name, f"its worker died: {_cause(code)}")
-                    crew[name] = _hire(directory, port, name, workers)
+                processes[f"worker-{number}"] = spawn(f"worker-{number}")
+            _supervise_workers(processes, spawn, oracle, directory)
         finally:
-            for process in crew.values():
-                _dismiss(process)
+            for process in processes.values():
+                _terminate_worker(process)
 
 
 def run_as_chief(plan: Plan, directory: Path, oracle: Any, address: str) -> None:
-    """Serves trials to workers on other machines, until the last one has ended.
+    """Serve trials to workers on other machines until the last one has ended.
 
     Args:
-        plan: of the search.
-        directory: of the search, which every worker sees under the same path.
-        oracle: of the search.
+        plan: plan of the search.
+        directory: directory of the search, which has the same path on every worker.
+        oracle: oracle of the search.
         address: ``HOST:PORT`` to listen at.
     """
     host, port = parse_address(address)
-    with _serving(plan, directory, oracle, host, port):
-        while not oracle.is_done:
-            time.sleep(LOOK)
-            for name in oracle.silent():
-                oracle.pass_on(name)
-        parting = time.monotonic() + FAREWELL
-        while oracle.tuner_ids and time.monotonic() < parting:
-            time.sleep(LOOK)
+    with _serve_oracle(plan, directory, oracle, host, port):
+        while not oracle.is_finished:
+            time.sleep(POLL_SECONDS)
+            for name in oracle.silent_workers():
+                oracle.reassign_trial(name)
+        deadline = time.monotonic() + SHUTDOWN_SECONDS
+        while oracle.tuner_ids and time.monotonic() < deadline:
+            time.sleep(POLL_SECONDS)
 
 
-def run_as_worker(directory: Path, address: str, name: str) -> None:
-    """Asks a chief for trials, and runs them, until it has none left.
+def run_as_worker(directory: Path, address: str, name: str) -> dict[str, Any]:
+    """Run the trials that a chief assigns until it has none left.
 
-    A process that has grown much begins anew in the same place, by the command that started it.
+    A process that has used too much memory replaces itself by a new one with the same command.
 
     Args:
-        directory: of the search.
-        address: of the chief, ``HOST:PORT``.
-        name: of this worker; one that died is followed best by one of its name.
+        directory: directory of the search.
+        address: address of the chief, ``HOST:PORT``.
+        name: name of this worker; a worker that replaces one that died should have its name.
+
+    Returns:
+        The ``directory`` of the search, the name of the ``worker`` and the number of ``trials``
+        that it has run.
 
     Raises:
-        SearchError: if the chief is not reached for ten minutes, and its search is not over.
+        SearchError: if the chief cannot be reached for ten minutes, and its search has not ended.
     """
     host, port = parse_address(address)
+    trials_run = int(os.environ.pop(TRIALS_RUN_VARIABLE, 0))
+    tuner, has_grown = None, False
     try:
-        _reach(host, port, directory)
+        _wait_for_chief(host, port, directory)
         plan = read_plan(directory)
-        with _environment(host, port, name):
+        with _tuner_environment(host, port, name):
             tuner = ZooTuner(plan, directory, make_oracle(plan, is_limited=False))
-            tuner.oracle = _Persistent(tuner.oracle, host, port, directory)
+            tuner.oracle = _RetryingClient(tuner.oracle, host, port, directory)
             tuner.search()
-    except _OverError:
-        return
-    except GrownError:
+    except _SearchEndedError:
+        pass
+    except MemoryGrowthError:
+        has_grown = True
+    trials_run += tuner.trials_run if tuner else 0
+    if has_grown:
+        os.environ[TRIALS_RUN_VARIABLE] = str(trials_run)
         os.execv(sys.executable, [sys.executable, *sys.orig_argv[1:]])
+    return {"directory": str(directory), "worker": name, "trials": trials_run}
 
 
-def own_name() -> str:
-    """Names this process among the workers of a search."""
+def default_worker_name() -> str:
+    """Return a name for this process that no other worker of a search has."""
     return f"{socket.gethostname()}-{os.getpid()}"
 
 
-def _take_back(oracle: Any) -> None:
-    for name in list(oracle.ongoing_trials):
-        oracle.take_back(name)
-
-
-def require_free(address: str) -> None:
-    """Makes sure that a chief can listen at an address.
+def require_free_address(address: str) -> None:
+    """Raise an error unless a chief can listen at an address.
 
     Args:
         address: ``HOST:PORT``.
 
     Raises:
-        ArgumentValueError: if it is none, or cannot be listened at.
+        ArgumentValueError: if the address is malformed, or cannot be listened at.
     """
-    place = parse_address(address)
+    host_and_port = parse_address(address)
     try:
-        with socket.socket() as free:
-            free.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            free.bind(place)
+        with socket.socket() as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            probe.bind(host_and_port)
     except OSError as error:
         raise ArgumentValueError(f"address={address!r}: {error.strerror or error}.") from error
 
 
 def parse_address(address: str) -> tuple[str, int]:
-    """Reads the address of a chief.
+    """Parse the address of a chief.
 
     Args:
         address: ``HOST:PORT``.
@@ -177,7 +179,7 @@ def parse_address(address: str) -> tuple[str, int]:
         Host and port.
 
     Raises:
-        ArgumentValueError: if it is none.
+        ArgumentValueError: if the address is malformed.
     """
     host, colon, port = address.rpartition(":")
     if not (host and colon and port.isdecimal() and 0 < int(port) < 2**16):
@@ -185,72 +187,97 @@ def parse_address(address: str) -> tuple[str, int]:
     return host, int(port)
 
 
-class _OverError(Exception):
-    """No chief answers since there is no more to do."""
+class _SearchEndedError(Exception):
+    """The chief does not respond because its search has ended."""
 
 
-class _Persistent:
-    """keras-tuner's client of a chief, which waits for a chief that is being started again."""
+class _RetryingClient:
+    """keras-tuner's client of a chief, which waits while the chief is restarted."""
 
     def __init__(self, client: Any, *chief: Any) -> None:
         self.client, self.chief = client, chief
 
     def __getattr__(self, name: str) -> Any:
-        found = getattr(self.client, name)
-        return self._insisting(found) if callable(found) else found
+        attribute = getattr(self.client, name)
+        return self._retrying(attribute) if callable(attribute) else attribute
 
-    def _insisting(self, call: Any) -> Any:
+    def _retrying(self, method: Any) -> Any:
         import grpc
 
-        def insist(*args: Any, **kwargs: Any) -> Any:
+        def call(*args: Any, **kwargs: Any) -> Any:
             while True:
-                _reach(*self.chief)
+                _wait_for_chief(*self.chief)
                 try:
-                    return call(*args, **kwargs)
+                    return method(*args, **kwargs)
                 except grpc.RpcError as error:
                     if error.code() != grpc.StatusCode.UNAVAILABLE:
                         raise
-                    time.sleep(LOOK)
+                    time.sleep(POLL_SECONDS)
 
-        return insist
+        return call
+
+
+def _requeue_ongoing_trials(oracle: Any) -> None:
+    for name in list(oracle.ongoing_trials):
+        oracle.requeue_trial(name)
 
 
 @contextlib.contextmanager
-def _serving(plan: Plan, directory: Path, oracle: Any, host: str, port: int) -> Iterator[None]:
-    with _environment(host, port, CHIEF):
+def _serve_oracle(plan: Plan, directory: Path, oracle: Any, host: str, port: int) -> Iterator[None]:
+    with _tuner_environment(host, port, CHIEF):
         tuner = ZooTuner(plan, directory, oracle)
         threading.Thread(target=tuner.search, name=CHIEF, daemon=True).start()
         try:
-            _reach(host, port, directory)
+            _wait_for_chief(host, port, directory)
             yield
         finally:
             oracle.tuner_ids.clear()
 
 
 @contextlib.contextmanager
-def _environment(host: str, port: int, name: str) -> Iterator[None]:
-    """Tells keras-tuner, in the way it wants to be told, who is who."""
-    told = {
+def _tuner_environment(host: str, port: int, name: str) -> Iterator[None]:
+    """Set the environment variables that keras-tuner reads its role from."""
+    variables = {
         "KERASTUNER_ORACLE_IP": host,
         "KERASTUNER_ORACLE_PORT": str(port),
         "KERASTUNER_TUNER_ID": name,
     }
-    os.environ.update(told)
+    os.environ.update(variables)
     try:
         yield
     finally:
-        for key in told:
+        for key in variables:
             os.environ.pop(key, None)
 
 
-def _hire(directory: Path, port: int, name: str, workers: int) -> "subprocess.Popen[bytes]":
+def _supervise_workers(
+    processes: dict[str, Process], spawn: Callable[[str], Process], oracle: Any, directory: Path
+) -> None:
+    """Replace workers that die or stop responding until the search has ended."""
+    failed_starts = 0
+    while processes and not oracle.is_finished:
+        time.sleep(POLL_SECONDS)
+        for name in oracle.silent_workers():
+            processes[name].kill()
+        for name in [name for name in processes if processes[name].poll() is not None]:
+            code = _terminate_worker(processes.pop(name))
+            if code == 0:
+                continue
+            failed_starts = 0 if name in oracle.ongoing_trials else failed_starts + 1
+            if failed_starts == MAX_FAILED_STARTS:
+                raise SearchError(f"workers do not start: {_last_log_line(directory, name)}")
+            oracle.record_worker_death(name, f"its worker died: {_describe_exit(code)}")
+            processes[name] = spawn(name)
+
+
+def _spawn_worker(directory: Path, port: int, workers: int, name: str) -> Process:
     threads = str(max(1, (os.cpu_count() or 1) // workers))
-    share = {
+    thread_limits = {
         "TF_NUM_INTRAOP_THREADS": threads,
         "TF_NUM_INTEROP_THREADS": threads,
         "OMP_NUM_THREADS": threads,
     }
-    log = directory / LOGS / f"{name}.log"
+    log = directory / LOGS_FOLDER / f"{name}.log"
     log.parent.mkdir(exist_ok=True)
     with log.open("wb") as file:
         return subprocess.Popen(
@@ -258,47 +285,47 @@ def _hire(directory: Path, port: int, name: str, workers: int) -> "subprocess.Po
             stdin=subprocess.PIPE,
             stdout=file,
             stderr=file,
-            env={**os.environ, **share},
+            env={**os.environ, **thread_limits},
             start_new_session=True,
         )
 
 
-def _dismiss(process: "subprocess.Popen[bytes]") -> int:
-    """Ends a worker if it lives, and gives its exit code."""
+def _terminate_worker(process: Process) -> int:
+    """Kill a worker if it is alive, and return its exit code."""
     process.kill()
     process.communicate()
     return process.returncode
 
 
-def _cause(code: int) -> str:
+def _describe_exit(code: int) -> str:
     return f"signal {-code}" if code < 0 else f"exit code {code}"
 
 
-def _last_words(directory: Path, name: str) -> str:
-    lines = (directory / LOGS / f"{name}.log").read_text(errors="replace")[-TAIL:].splitlines()
-    return lines[-1] if lines else "it said nothing"
+def _last_log_line(directory: Path, name: str) -> str:
+    log = directory / LOGS_FOLDER / f"{name}.log"
+    lines = log.read_text(errors="replace")[-LOG_TAIL:].splitlines()
+    return lines[-1] if lines else "the log is empty"
 
 
-def _reach(host: str, port: int, directory: Path) -> None:
-    """Waits until a chief listens."""
-    until = time.monotonic() + CHIEF_PATIENCE
+def _wait_for_chief(host: str, port: int, directory: Path) -> None:
+    deadline = time.monotonic() + CHIEF_TIMEOUT
     while True:
         try:
-            with socket.create_connection((host, port), timeout=LOOK * 10):
+            with socket.create_connection((host, port), timeout=POLL_SECONDS * 10):
                 return
         except OSError as error:
-            if (directory / TABLE).exists():
-                raise _OverError from error
-            if time.monotonic() > until:
-                raise SearchError(f"no chief answers at {host}:{port}.") from error
-            time.sleep(LOOK)
+            if (directory / TRIALS_FILE).exists():
+                raise _SearchEndedError from error
+            if time.monotonic() > deadline:
+                raise SearchError(f"no chief responds at {host}:{port}.") from error
+            time.sleep(POLL_SECONDS)
 
 
-def _end_with_parent() -> None:
-    """Ends this process when the one that holds the other end of its standard input is gone."""
+def _exit_with_parent() -> None:
+    """Exit when the process that holds the other end of standard input is gone."""
 
     def watch() -> None:
-        while os.read(sys.stdin.fileno(), 1):  # takes no lock that Python wants when it ends
+        while os.read(sys.stdin.fileno(), 1):  # sys.stdin.read would hold a lock that exit needs
             pass
         os._exit(1)
 
@@ -306,5 +333,5 @@ def _end_with_parent() -> None:
 
 
 if __name__ == "__main__":
-    _end_with_parent()
+    _exit_with_parent()
     run_as_worker(Path(sys.argv[1]), sys.argv[2], sys.argv[3])

@@ -1,10 +1,11 @@
-"""A zoo of classic deep-learning architectures as tested, tuned, exportable Keras baselines.
+"""Classic deep-learning architectures as tested, tuned and exportable Keras baselines.
 
     >>> import zoo
     >>> zoo.build("mlp", units=64).count_params()
     55050
 
-Nothing heavy is imported before it is used: `import zoo` and `zoo.list_models()` take no Keras.
+Heavy dependencies are imported on first use: `import zoo` and `zoo.list_models()` do not import
+Keras.
 """
 
 import importlib
@@ -71,7 +72,7 @@ def _register_layers(keras: Any) -> None:
 
 
 def __getattr__(name: str) -> Any:
-    """Imports a verb when it is first used."""
+    """Import a public function on first use."""
     if name not in _LAZY:
         raise AttributeError(f"module 'zoo' has no attribute {name!r}")
     return getattr(importlib.import_module(_LAZY[name]), name)

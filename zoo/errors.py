@@ -1,97 +1,96 @@
-"""What can go wrong by a user's hand: one class a kind of input, one line a message."""
+"""Exceptions for errors that a user can fix, each with a one-line message."""
 
 import difflib
 from collections.abc import Iterable
 
 
 class ZooError(Exception):
-    """Base of every error that a user can cause and mend; its message is one line."""
+    """Base class of the exceptions; the message is a single line."""
 
 
 class UnknownModelError(ZooError, LookupError):
-    """A model name that the registry does not hold."""
+    """A model name that is not registered."""
 
 
 class UnknownDatasetError(ZooError, LookupError):
-    """A data set name that neither the zoo nor TFDS knows, and that is no folder either."""
+    """A dataset name that is not in the zoo, not in TFDS and not a path."""
 
 
 class UnknownArgumentError(ZooError, TypeError):
-    """An argument that the model, the recipe or the function does not take."""
+    """An argument that the model, the recipe or the function does not accept."""
 
 
 class ArgumentValueError(ZooError, ValueError):
-    """An argument of the wrong type or out of its range."""
+    """An argument of the wrong type or out of range."""
 
 
 class DatasetError(ZooError):
-    """A data set that cannot be read: unprepared, unreachable, damaged, empty or unfit."""
+    """A dataset that is not prepared, cannot be downloaded, is damaged, empty or unsuitable."""
 
 
 class InputError(ZooError, ValueError):
-    """An input to `predict` that is no input of the run's model."""
+    """An input to `predict` that the model cannot take."""
 
 
 class WeightsError(ZooError):
-    """Weights that cannot be fetched or read, or that are another network's."""
+    """Pretrained weights that cannot be downloaded or read, or do not match the model."""
 
 
 class RunError(ZooError):
-    """A run directory that exists already, is missing, damaged or of another version."""
-
-
-class UnknownSystemError(ZooError, LookupError):
-    """A system that the course does not have."""
-
-
-class CourseError(ZooError):
-    """Results of the course that have other settings, or are of another version."""
-
-
-class OutOfReachError(CourseError):
-    """Systems of the course whose data or weights could not be had."""
+    """A run directory that already exists, is missing, is damaged or has another version."""
 
 
 class SearchError(ZooError):
-    """A search whose directory exists already or is another's, or one of whose trials broke."""
+    """A search directory that already exists or belongs to another search, or a failed trial."""
 
 
 class TrainingDivergedError(ZooError, ArithmeticError):
-    """A loss that stopped being a finite number."""
+    """A loss that became NaN or infinite."""
 
 
 class ExportError(ZooError):
-    """An artifact that cannot be written, or does not reproduce its model."""
+    """An artifact that cannot be written or does not reproduce its model."""
 
 
 class ArtifactError(ZooError):
-    """An artifact that is missing, cut, altered or none of the zoo's."""
+    """An artifact that is missing, truncated, modified or in an unknown format."""
 
 
 def unknown_name_message(kind: str, name: str, known: Iterable[str]) -> str:
-    """Words an unknown name: what was received, the near miss, and what there is.
+    """Return the error message for an unknown name, with the closest match and all valid names.
 
     Args:
-        kind: what is being named, for example ``"model"``.
+        kind: what the name refers to, for example ``"model"``.
         name: the name received.
-        known: every name allowed.
+        known: all valid names.
 
     Returns:
         One line.
+
+    Example:
+        >>> from zoo.errors import unknown_name_message
+        >>> unknown_name_message("model", "mpl", ["gru", "mlp"])
+        "unknown model: 'mpl'. Did you mean 'mlp'? Expected one of: gru, mlp."
     """
     names = sorted(known)
-    return f"unknown {kind} {name!r}.{did_you_mean(name, names)} There is: {', '.join(names)}."
+    hint = did_you_mean(name, names)
+    return f"unknown {kind}: {name!r}.{hint} Expected one of: {', '.join(names)}."
 
 
 def did_you_mean(name: str, known: Iterable[str]) -> str:
-    """Asks whether the nearest of the names known was meant.
+    """Return a question that suggests the valid name closest to an unknown one.
 
     Args:
         name: the name received.
-        known: every name allowed.
+        known: all valid names.
 
     Returns:
-        The question, after a space; empty if no name is near.
+        The question with a leading space, or an empty string if no valid name is similar.
+
+    Example:
+        >>> from zoo.errors import did_you_mean
+        >>> did_you_mean("mpl", ["gru", "mlp"])
+        " Did you mean 'mlp'?"
     """
-    near = difflib.get_close_matches(name, list(known), n=1, cutoff=0.5)
-    return f" Did you mean {near[0]!r}?" if near else ""
+    matches = difflib.get_close_matches(name, list(known), n=1, cutoff=0.5)
+    return f" Did you mean {matches[0]!r}?" if matches else ""

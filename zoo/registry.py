@@ -1,4 +1,4 @@
-"""The models by name. Importing it imports neither Keras nor TensorFlow."""
+"""Registry of models by name; importing it imports neither Keras nor TensorFlow."""
 
 import inspect
 from typing import Any
@@ -10,43 +10,43 @@ _SPECS: dict[str, ModelSpec] = {}
 
 
 def register(spec: ModelSpec) -> ModelSpec:
-    """Adds a model to the zoo.
+    """Register a model.
 
     Args:
-        spec: the model; its name is that of its builder.
+        spec: catalog entry of the model; its name is that of its builder.
 
     Returns:
         The spec, unchanged.
 
     Raises:
-        ValueError: if the name is taken.
+        ValueError: if the name is already registered.
 
     Example:
         >>> import zoo
         >>> zoo.register(zoo.get_spec("mlp"))
         Traceback (most recent call last):
         ...
-        ValueError: model 'mlp' is registered already, by zoo.models.dense:mlp.
+        ValueError: model 'mlp' is already registered, by zoo.models.dense:mlp.
     """
     if spec.name in _SPECS:
         raise ValueError(
-            f"model {spec.name!r} is registered already, by {_SPECS[spec.name].builder}."
+            f"model {spec.name!r} is already registered, by {_SPECS[spec.name].builder}."
         )
     _SPECS[spec.name] = spec
     return spec
 
 
 def get_spec(name: str) -> ModelSpec:
-    """Looks a model up.
+    """Return the catalog entry of a model.
 
     Args:
-        name: the model's name.
+        name: name of the model.
 
     Returns:
-        What the zoo knows of it.
+        The entry: builder, task, default dataset, parameter count and training recipe.
 
     Raises:
-        UnknownModelError: if there is no such model; names the near miss and all there are.
+        UnknownModelError: if there is no such model; the message suggests the closest name.
 
     Example:
         >>> import zoo
@@ -59,16 +59,16 @@ def get_spec(name: str) -> ModelSpec:
 
 
 def list_models(task: str | None = None) -> list[str]:
-    """Lists the models' names, sorted.
+    """Return the names of the registered models.
 
     Args:
-        task: keep the models of this task only, for example ``"binary_classification"``.
+        task: task by which to filter, for example ``"binary_classification"``; None for all.
 
     Returns:
-        The names.
+        The names, sorted.
 
     Raises:
-        ArgumentValueError: if no model has such a task.
+        ArgumentValueError: if no model has this task.
 
     Example:
         >>> import zoo
@@ -82,21 +82,25 @@ def list_models(task: str | None = None) -> list[str]:
 
 
 def build(name: str, **overrides: Any) -> Any:
-    """Builds a model: the same as calling its builder.
+    """Build a compiled model by calling its builder.
+
+    The model consists of stock Keras layers and the layers in `zoo.layers`. `zoo.train` and
+    `zoo.accelerate` swap faster layers in for training. No data is read, and nothing is downloaded
+    unless pretrained weights are requested.
 
     Args:
-        name: the model's name.
-        **overrides: arguments of its builder, hyperparameters, compile settings and the shapes
-            that follow from the data alike. `zoo show NAME` lists them.
+        name: name of the model.
+        **overrides: arguments of the builder: hyperparameters, compile settings and data-dependent
+            sizes. The command ``zoo show NAME`` lists them.
 
     Returns:
-        A compiled `keras.Model`; needs no data, and no network unless weights are to be fetched.
+        A compiled `keras.Model`.
 
     Raises:
-        UnknownModelError: if there is no such model; names the near miss and all there are.
-        UnknownArgumentError: if its builder takes no such argument; likewise.
-        ArgumentValueError: if a value is of the wrong type or out of range.
-        WeightsError: if weights cannot be fetched or read, or are another network's.
+        UnknownModelError: if there is no such model; the message suggests the closest name.
+        UnknownArgumentError: if the builder has no such argument; likewise.
+        ArgumentValueError: if a value has the wrong type or is out of range.
+        WeightsError: if weights cannot be downloaded or read, or do not match the model.
 
     Example:
         >>> import zoo
@@ -106,21 +110,21 @@ def build(name: str, **overrides: Any) -> Any:
     return get_spec(name).load_builder()(**overrides)
 
 
-def defaults_of(name: str) -> dict[str, Any]:
-    """Gives every setting of a model with its default.
+def get_defaults(name: str) -> dict[str, Any]:
+    """Return the default values of all settings of a model.
 
     Args:
-        name: the model.
+        name: name of the model.
 
     Returns:
-        The arguments of its builder, and the fields of its recipe.
+        The defaults of the builder's arguments and of the recipe's settings, by name.
 
     Raises:
         UnknownModelError: if there is no such model.
 
     Example:
-        >>> from zoo.registry import defaults_of
-        >>> defaults_of("mlp")["units"], defaults_of("mlp")["batch_size"]
+        >>> from zoo.registry import get_defaults
+        >>> get_defaults("mlp")["units"], get_defaults("mlp")["batch_size"]
         (512, 128)
     """
     spec = get_spec(name)

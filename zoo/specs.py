@@ -1,4 +1,4 @@
-"""What the zoo knows of a model, a data set, a task and a recipe: frozen, and plain data."""
+"""Frozen dataclasses that describe models, datasets, tasks and training recipes."""
 
 import dataclasses
 import pkgutil
@@ -14,86 +14,88 @@ ENCODINGS = ("sequence", "multi_hot")
 WORD_VECTORS = ("random", "cooccurrence")
 AUGMENTATIONS = ("flip", "crop", "cutout")
 GRAYSCALES = ("none", "mean", "luminance")
-TARGETS = ("label", "image", "image given label")
-MOST = 2**31 - 1
-LARGEST_IMAGE = 1024
-MOST_SEED = 2**32 - 1
+TARGETS = ("label", "image", "class-conditional image")
+MAX_INT = 2**31 - 1
+MAX_IMAGE_SIZE = 1024
+MAX_SEED = 2**32 - 1
 
 
-def require_integer(name: str, value: Any, least: int, most: int) -> None:
-    """Refuses what is no integer of a range.
+def require_integer(name: str, value: Any, minimum: int, maximum: int) -> None:
+    """Raise an error unless a value is an integer in a range.
 
     Args:
-        name: of the argument.
-        value: what was received.
-        least: smallest value allowed.
-        most: largest value allowed.
+        name: name of the argument.
+        value: value received.
+        minimum: smallest valid value.
+        maximum: largest valid value.
 
     Raises:
-        ArgumentValueError: if the value is of another type or out of range.
+        ArgumentValueError: if the value has another type or is out of range.
     """
-    if type(value) is not int or not least <= value <= most:
-        raise ArgumentValueError(f"{name}={value!r}: must be an integer from {least} to {most}.")
+    if type(value) is not int or not minimum <= value <= maximum:
+        raise ArgumentValueError(
+            f"{name}={value!r}: must be an integer from {minimum} to {maximum}."
+        )
 
 
 def require_choice(name: str, value: Any, choices: tuple[str, ...]) -> None:
-    """Refuses what is none of the words allowed.
+    """Raise an error unless a value is one of several strings.
 
     Args:
-        name: of the argument.
-        value: what was received.
-        choices: the words.
+        name: name of the argument.
+        value: value received.
+        choices: valid values.
 
     Raises:
-        ArgumentValueError: if the value is another.
+        ArgumentValueError: if the value is not one of them.
     """
     if value not in choices:
         raise ArgumentValueError(f"{name}={value!r}: must be one of {', '.join(choices)}.")
 
 
 def require_number(name: str, value: Any) -> None:
-    """Refuses what is no finite number of at least 0.
+    """Raise an error unless a value is a finite, non-negative number.
 
     Args:
-        name: of the argument.
-        value: what was received.
+        name: name of the argument.
+        value: value received.
 
     Raises:
-        ArgumentValueError: if the value is of another type or out of range.
+        ArgumentValueError: if the value has another type or is out of range.
     """
     if type(value) not in (int, float) or not 0 <= value < float("inf"):
-        raise ArgumentValueError(f"{name}={value!r}: must be a number of at least 0.")
+        raise ArgumentValueError(f"{name}={value!r}: must be a non-negative finite number.")
 
 
-def as_tuple(value: Any) -> Any:
-    """Turns a list, as JSON gives it for a tuple, back into one; leaves other values alone.
+def list_to_tuple(value: Any) -> Any:
+    """Convert a list to a tuple, for values that were read from JSON.
 
     Args:
-        value: any.
+        value: any value; returned unchanged if it is not a list.
     """
     return tuple(value) if isinstance(value, list) else value
 
 
 @dataclasses.dataclass(frozen=True)
 class ImageOptions:
-    """How images are prepared for a model.
+    """Preprocessing and augmentation of images.
 
     Attributes:
-        scaling: what becomes of pixels: ``"fraction"`` of full intensity, in [0, 1];
-            ``"standardized"``: mean 0 and variance 1 in each channel of the training split; or
-            ``"imagenet"``: the same with ImageNet's mean and variance.
-        augmentation: what is done to training images, anew in each epoch and to no others:
-            ``"none"``, or any of ``flip`` (left to right, by the toss of a coin), ``crop`` (moved
-            by up to an eighth of its side) and ``cutout`` (a square of a quarter of its side
-            covered with the mean color), joined by ``+``.
-        image_size: side in pixels that images are resized to; 0 leaves them at the data set's.
-        grayscale: what becomes of colors: ``"none"`` of them is lost; or one channel is left, the
-            ``"mean"`` of the three, or their ``"luminance"`` as ITU-R BT.601 weighs them.
-        noise_stddev: standard deviation of the Gaussian noise added to the fractions that a model
-            is to clear of it, which are cut off at 0 and 1 again; 0 for none.
+        scaling: how pixels are scaled: ``"fraction"``, to [0, 1]; ``"standardized"``, to zero mean
+            and unit variance in each channel, with the statistics of the training split; or
+            ``"imagenet"``, likewise with ImageNet's statistics.
+        augmentation: random transformations of training images: ``"none"``, or one or more of
+            ``flip`` (horizontally, with probability 1/2), ``crop`` (after padding by an eighth of
+            the side) and ``cutout`` (a square with a quarter of the side is filled with the mean
+            color), joined by ``+``.
+        image_size: side in pixels to which images are resized; 0 keeps their size.
+        grayscale: conversion to one channel: ``"none"``; the ``"mean"`` of the channels; or the
+            ``"luminance"`` of ITU-R BT.601.
+        noise_stddev: standard deviation of the Gaussian noise added to input images in [0, 1],
+            which are then clipped to that range; only for models that output images; 0 for none.
 
     Raises:
-        ArgumentValueError: if a value is of the wrong type or out of range.
+        ArgumentValueError: if a value has the wrong type or is out of range.
     """
 
     scaling: str = "fraction"
@@ -103,38 +105,38 @@ class ImageOptions:
     noise_stddev: float = 0.0
 
     def __post_init__(self) -> None:
-        """Checks every value."""
+        """Validate every field."""
         require_choice("scaling", self.scaling, SCALINGS)
-        words = self.augmentations
-        if not set(words) <= set(AUGMENTATIONS) or len(set(words)) < len(words):
+        names = self.augmentations
+        if not set(names) <= set(AUGMENTATIONS) or len(set(names)) < len(names):
             raise ArgumentValueError(
                 f"augmentation={self.augmentation!r}: must be none, or one or more of "
-                f"{', '.join(AUGMENTATIONS)}, joined by '+', each once."
+                f"{', '.join(AUGMENTATIONS)}, joined by '+' and not repeated."
             )
-        require_integer("image_size", self.image_size, 0, LARGEST_IMAGE)
+        require_integer("image_size", self.image_size, 0, MAX_IMAGE_SIZE)
         require_choice("grayscale", self.grayscale, GRAYSCALES)
         require_number("noise_stddev", self.noise_stddev)
 
     def without(self, augmentation: str) -> str:
-        """Gives `augmentation` with one of the words left out.
+        """Return the value of `augmentation` without one of the transformations.
 
         Args:
-            augmentation: the word.
+            augmentation: name of the transformation to leave out.
         """
-        return "+".join(word for word in self.augmentations if word != augmentation) or "none"
+        return "+".join(name for name in self.augmentations if name != augmentation) or "none"
 
     @property
     def augmentations(self) -> tuple[str, ...]:
-        """The names that `augmentation` joins."""
+        """The names of the transformations in `augmentation`."""
         if self.augmentation == "none":
             return ()
         return tuple(str(self.augmentation).split("+"))
 
     def input_shape(self, raw: tuple[int, ...]) -> tuple[int, ...]:
-        """Gives the shape in which images reach the model.
+        """Return the shape of a preprocessed image.
 
         Args:
-            raw: ``(height, width, channels)`` as the data set has them.
+            raw: shape of an image in the dataset, ``(height, width, channels)``.
         """
         height, width = (self.image_size,) * 2 if self.image_size else raw[:2]
         return (height, width, raw[2] if self.grayscale == "none" else 1)
@@ -142,23 +144,23 @@ class ImageOptions:
 
 @dataclasses.dataclass(frozen=True)
 class TextOptions:
-    """How texts are prepared for a model, and what vectors its words begin with.
+    """Preprocessing of texts, and the initial word embeddings.
 
     Attributes:
-        encoding: what becomes of a text: ``"sequence"``: the numbers of its words, in order; or
-            ``"multi_hot"``: for each word of the vocabulary, whether the text has it.
-        vocab_size: words known, the commonest of the training split, with the two that stand for
-            padding and for all others; at least 3.
-        sequence_length: tokens of a text that are read: all its words from its beginning, then
-            its pairs of words and so on, then the pieces of words.
-        ngrams: 1 for words alone, 2 for pairs of neighbors too, and so on to 5.
-        subwords: most characters in the pieces of words that are read beside them, from 3 to 9;
-            0 for no pieces.
-        word_vectors: what those are, where texts are sequences: drawn at ``"random"``, or found by
-            `zoo.data.cooccurrence` in the training split, without its labels.
+        encoding: ``"sequence"``: a text becomes a sequence of token ids; or ``"multi_hot"``: it
+            becomes a vector with a 1 for each token of the vocabulary that occurs in it.
+        vocab_size: size of the vocabulary: the most frequent tokens of the training split, the
+            padding token and the out-of-vocabulary token; at least 3.
+        sequence_length: maximum number of tokens per text. Words come first, then the n-grams of
+            each higher order, then subwords; the rest is truncated.
+        ngrams: order of the longest word n-grams, from 1 (words only) to 5.
+        subwords: length in characters of the longest subwords, from 3 to 9; 0 for no subwords.
+        word_vectors: initial word embeddings of models that take sequences: ``"random"``, or
+            ``"cooccurrence"``, the PPMI-SVD embeddings that `zoo.data.cooccurrence` computes from
+            the training split without its labels.
 
     Raises:
-        ArgumentValueError: if a value is of the wrong type or out of range.
+        ArgumentValueError: if a value has the wrong type or is out of range.
     """
 
     encoding: str = "sequence"
@@ -169,10 +171,10 @@ class TextOptions:
     word_vectors: str = "random"
 
     def __post_init__(self) -> None:
-        """Checks every value."""
+        """Validate every field."""
         require_choice("encoding", self.encoding, ENCODINGS)
-        require_integer("vocab_size", self.vocab_size, 3, MOST)
-        require_integer("sequence_length", self.sequence_length, 1, MOST)
+        require_integer("vocab_size", self.vocab_size, 3, MAX_INT)
+        require_integer("sequence_length", self.sequence_length, 1, MAX_INT)
         require_integer("ngrams", self.ngrams, 1, 5)
         if type(self.subwords) is not int or self.subwords not in (0, *range(3, 10)):
             raise ArgumentValueError(f"subwords={self.subwords!r}: must be 0 or from 3 to 9.")
@@ -184,29 +186,29 @@ OPTIONS: dict[str, type] = {"images": ImageOptions, "text": TextOptions}
 
 @dataclasses.dataclass(frozen=True)
 class Recipe:
-    """How a model is trained: everything that `train` needs beside the compiled model.
+    """Training settings: everything that `train` needs besides a compiled model.
 
     Attributes:
-        epochs: passes over the training split, at least 1.
-        batch_size: rows a step, at least 1.
-        schedule: ``"constant"``; ``"cosine"``: the learning rate falls to zero along half a
-            cosine (Loshchilov & Hutter, 2017, https://arxiv.org/abs/1608.03983); or
-            ``"one_cycle"``: it rises for a fifth of the epochs and falls to zero over the rest,
-            both linearly (Smith, 2018, https://arxiv.org/abs/1803.09820). One step an epoch.
-        patience: epochs without improvement of the task's monitored quantity after which
-            training stops and the best epoch's weights are restored; 0 trains all epochs and
-            keeps the last.
-        jit_compile: whether XLA compiles the training step.
-        steps_per_execution: steps that run between two returns to Python, at least 1.
+        epochs: number of epochs, at least 1.
+        batch_size: rows per training step, at least 1.
+        schedule: learning rate schedule, updated once per epoch: ``"constant"``; ``"cosine"``, a
+            cosine decay to zero (Loshchilov & Hutter, 2017, https://arxiv.org/abs/1608.03983); or
+            ``"one_cycle"``, a linear increase over the first fifth of the epochs and a linear
+            decrease to zero over the rest (Smith, 2018, https://arxiv.org/abs/1803.09820).
+        patience: epochs without improvement of the task's monitored metric before early stopping,
+            which restores the weights of the best epoch; 0 disables early stopping and keeps the
+            weights of the last epoch.
+        jit_compile: whether to compile the training step with XLA.
+        steps_per_execution: training steps per call of the compiled function, at least 1.
         precision: ``"float32"``, or ``"mixed_bfloat16"``: training computes in bfloat16 and keeps
             float32 weights (Micikevicius et al., 2018, https://arxiv.org/abs/1710.03740). The
-            trained model computes in float32 either way. Unless it is asked for, bfloat16 is left
-            alone on machines that have no GPU and, as far as Linux tells, no instructions for it.
-        images: how images are prepared, where the data set is one of images.
-        text: how texts are, where it is one of texts.
+            trained model computes in float32 either way. As a default, bfloat16 is replaced by
+            float32 on machines without a GPU whose CPU does not report bfloat16 instructions.
+        images: preprocessing of images, for image datasets.
+        text: preprocessing of texts, for text datasets.
 
     Raises:
-        ArgumentValueError: if a value is of the wrong type or out of range.
+        ArgumentValueError: if a value has the wrong type or is out of range.
     """
 
     epochs: int
@@ -221,41 +223,41 @@ class Recipe:
 
     @classmethod
     def from_json(cls, fields: Mapping[str, Any]) -> "Recipe":
-        """Makes a recipe of what JSON has kept of one."""
+        """Return the recipe that was stored as JSON."""
         nested = {kind: OPTIONS[kind](**fields[kind]) for kind in OPTIONS}
         return cls(**{**fields, **nested})
 
     def settings(self) -> dict[str, Any]:
-        """Gives every setting by the name it has for a user: those of `images` and `text`, too."""
+        """Return all settings by name, those of `images` and `text` included."""
         fields = dataclasses.asdict(self)
         nested = {name: value for kind in OPTIONS for name, value in fields.pop(kind).items()}
         return {**fields, **nested}
 
     def replace(self, **settings: Any) -> "Recipe":
-        """Gives the same recipe with other values for some of its `settings`.
+        """Return a copy of the recipe with some settings changed.
 
         Args:
-            **settings: those values, by the names they have for a user.
+            **settings: new values, by the names that `settings` returns.
 
         Raises:
-            ArgumentValueError: if a value is of the wrong type or out of range.
+            ArgumentValueError: if a value has the wrong type or is out of range.
         """
-        changed = {}
+        nested = {}
         for kind, options in OPTIONS.items():
-            theirs = {f.name for f in dataclasses.fields(options)} & settings.keys()
-            values = {name: settings.pop(name) for name in theirs}
-            changed[kind] = dataclasses.replace(getattr(self, kind), **values)
-        return dataclasses.replace(self, **changed, **settings)
+            names = {f.name for f in dataclasses.fields(options)} & settings.keys()
+            values = {name: settings.pop(name) for name in names}
+            nested[kind] = dataclasses.replace(getattr(self, kind), **values)
+        return dataclasses.replace(self, **nested, **settings)
 
     def __post_init__(self) -> None:
-        """Checks every value."""
-        for name, least in (
+        """Validate every field."""
+        for name, minimum in (
             ("epochs", 1),
             ("batch_size", 1),
             ("patience", 0),
             ("steps_per_execution", 1),
         ):
-            require_integer(name, getattr(self, name), least, MOST)
+            require_integer(name, getattr(self, name), minimum, MAX_INT)
         require_choice("schedule", self.schedule, SCHEDULES)
         require_choice("precision", self.precision, PRECISIONS)
         if type(self.jit_compile) is not bool:
@@ -264,16 +266,16 @@ class Recipe:
 
 @dataclasses.dataclass(frozen=True)
 class Task:
-    """What a model is asked to do, and how its answer is judged.
+    """A kind of learning problem: its losses, its metrics and the metric to optimize.
 
     Attributes:
-        summary: one line.
-        losses: the losses that fit, by Keras' names; the first is the default.
-        metrics: reported beside the loss, by Keras' names.
-        monitor: the quantity of the history by which epochs and trials are compared.
-        direction: ``"max"`` or ``"min"``: which way `monitor` improves.
-        target: what the model is to give for an image: its ``"label"``, or the ``"image"``, or the
-            ``"image given label"``, which is then an input, too.
+        summary: one-line description.
+        losses: names of the valid losses; the first is the default.
+        metrics: names of the metrics reported besides the loss.
+        monitor: key of the training history by which epochs and trials are compared.
+        direction: whether a higher `monitor` is better, ``"max"``, or a lower one, ``"min"``.
+        target: what the model is trained to output: the ``"label"``, the ``"image"``, or the
+            ``"class-conditional image"``, with the label as a second input.
     """
 
     summary: str
@@ -286,21 +288,20 @@ class Task:
 
 @dataclasses.dataclass(frozen=True)
 class DatasetSpec:
-    """What is known of a data set before a row of it is read.
+    """Description of a dataset.
 
     Attributes:
-        name: what the user types: a name of the zoo, a TFDS name, or a folder's path.
-        kind: the module of `zoo.data` that reads it: ``"images"``, ``"text"`` or
+        name: a name of the zoo, a TFDS name, or a path.
+        kind: name of the module of `zoo.data` that reads the dataset: ``"images"``, ``"text"`` or
             ``"truth_tables"``.
-        input_shape: shape of one raw row, ``(height, width, channels)``, ``(bits,)``, or ``()``
+        input_shape: shape of one raw row: ``(height, width, channels)``, ``(bits,)``, or ``()``
             for a text.
-        class_names: one a class, in the order of the labels.
-        summary: one line.
-        source: where the rows come from: a TFDS name, or ``"folder"``, ``"file"`` or
-            ``"memory"``.
+        class_names: names of the classes, in the order of the labels.
+        summary: one-line description.
+        source: a TFDS name, or ``"folder"``, ``"file"`` or ``"memory"``.
         reference: author, year and URL.
-        columns: what a text is joined of, in this order.
-        mirrors: whether an image's mirror image is of the same class.
+        columns: columns that are joined to form a text, in this order.
+        mirrors: whether horizontal flips preserve the class of an image.
     """
 
     name: str
@@ -315,14 +316,14 @@ class DatasetSpec:
 
     @classmethod
     def from_json(cls, fields: Mapping[str, Any]) -> "DatasetSpec":
-        """Makes a spec of what JSON has kept of one; its lists become tuples again."""
-        return cls(**{key: as_tuple(value) for key, value in fields.items()})
+        """Return the spec that was stored as JSON."""
+        return cls(**{key: list_to_tuple(value) for key, value in fields.items()})
 
     def model_arguments(self, recipe: "Recipe | None" = None) -> dict[str, Any]:
-        """Gives the arguments of a builder that follow from the data.
+        """Return the builder arguments that the data determines.
 
         Args:
-            recipe: how they are prepared; as by default if None.
+            recipe: recipe with the preprocessing; the default preprocessing if None.
         """
         options = getattr(recipe or Recipe(1, 1), self.kind, None)
         classes = {"num_classes": len(self.class_names)}
@@ -336,18 +337,18 @@ class DatasetSpec:
 
 @dataclasses.dataclass(frozen=True)
 class ModelSpec:
-    """A row of the catalog: a builder and all that belongs to it.
+    """Entry of the model catalog.
 
     Attributes:
-        builder: where the builder is, as ``"package.module:function"``. The function's name is
-            the model's name everywhere.
+        builder: location of the builder, ``"package.module:function"``. The name of the function
+            is the name of the model.
         task: key of `zoo.tasks.TASKS`.
-        dataset: name of the data set the model is trained on unless told otherwise.
-        parameters: trainable and frozen weights that the builder's defaults make.
-        summary: one line.
-        recipe: how it is trained unless told otherwise.
-        pretrained: for each name that the builder's argument ``weights`` knows, how images were
-            prepared when those weights were made: the recipe's `images` where they are used.
+        dataset: name of the default training dataset.
+        parameters: number of weights of the default model, non-trainable ones included.
+        summary: one-line description.
+        recipe: default training recipe.
+        pretrained: preprocessing that goes with the pretrained weights: for each name that the
+            builder's ``weights`` argument accepts, the recipe's `images`.
     """
 
     builder: str
@@ -360,9 +361,9 @@ class ModelSpec:
 
     @property
     def name(self) -> str:
-        """The model's name: its builder's."""
+        """The name of the model, which is that of its builder."""
         return self.builder.rpartition(":")[2]
 
     def load_builder(self) -> Callable[..., Any]:
-        """Imports the builder, and with it Keras."""
+        """Import the builder, and Keras with it, and return it."""
         return pkgutil.resolve_name(self.builder)

@@ -1,4 +1,4 @@
-"""The tasks: for each its losses, its metrics and the quantity by which epochs are compared."""
+"""The tasks with their losses and metrics, and compilation of a model for its task."""
 
 from typing import Any
 
@@ -12,21 +12,21 @@ MOMENTUM = 0.9
 
 TASKS = {
     "binary_classification": Task(
-        summary="one of two classes; the model gives the probability of the second",
+        summary="two classes; the model outputs the probability of the second",
         losses=("binary_crossentropy", "mean_squared_error"),
         metrics=("accuracy", "mse"),
         monitor="val_accuracy",
         direction="max",
     ),
     "multiclass_classification": Task(
-        summary="one of several classes; the model gives a probability for each",
+        summary="several mutually exclusive classes; the model outputs their probabilities",
         losses=("sparse_categorical_crossentropy",),
         metrics=("accuracy",),
         monitor="val_accuracy",
         direction="max",
     ),
     "reconstruction": Task(
-        summary="an image from its code of few numbers, or from a noisy copy of it",
+        summary="reconstruction of an image from its latent code, or from a noisy copy",
         losses=("mean_squared_error",),
         metrics=("mse",),
         monitor="val_mse",
@@ -34,7 +34,7 @@ TASKS = {
         target="image",
     ),
     "generation": Task(
-        summary="an image from a code that is drawn at random; the loss is a bound, in nats",
+        summary="images from sampled latent codes; the loss is the negative ELBO, in nats",
         losses=("BernoulliLoss", "GaussianLoss"),
         metrics=("reconstruction_loss",),
         monitor="val_loss",
@@ -42,18 +42,17 @@ TASKS = {
         target="image",
     ),
     "conditional_generation": Task(
-        summary="an image of a class asked for, from a code that is drawn at random",
+        summary="class-conditional images from sampled latent codes; the same loss",
         losses=("BernoulliLoss", "GaussianLoss"),
         metrics=("reconstruction_loss",),
         monitor="val_loss",
         direction="min",
-        target="image given label",
+        target="class-conditional image",
     ),
 }
 
-
-PARTS_OF_LOSS = ("data_loss", "reconstruction_loss")
-UNDECAYED = ("bias", "beta", "gamma")
+LOSS_COMPONENTS = ("data_loss", "reconstruction_loss")
+NO_WEIGHT_DECAY = ("bias", "beta", "gamma")
 
 
 def compile_for(
@@ -66,31 +65,32 @@ def compile_for(
     label_smoothing: float = 0.0,
     weight_decay: float | None = None,
 ) -> keras.Model:
-    """Compiles a model for its task.
+    """Compile a model with the loss, the metrics and the optimizer for a task.
 
     Args:
         task: key of `TASKS`.
-        model: the network.
-        optimizer: Keras' name of the optimizer, for example ``"adam"``; or ``"nesterov"``, which
-            is ``"sgd"`` with Nesterov's momentum of 0.9.
-        learning_rate: its learning rate.
-        loss: one of the task's losses; the first of them if None.
-        label_smoothing: share of each label spread over all classes; several classes only.
-        weight_decay: share of each kernel, times the learning rate, taken off at every step;
-            the optimizer's own if None. Biases and the gains of normalizations are spared.
+        model: model to compile.
+        optimizer: Keras name of the optimizer, for example ``"adam"``; or ``"nesterov"``: SGD with
+            Nesterov momentum 0.9.
+        learning_rate: learning rate of the optimizer.
+        loss: one of the task's losses; the first if None.
+        label_smoothing: fraction of each label that is spread evenly over all classes; for
+            multiclass classification only.
+        weight_decay: decoupled weight decay per step, relative to the learning rate; the
+            optimizer's default if None. Biases and normalization parameters are not decayed.
 
     Returns:
-        The same model, compiled. If its weights are penalized, the metric ``data_loss`` is the
-        loss without the penalty; that of a model whose layers add losses of their own is
-        ``reconstruction_loss``.
+        The same model, compiled. If a kernel has a regularizer, the metric ``data_loss`` is the
+        loss without penalties; for tasks whose layers add losses, ``reconstruction_loss`` is the
+        loss without those.
     """
     loss = (
         SmoothedCrossentropy(label_smoothing) if label_smoothing else loss or TASKS[task].losses[0]
     )
     names = [*TASKS[task].metrics, *(["data_loss"] if _is_penalized(model) else [])]
-    metrics = [_only(loss, name) if name in PARTS_OF_LOSS else name for name in names]
+    metrics = [_loss_metric(loss, name) if name in LOSS_COMPONENTS else name for name in names]
     model.compile(
-        optimizer=_optimizer(optimizer, learning_rate, weight_decay, model),
+        optimizer=_make_optimizer(optimizer, learning_rate, weight_decay, model),
         loss=loss,
         metrics=metrics,
     )
@@ -102,15 +102,15 @@ def _is_penalized(model: keras.Model) -> bool:
     return any(float(weight.regularizer(weight)) for weight in penalized)
 
 
-def _only(loss: str | keras.Loss, name: str) -> keras.Metric:
-    """Makes a metric of the loss alone, with nothing that layers add to it: the mean over rows."""
-    of_rows = keras.losses.get(loss)
-    if isinstance(of_rows, keras.Loss):
-        of_rows = type(of_rows).from_config({**of_rows.get_config(), "reduction": None})
-    return keras.metrics.MeanMetricWrapper(of_rows, name=name)
+def _loss_metric(loss: str | keras.Loss, name: str) -> keras.Metric:
+    """Return a metric that is the loss without the terms that layers and regularizers add."""
+    loss_fn = keras.losses.get(loss)
+    if isinstance(loss_fn, keras.Loss):
+        loss_fn = type(loss_fn).from_config({**loss_fn.get_config(), "reduction": None})
+    return keras.metrics.MeanMetricWrapper(loss_fn, name=name)
 
 
-def _optimizer(
+def _make_optimizer(
     name: str, learning_rate: float, weight_decay: float | None, model: keras.Model
 ) -> keras.optimizers.Optimizer:
     config: dict[str, Any] = {"learning_rate": learning_rate}
@@ -119,34 +119,43 @@ def _optimizer(
         config |= {"momentum": MOMENTUM, "nesterov": True}
     if weight_decay is not None:
         config["weight_decay"] = weight_decay
-    has_conv_kernels = any(len(v.shape) == CONV_KERNEL_RANK for v in model.trainable_variables)
-    optimizer = (
-        Muon(**config)
-        if name == "muon" and has_conv_kernels
-        else keras.optimizers.get({"class_name": name, "config": config})
-    )
-    optimizer.exclude_from_weight_decay(var_names=list(UNDECAYED))
+    if name != "muon":
+        optimizer = keras.optimizers.get({"class_name": name, "config": config})
+    elif _keras_muon_suffices(model):
+        optimizer = keras.optimizers.Muon(**config)
+    else:
+        optimizer = Muon(**config)
+    optimizer.exclude_from_weight_decay(var_names=list(NO_WEIGHT_DECAY))
     return optimizer
 
 
+def _keras_muon_suffices(model: keras.Model) -> bool:
+    """Return False for convolutions, and for Keras 3.12, whose Muon fails on TensorFlow."""
+    has_conv_kernels = any(len(v.shape) == CONV_KERNEL_RANK for v in model.trainable_variables)
+    version = tuple(map(int, keras.__version__.split(".")[:2]))
+    return not has_conv_kernels and version >= (3, 13)
+
+
 def unwrap_single(parts: list[Any]) -> Any:
-    """Gives the only part itself, as Keras has models of one input; or all of them.
+    """Return the only element of a list, or the list itself if it has several.
+
+    Keras models with one input take a tensor, those with several inputs a list.
 
     Args:
-        parts: one or more.
+        parts: one or more tensors.
     """
     return parts[0] if len(parts) == 1 else parts
 
 
-def probabilities_of(outputs: Any) -> Any:
-    """Gives one column a class: a single sigmoid p becomes ``(1 - p, p)``.
+def class_probabilities(outputs: Any) -> Any:
+    """Return the probabilities of all classes; a single sigmoid p becomes ``(1 - p, p)``.
 
     Args:
-        outputs: ``(batch, 1)`` of sigmoids, or ``(batch, classes)`` of probabilities; an array
-            or a tensor.
+        outputs: outputs of a classifier, ``(batch, 1)`` or ``(batch, num_classes)``; an array or a
+            tensor.
 
     Returns:
-        ``(batch, classes)``; every row sums to 1.
+        ``(batch, num_classes)``; each row sums to 1.
     """
     if outputs.shape[1] == 1:
         return keras.ops.concatenate([1 - outputs, outputs], axis=1)

@@ -91,7 +91,9 @@ def _faster_copy(layer: Any) -> Any:
 
 def _faster_optimizer(model: keras.Model) -> keras.Optimizer:
     kind = type(model.optimizer)
-    optimizer = FASTER_OPTIMIZERS.get(kind, kind).from_config(model.optimizer.get_config())
+    if getattr(model.optimizer, "muon_c", 1) > 0:  # what the faster Muon needs
+        kind = FASTER_OPTIMIZERS.get(kind, kind)
+    optimizer = kind.from_config(model.optimizer.get_config())
     for name, value in vars(model.optimizer).items():
         if name.startswith("_exclude_from_weight_decay"):  # Keras keeps it in no config
             setattr(optimizer, name, value)

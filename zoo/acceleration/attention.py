@@ -1,10 +1,10 @@
-"""Multi-head attention with a gradient made by hand. Importing it registers the layer.
+"""Multi-head attention with a custom gradient.
 
-A number for every pair of words is most of what a Transformer computes on a CPU, and TensorFlow
-goes through all of them once for each operation and for the gradient of each. Here products of
-matrices do more at once: the mask is one more channel of queries and keys, and what the softmax's
-gradient subtracts is one more channel of the values. How much faster that is,
-``python -m benchmarks.layers`` measures.
+On a CPU most of a Transformer's training step is spent on the attention weights, one number per
+pair of tokens, and TensorFlow traverses all of them once per operation and once per gradient. Here
+two of those operations are folded into matrix products: the mask is an additional channel of
+queries and keys, and the term that the softmax gradient subtracts is an additional channel of the
+values.
 """
 
 from collections.abc import Callable
@@ -15,23 +15,23 @@ import tensorflow as tf
 
 from zoo.acceleration.devices import is_tensorflow_on_cpu
 
-MASK_BIAS = -1e9  # added to a logit, it leaves nothing of its weight
+MASK_BIAS = -1e9  # added to a logit, it makes the attention weight zero
 
 
 @keras.saving.register_keras_serializable(package="zoo")
 class MultiHeadAttention(keras.layers.MultiHeadAttention):
-    """Keras' layer of the same name, faster to train on a CPU.
+    """`keras.layers.MultiHeadAttention`, faster to train on a CPU.
 
-    Arguments, weights and answers are those of `keras.layers.MultiHeadAttention`, to rounding; the
-    weights of one fit into the other. Only what is asked by padding may differ: its queries get an
-    answer like all others. Outside training, where scores are asked for, dropped or masked for each
-    query apart, and on other devices and backends, it leaves the work to Keras.
+    Arguments and weights are those of the Keras layer, and outputs equal its outputs up to
+    rounding, except for masked queries, which are computed like all others. The layer falls back to
+    Keras outside training; if attention scores are requested, dropped out or masked per query; and
+    on other devices and backends.
 
     Example:
         >>> import numpy as np
         >>> from zoo.acceleration.attention import MultiHeadAttention
-        >>> words = np.ones((2, 5, 8), "float32")
-        >>> MultiHeadAttention(num_heads=2, key_dim=4)(words, words, training=True).shape
+        >>> sequences = np.ones((2, 5, 8), "float32")
+        >>> MultiHeadAttention(num_heads=2, key_dim=4)(sequences, sequences, training=True).shape
         TensorShape([2, 5, 8])
 
     Reference:
@@ -53,66 +53,70 @@ class MultiHeadAttention(keras.layers.MultiHeadAttention):
         return_attention_scores: bool = False,
         **options: Any,
     ) -> tuple[Any, Any]:
-        wants_outputs_only = not (self._dropout or return_attention_scores or options)
-        if not (training and wants_outputs_only and self._is_plain(query, attention_mask)):
+        needs_scores = self._dropout or return_attention_scores or options
+        if needs_scores or not (training and self._is_supported(query, attention_mask)):
             return super()._compute_attention(
                 query, key, value, attention_mask, training, return_attention_scores, **options
             )
         query, key, value = (
             tf.transpose(x, (0, 2, 1, 3)) for x in (query * self._inverse_sqrt_key_dim, key, value)
         )
-        known = tf.ones_like(key[..., 0], tf.bool)
+        mask = tf.ones_like(key[..., 0], tf.bool)
         if attention_mask is not None:
-            known &= attention_mask
-        return tf.transpose(masked_attention(query, key, value, known), (0, 2, 1, 3)), None
+            mask &= attention_mask
+        return tf.transpose(masked_attention(query, key, value, mask), (0, 2, 1, 3)), None
 
-    def _is_plain(self, query: Any, mask: Any) -> bool:
-        is_of_keys = mask is None or (len(mask.shape) == 3 and mask.shape[1] == 1)
-        is_usual = is_of_keys and len(query.shape) == 4 and not self._flash_attention
-        return is_usual and is_tensorflow_on_cpu()
+    def _is_supported(self, query: Any, mask: Any) -> bool:
+        is_key_mask = mask is None or (len(mask.shape) == 3 and mask.shape[1] == 1)
+        is_standard = is_key_mask and len(query.shape) == 4 and not self._flash_attention
+        return is_standard and is_tensorflow_on_cpu()
 
 
 @tf.custom_gradient
 def masked_attention(
-    query: tf.Tensor, key: tf.Tensor, value: tf.Tensor, known: tf.Tensor
+    query: tf.Tensor, key: tf.Tensor, value: tf.Tensor, mask: tf.Tensor
 ) -> tuple[tf.Tensor, Callable[[tf.Tensor], tuple[tf.Tensor | None, ...]]]:
-    """Gives the means of values that queries see, weighted by the softmax of queries times keys.
+    """Compute scaled dot-product attention with a key mask.
 
     Args:
-        query: ``(batch, heads, queries, channels)``, scaled.
-        key: ``(batch, heads, keys, channels)``.
-        value: ``(batch, heads, keys, channels)``.
-        known: ``(batch, heads, keys)``, whether a key may be seen.
+        query: scaled queries ``(batch, heads, queries, channels)``.
+        key: keys ``(batch, heads, keys, channels)``.
+        value: values ``(batch, heads, keys, value_channels)``.
+        mask: key mask ``(batch, heads, keys)``, False for keys that must not be attended to.
 
     Returns:
-        ``(batch, heads, queries, channels)``; and its gradient.
+        The attention output ``(batch, heads, queries, value_channels)`` and its gradient function.
 
     Reference:
-        For what the gradient subtracts: Dao, Fu, Ermon, Rudra & Ré (2022), FlashAttention,
-        https://arxiv.org/abs/2205.14135
+        Dao, Fu, Ermon, Rudra & Ré (2022), FlashAttention, https://arxiv.org/abs/2205.14135, for the
+        term that the softmax gradient subtracts
     """
     ones = tf.ones_like(key[..., :1])
-    masked = tf.cast(tf.where(known, 0.0, MASK_BIAS), key.dtype)[..., None]
-    logits = _product(_beside(query, tf.ones_like(query[..., :1])), _beside(key, masked))
+    mask_bias = tf.cast(tf.where(mask, 0.0, MASK_BIAS), key.dtype)[..., None]
+    logits = _matmul_transposed(
+        _append_channel(query, tf.ones_like(query[..., :1])), _append_channel(key, mask_bias)
+    )
     weights = tf.nn.softmax(logits)
     outputs = tf.matmul(weights, value)
 
-    def gradient(upstream: tf.Tensor) -> tuple[tf.Tensor | None, ...]:
-        mean = tf.reduce_sum(upstream * outputs, axis=-1, keepdims=True)
-        of_logits = weights * _product(_beside(upstream, -mean), _beside(value, ones))
+    def gradient(d_outputs: tf.Tensor) -> tuple[tf.Tensor | None, ...]:
+        mean = tf.reduce_sum(d_outputs * outputs, axis=-1, keepdims=True)
+        d_logits = weights * _matmul_transposed(
+            _append_channel(d_outputs, -mean), _append_channel(value, ones)
+        )
         return (
-            tf.matmul(of_logits, key),
-            tf.matmul(of_logits, query, transpose_a=True),
-            tf.matmul(weights, upstream, transpose_a=True),
+            tf.matmul(d_logits, key),
+            tf.matmul(d_logits, query, transpose_a=True),
+            tf.matmul(weights, d_outputs, transpose_a=True),
             None,
         )
 
     return outputs, gradient
 
 
-def _beside(channels: tf.Tensor, one_more: tf.Tensor) -> tf.Tensor:
-    return tf.concat([channels, one_more], axis=-1)
+def _append_channel(channels: tf.Tensor, channel: tf.Tensor) -> tf.Tensor:
+    return tf.concat([channels, channel], axis=-1)
 
 
-def _product(rows: tf.Tensor, columns: tf.Tensor) -> tf.Tensor:
-    return tf.matmul(rows, columns, transpose_b=True)
+def _matmul_transposed(left: tf.Tensor, right: tf.Tensor) -> tf.Tensor:
+    return tf.matmul(left, right, transpose_b=True)

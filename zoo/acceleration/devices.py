@@ -1,4 +1,4 @@
-"""What computes a layer: asked by those that have a faster way of their own."""
+"""The device and the compiler that execute a layer."""
 
 import keras
 import tensorflow as tf
@@ -6,13 +6,13 @@ from tensorflow.python.ops import control_flow_util
 
 
 def is_tensorflow_on_cpu() -> bool:
-    """Tells whether TensorFlow computes, and sees no GPU."""
+    """Return whether the backend is TensorFlow and no GPU is visible."""
     return keras.config.backend() == "tensorflow" and not tf.config.list_physical_devices("GPU")
 
 
 def is_within_xla() -> bool:
-    """Tells whether XLA compiles what is around.
+    """Return whether the current graph is compiled by XLA.
 
-    A function within it that asks for XLA itself would be compiled anew at every step.
+    A nested function with ``jit_compile=True`` would be recompiled at every step.
     """
     return control_flow_util.GraphOrParentsInXlaContext(tf.compat.v1.get_default_graph())

@@ -1,4 +1,4 @@
-"""An embedding that gives each word one gradient. Importing it registers the layer."""
+"""An embedding layer whose gradient has one row per token id."""
 
 from collections.abc import Callable
 from typing import Any
@@ -12,13 +12,14 @@ from zoo.acceleration.devices import is_within_xla
 
 @keras.saving.register_keras_serializable(package="zoo")
 class Embedding(keras.layers.Embedding):
-    """Keras' layer of the same name, whose gradient is one row a word, however often it occurs.
+    """`keras.layers.Embedding` with a dense gradient on TensorFlow.
 
-    On TensorFlow the gradient of Keras' layer has a row for each place in the batch, and an
-    optimizer that squares it (Adam, RMSprop) adds up the squares of a word's rows: that is not the
-    square of the word's gradient, which the same optimizer takes on other backends and in PyTorch.
-    Here the rows are summed first, once and by XLA. Arguments, weights and answers are those of
-    `keras.layers.Embedding`; on other backends it leaves the work to Keras.
+    On TensorFlow the gradient of the Keras layer is a `tf.IndexedSlices` with a row for every
+    position of the batch. Optimizers that square it, such as Adam and RMSprop, then sum the squares
+    of a token's rows, which is not the square of the token's gradient that they use on other
+    backends and in PyTorch. Here the rows are summed first, in one operation compiled by XLA.
+    Arguments, weights and outputs are those of the Keras layer. The layer falls back to Keras on
+    other backends.
 
     Example:
         >>> import numpy as np
@@ -32,25 +33,27 @@ class Embedding(keras.layers.Embedding):
     """
 
     def call(self, inputs: Any) -> Any:
-        """Looks the words up."""
+        """Return the embeddings of token ids."""
         if keras.config.backend() != "tensorflow":
             return super().call(inputs)
-        vectors = tf.convert_to_tensor(self.embeddings)
-        return ops.cast(_look_up(vectors, ops.cast(inputs, "int32")), self.compute_dtype)
+        embeddings = tf.convert_to_tensor(self.embeddings)
+        return ops.cast(_lookup(embeddings, ops.cast(inputs, "int32")), self.compute_dtype)
 
 
 @tf.custom_gradient
-def _look_up(
-    vectors: tf.Tensor, words: tf.Tensor
+def _lookup(
+    embeddings: tf.Tensor, token_ids: tf.Tensor
 ) -> tuple[tf.Tensor, Callable[[tf.Tensor], tuple[tf.Tensor, None]]]:
-    vocab_size, size = vectors.shape
+    vocab_size, embedding_dim = embeddings.shape
 
-    def gradient(d_found: tf.Tensor) -> tuple[tf.Tensor, None]:
-        sum_by_word = tf.math.unsorted_segment_sum if is_within_xla() else _sum_by_xla
-        rows = tf.reshape(d_found, (-1, size))
-        return sum_by_word(rows, tf.reshape(words, (-1,)), vocab_size), None
+    def gradient(d_outputs: tf.Tensor) -> tuple[tf.Tensor, None]:
+        segment_sum = tf.math.unsorted_segment_sum if is_within_xla() else _compiled_segment_sum
+        rows = tf.reshape(d_outputs, (-1, embedding_dim))
+        return segment_sum(rows, tf.reshape(token_ids, (-1,)), vocab_size), None
 
-    return tf.gather(vectors, words), gradient
+    return tf.gather(embeddings, token_ids), gradient
 
 
-_sum_by_xla = tf.function(tf.math.unsorted_segment_sum, jit_compile=True, reduce_retracing=True)
+_compiled_segment_sum = tf.function(
+    tf.math.unsorted_segment_sum, jit_compile=True, reduce_retracing=True
+)

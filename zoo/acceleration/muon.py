@@ -5,6 +5,7 @@ from typing import Any
 import keras
 from keras import ops
 
+from zoo.errors import ArgumentValueError
 from zoo.layers import optimizers
 
 
@@ -18,7 +19,10 @@ class Muon(optimizers.Muon):
 
     Args:
         compute_dtype: dtype of the products; that of the policy in force if None.
-        **kwargs: arguments of `zoo.layers.Muon`.
+        **kwargs: arguments of `zoo.layers.Muon`; `muon_c` must be above 0.
+
+    Raises:
+        ArgumentValueError: if `muon_c` is not above 0.
 
     Example:
         >>> from zoo.acceleration.muon import Muon
@@ -32,31 +36,32 @@ class Muon(optimizers.Muon):
 
     def __init__(self, *args: Any, compute_dtype: str | None = None, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
+        if self.muon_c <= 0:
+            raise ArgumentValueError(f"muon_c={self.muon_c}: must be above 0.")
         self.compute_dtype = compute_dtype or keras.config.dtype_policy().compute_dtype
 
-    def zeropower_via_newtonschulz5(self, x: Any, steps: int) -> Any:
+    def orthogonalize(self, matrix: Any) -> Any:
         """Bring the singular values of a matrix near one, and keep its singular vectors.
 
         Each Newton-Schulz step multiplies the matrix by a polynomial of its Gram matrix, taken on
-        the shorter side: ``a + b gram + c gram**2``. Completing the square leaves one product
-        instead of two: with the matrix scaled by the fourth root of `c`, the polynomial is
+        the shorter side: ``a + b gram + c gram**2``. Completing the square saves operations: with
+        the matrix scaled by the fourth root of `c`, the polynomial is
         ``(sqrt(c) gram + b / (2 sqrt(c)))**2 + a - b**2 / (4 c)``.
 
         Args:
-            x: ``(rows, columns)``.
-            steps: number of Newton-Schulz steps.
+            matrix: ``(rows, columns)``.
         """
-        rows, columns = x.shape
+        rows, columns = matrix.shape
         a, b, c = self.muon_a, self.muon_b, self.muon_c
         scale = c**0.25
-        matrix = ops.cast(x * (scale / (ops.norm(x) + 1e-7)), self.compute_dtype)
-        matrix = ops.transpose(matrix) if rows > columns else matrix
+        x = ops.cast(matrix * (scale / (ops.norm(matrix) + 1e-7)), self.compute_dtype)
+        x = ops.transpose(x) if rows > columns else x
         identity = ops.eye(min(rows, columns), dtype=self.compute_dtype)
-        for _ in range(steps):
-            shifted = ops.matmul(matrix, ops.transpose(matrix)) + b / (2 * c**0.5) * identity
+        for _ in range(self.ns_steps):
+            shifted = ops.matmul(x, ops.transpose(x)) + b / (2 * c**0.5) * identity
             polynomial = ops.matmul(shifted, shifted) + (a - b**2 / (4 * c)) * identity
-            matrix = ops.matmul(polynomial, matrix)
-        return ops.cast(ops.transpose(matrix) if rows > columns else matrix, x.dtype) / scale
+            x = ops.matmul(polynomial, x)
+        return ops.cast(ops.transpose(x) if rows > columns else x, matrix.dtype) / scale
 
     def get_config(self) -> dict[str, Any]:
         """Return the arguments of an equal optimizer."""

@@ -1,8 +1,7 @@
-"""Batch normalization of images by TensorFlow's fused kernel. Importing it registers the layer.
+"""Batch normalization of images by TensorFlow's fused kernel.
 
-Keras composes the training step of batch normalization of a dozen operations, each of which reads
-the whole batch, in float32 even where the network computes in bfloat16. What that costs on a CPU,
-``python -m benchmarks.layers`` measures.
+Keras composes the training step of batch normalization from a dozen operations, each of which reads
+the whole batch, in float32 even where the model computes in bfloat16.
 """
 
 from typing import Any
@@ -13,11 +12,11 @@ import tensorflow as tf
 
 @keras.saving.register_keras_serializable(package="zoo")
 class BatchNormalization(keras.layers.BatchNormalization):
-    """Keras' layer of the same name, faster to train on a CPU.
+    """`keras.layers.BatchNormalization`, faster to train.
 
-    Arguments, weights, statistics and answers are those of `keras.layers.BatchNormalization`, to
-    rounding; the weights of one fit into the other. Outside training, for what is no batch of
-    images with their channels last, and on another backend, it leaves the work to Keras.
+    Arguments, weights, moving statistics and outputs are those of the Keras layer, up to rounding.
+    The layer falls back to Keras outside training, for inputs that are not channels-last images,
+    without scale or center, with a mask, and on other backends.
 
     Example:
         >>> import numpy as np
@@ -32,8 +31,8 @@ class BatchNormalization(keras.layers.BatchNormalization):
     """
 
     def call(self, inputs: Any, training: bool | None = None, mask: Any = None) -> Any:
-        """Normalizes by the batch's statistics in training, and by the running ones elsewhere."""
-        if not (training and self.trainable and mask is None and self._is_plain(inputs)):
+        """Normalize by the batch statistics in training, by the moving statistics otherwise."""
+        if not (training and self.trainable and mask is None and self._is_supported(inputs)):
             return super().call(inputs, training=training, mask=mask)
         outputs, mean, variance, *_ = tf.raw_ops.FusedBatchNormV3(
             x=inputs,
@@ -44,16 +43,16 @@ class BatchNormalization(keras.layers.BatchNormalization):
             epsilon=self.epsilon,
             is_training=True,
         )
-        values = tf.cast(tf.reduce_prod(tf.shape(inputs)[:3]), variance.dtype)
-        biased = variance * (values - 1) / values  # as Keras has it; the kernel corrects it
-        self._move(self.moving_mean, mean)
-        self._move(self.moving_variance, biased)
+        count = tf.cast(tf.reduce_prod(tf.shape(inputs)[:3]), variance.dtype)
+        biased_variance = variance * (count - 1) / count  # the kernel applies Bessel's correction
+        self._update_moving_average(self.moving_mean, mean)
+        self._update_moving_average(self.moving_variance, biased_variance)
         return outputs
 
-    def _move(self, running: Any, of_batch: tf.Tensor) -> None:
-        running.assign(running * self.momentum + of_batch * (1 - self.momentum))
+    def _update_moving_average(self, average: Any, value: tf.Tensor) -> None:
+        average.assign(average * self.momentum + value * (1 - self.momentum))
 
-    def _is_plain(self, inputs: Any) -> bool:
+    def _is_supported(self, inputs: Any) -> bool:
         is_images = len(inputs.shape) == 4 and self.axis in (3, -1)
-        is_usual = self.scale and self.center and not (self.renorm or self.synchronized)
-        return is_images and is_usual and keras.config.backend() == "tensorflow"
+        is_standard = self.scale and self.center and not (getattr(self, "renorm", False) or self.synchronized)
+        return is_images and is_standard and keras.config.backend() == "tensorflow"

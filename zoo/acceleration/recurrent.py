@@ -1,16 +1,17 @@
-"""Recurrent layers with gradients made by hand. Importing it registers the layers.
+"""Recurrent layers with custom gradients.
 
-TensorFlow derives the gradient of a loop step by step: at each word it stores every intermediate
-value, and adds what the word contributes to the gradient of each kernel. Here the loops over time
-hold only what must wait for the last state: words are projected before the loop, and kernels get
-their gradient after it, in one product for all words. A loop of small steps occupies one core:
-in training a half of the batch goes through each of two, side by side and each compiled by XLA,
-unless all of the model is, since XLA runs one loop after the other. How much faster that is on a
-CPU, ``python -m benchmarks.layers`` measures.
+TensorFlow differentiates a loop step by step: it stores every intermediate value of every time step
+and accumulates the gradient of each kernel step by step. Here the loops over time contain only what
+depends on the previous state: inputs are projected before the loop, and kernel gradients are
+computed after it, in one matrix product over all time steps.
+
+A loop of small steps occupies one core. In training the batch is therefore split in two halves that
+run in parallel, each compiled by XLA; not within a model that is itself compiled by XLA, which
+would execute the two loops one after the other.
 """
 
 import functools
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any, ClassVar
 
 import keras
@@ -18,70 +19,103 @@ import tensorflow as tf
 from keras import ops
 
 from zoo.acceleration.devices import is_tensorflow_on_cpu, is_within_xla
+from zoo.acceleration.scan import Tensors, scan, sum_outer_products
 
-Tensors = Sequence[tf.Tensor]
-SATURATED = 1e4  # here a sigmoid is 0 or 1, in every precision
+SATURATED = 1e4  # a preactivation at which a sigmoid is exactly 0 or 1, in every precision
 
 
 class CustomGradientRNN(keras.layers.RNN):
-    """What the three layers share: their words go through `run`."""
+    """Base class of recurrent layers that process sequences with `run_recurrence`.
 
-    factors: ClassVar[tuple[float, ...]]
-    shut: ClassVar[tuple[float, ...]]
+    Attributes:
+        preactivation_scale: factor of the preactivations of each gate. That of a sigmoid is 1/2,
+            because ``sigmoid(x) = tanh(x / 2) / 2 + 1 / 2`` lets one `tanh` compute all gates.
+        masked_preactivation: input part of the preactivations of each gate at masked steps.
+        num_gates: number of tensors that `step` stores for `step_gradient`, besides the states.
+    """
+
+    preactivation_scale: ClassVar[tuple[float, ...]]
+    masked_preactivation: ClassVar[tuple[float, ...]]
     num_gates: ClassVar[int]
 
     @staticmethod
-    def word(sums: tf.Tensor, known: tf.Tensor, before: Tensors) -> tuple[Tensors, Tensors]:
-        """Gives what is carried on, the state first, and the gates."""
+    def step(preactivation: tf.Tensor, mask: tf.Tensor, states: Tensors) -> tuple[Tensors, Tensors]:
+        """Compute one time step.
+
+        Args:
+            preactivation: scaled preactivations of all gates, ``(batch, gates * units)``.
+            mask: ``(batch, 1)``, 0 where the step is masked and 1 elsewhere.
+            states: states before the step, ``(batch, units)`` each, the output first.
+
+        Returns:
+            The states after the step, and the gates.
+        """
         raise NotImplementedError
 
     @staticmethod
-    def back(
-        known: tf.Tensor, gates: Tensors, before: Tensors, after: Tensors, d_after: Tensors
+    def step_gradient(
+        mask: tf.Tensor, gates: Tensors, states: Tensors, new_states: Tensors, d_new_states: Tensors
     ) -> tuple[Tensors, Tensors]:
-        """Gives the gradients of the sums, and of what came without them from before the word."""
+        """Backpropagate through one time step.
+
+        Args:
+            mask: as in `step`.
+            gates: gates that `step` returned.
+            states: states before the step.
+            new_states: states after the step.
+            d_new_states: gradients of the states after the step.
+
+        Returns:
+            The gradients of the preactivations before scaling, and those of the states before the
+            step, without the part that flows through the preactivations.
+        """
         raise NotImplementedError
 
     def inner_loop(
         self, sequences: Any, initial_state: Any, mask: Any, training: bool = False
     ) -> tuple[Any, Any, list[Any]]:
-        """Gives the last output, the outputs ``(batch, time, units)``, and the last states."""
-        if not (self._is_plain() and is_tensorflow_on_cpu()):
+        """Return the last output, all outputs ``(batch, time, units)``, and the final states."""
+        if not (self._is_supported() and is_tensorflow_on_cpu()):
             return super().inner_loop(sequences, initial_state, mask, training)
         if mask is None:
             mask = tf.ones(tf.shape(sequences)[:2], tf.bool)
-        state = map(tf.convert_to_tensor, initial_state)  # a variable will have changed by then
-        go = self._run_in_halves if training and not is_within_xla() else self._run
-        return go(sequences, mask, *state)
+        # A stateful layer's variables are overwritten before the gradient reads the initial state.
+        initial_states = map(tf.convert_to_tensor, initial_state)
+        run_fn = self._run_split_batch if training and not is_within_xla() else self._run
+        return run_fn(sequences, mask, *initial_states)
 
     def _run(
-        self, sequences: tf.Tensor, mask: tf.Tensor, *state: tf.Tensor
+        self, sequences: tf.Tensor, mask: tf.Tensor, *initial_states: tf.Tensor
     ) -> tuple[tf.Tensor, tf.Tensor, list[tf.Tensor]]:
-        words = ops.transpose(sequences, (1, 0, 2))
-        known = ops.cast(ops.transpose(mask), sequences.dtype)[..., None]
+        inputs = ops.transpose(sequences, (1, 0, 2))
+        mask = ops.cast(ops.transpose(mask), sequences.dtype)[..., None]
         if self.go_backwards:
-            words, known = tf.reverse(words, [0]), tf.reverse(known, [0])
-        states, *last = run(type(self), words, known, *self._kernel_and_bias(), state)
-        shown = known if self.zero_output_for_mask else _from_first(known)
-        outputs = states * shown if self.return_sequences else (last[0] * shown[-1])[None]
-        return outputs[-1], ops.transpose(outputs, (1, 0, 2)), last
+            inputs, mask = tf.reverse(inputs, [0]), tf.reverse(mask, [0])
+        kernel, bias = self._kernel_and_bias()
+        states, *final = run_recurrence(type(self), inputs, mask, kernel, bias, initial_states)
+        output_mask = mask if self.zero_output_for_mask else _has_started(mask)
+        if self.return_sequences:
+            outputs = states * output_mask
+        else:
+            outputs = (final[0] * output_mask[-1])[None]
+        return outputs[-1], ops.transpose(outputs, (1, 0, 2)), final
 
-    def _run_in_halves(self, *rows: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor, list[tf.Tensor]]:
-        batch = tf.shape(rows[0])[0]
-        sizes = [batch // 2, batch - batch // 2]
-        halves = zip(*(tf.split(part, sizes) for part in rows), strict=True)
-        found = [self._run_by_xla(*half) for half in halves]
-        return tf.nest.map_structure(lambda *parts: tf.concat(parts, 0), *found)
+    def _run_split_batch(self, *tensors: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor, list[tf.Tensor]]:
+        batch_size = tf.shape(tensors[0])[0]
+        sizes = [batch_size // 2, batch_size - batch_size // 2]
+        halves = zip(*(tf.split(tensor, sizes) for tensor in tensors), strict=True)
+        results = [self._compiled_run(*half) for half in halves]
+        return tf.nest.map_structure(lambda *parts: tf.concat(parts, 0), *results)
 
     @functools.cached_property
-    def _run_by_xla(self) -> Callable[..., Any]:
+    def _compiled_run(self) -> Callable[..., Any]:
         return tf.function(self._run, jit_compile=True, reduce_retracing=True)
 
-    def _is_plain(self) -> bool:
-        usual = self.activation == keras.activations.tanh
-        return usual and not (self.dropout or self.recurrent_dropout or self.unroll)
+    def _is_supported(self) -> bool:
+        has_tanh = self.activation == keras.activations.tanh
+        return has_tanh and not (self.dropout or self.recurrent_dropout or self.unroll)
 
-    def _is_gated_by_sigmoids(self) -> bool:
+    def _has_sigmoid_gates(self) -> bool:
         return self.recurrent_activation == keras.activations.sigmoid
 
     def _kernel_and_bias(self) -> tuple[tf.Tensor, tf.Tensor]:
@@ -92,11 +126,11 @@ class CustomGradientRNN(keras.layers.RNN):
 
 @keras.saving.register_keras_serializable(package="zoo")
 class SimpleRNN(CustomGradientRNN, keras.layers.SimpleRNN):
-    """Keras' layer of the same name, faster to train on a CPU.
+    """`keras.layers.SimpleRNN`, faster to train on a CPU.
 
-    Arguments, weights and answers are those of `keras.layers.SimpleRNN`, to rounding; the weights
-    of one fit into the other. What is not the network of the books (other activations, dropout
-    inside the cell, an unrolled loop), and other devices and backends, it leaves to Keras.
+    Arguments and weights are those of the Keras layer, and outputs equal its outputs up to
+    rounding. The layer falls back to Keras for activations other than tanh, dropout, an unrolled
+    loop, and on other devices and backends.
 
     Example:
         >>> import numpy as np
@@ -108,33 +142,32 @@ class SimpleRNN(CustomGradientRNN, keras.layers.SimpleRNN):
         Elman (1990), Finding structure in time, https://doi.org/10.1207/s15516709cog1402_1
     """
 
-    factors = (1.0,)
-    shut = (0.0,)
+    preactivation_scale = (1.0,)
+    masked_preactivation = (0.0,)
     num_gates = 0
 
     @staticmethod
-    def word(sums: tf.Tensor, known: tf.Tensor, before: Tensors) -> tuple[Tensors, Tensors]:
-        """Squashes the sum."""
-        (state,) = before
-        return (tf.tanh(sums) * known + (1 - known) * state,), ()
+    def step(preactivation: tf.Tensor, mask: tf.Tensor, states: Tensors) -> tuple[Tensors, Tensors]:
+        """Compute one time step."""
+        (state,) = states
+        return (tf.tanh(preactivation) * mask + (1 - mask) * state,), ()
 
     @staticmethod
-    def back(
-        known: tf.Tensor, gates: Tensors, before: Tensors, after: Tensors, d_after: Tensors
+    def step_gradient(
+        mask: tf.Tensor, gates: Tensors, states: Tensors, new_states: Tensors, d_new_states: Tensors
     ) -> tuple[Tensors, Tensors]:
-        """Goes back through the word."""
-        (state,), (d_state,) = after, d_after
-        return (d_state * (1 - state**2) * known,), (d_state * (1 - known),)
+        """Backpropagate through one time step."""
+        (state,), (d_state,) = new_states, d_new_states
+        return (d_state * (1 - state**2) * mask,), (d_state * (1 - mask),)
 
 
 @keras.saving.register_keras_serializable(package="zoo")
 class GRU(CustomGradientRNN, keras.layers.GRU):
-    """Keras' layer of the same name, faster to train on a CPU.
+    """`keras.layers.GRU`, faster to train on a CPU.
 
-    Arguments, weights and answers are those of `keras.layers.GRU`, to rounding; the weights of one
-    fit into the other. What is not Keras' usual variant (other activations, dropout inside the
-    cell, one bias or none, a reset before the product, an unrolled loop), and other devices and
-    backends, it leaves to Keras.
+    Arguments and weights are those of the Keras layer, and outputs equal its outputs up to
+    rounding. The layer falls back to Keras for activations other than the defaults, dropout, an
+    unrolled loop, ``use_bias=False``, ``reset_after=False``, and on other devices and backends.
 
     Example:
         >>> import numpy as np
@@ -147,68 +180,76 @@ class GRU(CustomGradientRNN, keras.layers.GRU):
         https://arxiv.org/abs/1406.1078
     """
 
-    factors = (0.5, 0.5, 1.0, 1.0)
-    shut = (SATURATED, 0.0, 0.0, 0.0)
+    preactivation_scale = (0.5, 0.5, 1.0, 1.0)
+    masked_preactivation = (SATURATED, 0.0, 0.0, 0.0)
     num_gates = 4
 
-    def _is_plain(self) -> bool:
+    def _is_supported(self) -> bool:
         has_two_biases = self.use_bias and self.reset_after
-        return super()._is_plain() and self._is_gated_by_sigmoids() and has_two_biases
+        return super()._is_supported() and self._has_sigmoid_gates() and has_two_biases
 
     def _kernel_and_bias(self) -> tuple[tf.Tensor, tf.Tensor]:
-        """Gives the candidate two sums: of the word, and of the state, which is to be reset."""
+        """Split the candidate's preactivation into its input part and its recurrent part.
+
+        The reset gate multiplies only the recurrent part.
+        """
         kernel, bias = super()._kernel_and_bias()
         gates, features = 2 * self.units, kernel.shape[0] - self.units
-        of_word, of_state = tf.split(kernel[:, gates:], [features, self.units])
-        from_word, from_state = tf.unstack(bias)
+        input_kernel, recurrent_kernel = tf.split(kernel[:, gates:], [features, self.units])
+        input_bias, recurrent_bias = tf.unstack(bias)
         return (
             tf.concat(
                 [
                     kernel[:, :gates],
-                    tf.pad(of_word, [[0, self.units], [0, 0]]),
-                    tf.pad(of_state, [[features, 0], [0, 0]]),
+                    tf.pad(input_kernel, [[0, self.units], [0, 0]]),
+                    tf.pad(recurrent_kernel, [[features, 0], [0, 0]]),
                 ],
                 axis=1,
             ),
             tf.concat(
-                [from_word[:gates] + from_state[:gates], from_word[gates:], from_state[gates:]], 0
+                [
+                    input_bias[:gates] + recurrent_bias[:gates],
+                    input_bias[gates:],
+                    recurrent_bias[gates:],
+                ],
+                axis=0,
             ),
         )
 
     @staticmethod
-    def word(sums: tf.Tensor, known: tf.Tensor, before: Tensors) -> tuple[Tensors, Tensors]:
-        """Keeps of the state what the gate `update` says, and takes the rest of the candidate."""
-        (state,) = before
-        update, reset, from_word, from_state = tf.split(sums, 4, -1)
-        update, reset = _sigmoid(tf.tanh(update)), _sigmoid(tf.tanh(reset))
-        candidate = tf.tanh(from_word + reset * from_state)
+    def step(preactivation: tf.Tensor, mask: tf.Tensor, states: Tensors) -> tuple[Tensors, Tensors]:
+        """Compute one time step."""
+        (state,) = states
+        update, reset, input_part, recurrent_part = tf.split(preactivation, 4, -1)
+        update, reset = _sigmoid_from_tanh(tf.tanh(update)), _sigmoid_from_tanh(tf.tanh(reset))
+        candidate = tf.tanh(input_part + reset * recurrent_part)
         state = update * state + (1 - update) * candidate
-        return (state,), (update, reset, candidate, from_state)
+        return (state,), (update, reset, candidate, recurrent_part)
 
     @staticmethod
-    def back(
-        known: tf.Tensor, gates: Tensors, before: Tensors, after: Tensors, d_after: Tensors
+    def step_gradient(
+        mask: tf.Tensor, gates: Tensors, states: Tensors, new_states: Tensors, d_new_states: Tensors
     ) -> tuple[Tensors, Tensors]:
-        """Goes back through the word."""
-        update, reset, candidate, from_state = gates
-        (state,), (d_state,) = before, d_after
+        """Backpropagate through one time step."""
+        update, reset, candidate, recurrent_part = gates
+        (state,), (d_state,) = states, d_new_states
         d_candidate = d_state * (1 - update) * (1 - candidate**2)
-        d_sums = (
+        d_preactivations = (
             d_state * (state - candidate) * update * (1 - update),
-            d_candidate * from_state * reset * (1 - reset),
+            d_candidate * recurrent_part * reset * (1 - reset),
             d_candidate,
             d_candidate * reset,
         )
-        return d_sums, (d_state * update,)
+        return d_preactivations, (d_state * update,)
 
 
 @keras.saving.register_keras_serializable(package="zoo")
 class LSTM(CustomGradientRNN, keras.layers.LSTM):
-    """Keras' layer of the same name, faster to train on a CPU.
+    """`keras.layers.LSTM`, faster to train on a CPU.
 
-    Arguments, weights and answers are those of `keras.layers.LSTM`, to rounding; the weights of one
-    fit into the other. What is not the LSTM of the books (other activations, dropout inside the
-    cell, an unrolled loop), and other devices and backends, it leaves to Keras.
+    Arguments and weights are those of the Keras layer, and outputs equal its outputs up to
+    rounding. The layer falls back to Keras for activations other than the defaults, dropout, an
+    unrolled loop, and on other devices and backends.
 
     Example:
         >>> import numpy as np
@@ -218,172 +259,160 @@ class LSTM(CustomGradientRNN, keras.layers.LSTM):
 
     Reference:
         Hochreiter & Schmidhuber (1997), Long short-term memory,
-        https://doi.org/10.1162/neco.1997.9.8.1735; with the forget gate: Gers, Schmidhuber &
-        Cummins (2000), Learning to forget, https://doi.org/10.1162/089976600300015015
+        https://doi.org/10.1162/neco.1997.9.8.1735; forget gate: Gers, Schmidhuber & Cummins (2000),
+        Learning to forget, https://doi.org/10.1162/089976600300015015
     """
 
-    factors = (0.5, 0.5, 1.0, 0.5)
-    shut = (-SATURATED, SATURATED, 0.0, -SATURATED)
+    preactivation_scale = (0.5, 0.5, 1.0, 0.5)
+    masked_preactivation = (-SATURATED, SATURATED, 0.0, -SATURATED)
     num_gates = 4
 
-    def _is_plain(self) -> bool:
-        return super()._is_plain() and self._is_gated_by_sigmoids()
+    def _is_supported(self) -> bool:
+        return super()._is_supported() and self._has_sigmoid_gates()
 
     @staticmethod
-    def word(sums: tf.Tensor, known: tf.Tensor, before: Tensors) -> tuple[Tensors, Tensors]:
-        """Writes to the cell, keeps it and reads it, as the gates say."""
-        state, cell = before
-        write, keep, candidate, read = tf.split(tf.tanh(sums), 4, -1)
-        write, keep, read = _sigmoid(write), _sigmoid(keep), _sigmoid(read)
-        cell = keep * cell + write * candidate
-        state = read * tf.tanh(cell) + (1 - known) * state
-        return (state, cell), (write, keep, candidate, read)
+    def step(preactivation: tf.Tensor, mask: tf.Tensor, states: Tensors) -> tuple[Tensors, Tensors]:
+        """Compute one time step."""
+        state, cell = states
+        input_gate, forget, candidate, output = tf.split(tf.tanh(preactivation), 4, -1)
+        input_gate, forget, output = map(_sigmoid_from_tanh, (input_gate, forget, output))
+        cell = forget * cell + input_gate * candidate
+        state = output * tf.tanh(cell) + (1 - mask) * state
+        return (state, cell), (input_gate, forget, candidate, output)
 
     @staticmethod
-    def back(
-        known: tf.Tensor, gates: Tensors, before: Tensors, after: Tensors, d_after: Tensors
+    def step_gradient(
+        mask: tf.Tensor, gates: Tensors, states: Tensors, new_states: Tensors, d_new_states: Tensors
     ) -> tuple[Tensors, Tensors]:
-        """Goes back through the word."""
-        write, keep, candidate, read = gates
-        (_, cell_before), (_, cell), (d_state, d_cell) = before, after, d_after
-        squashed = tf.tanh(cell)
-        d_cell = d_cell + d_state * read * (1 - squashed**2)
-        d_sums = (
-            d_cell * candidate * write * (1 - write),
-            d_cell * cell_before * keep * (1 - keep),
-            d_cell * write * (1 - candidate**2),
-            d_state * squashed * read * (1 - read),
+        """Backpropagate through one time step."""
+        input_gate, forget, candidate, output = gates
+        (_, cell), (_, new_cell), (d_state, d_cell) = states, new_states, d_new_states
+        activated_cell = tf.tanh(new_cell)
+        d_cell = d_cell + d_state * output * (1 - activated_cell**2)
+        d_preactivations = (
+            d_cell * candidate * input_gate * (1 - input_gate),
+            d_cell * cell * forget * (1 - forget),
+            d_cell * input_gate * (1 - candidate**2),
+            d_state * activated_cell * output * (1 - output),
         )
-        return d_sums, (d_state * (1 - known), d_cell * keep)
+        return d_preactivations, (d_state * (1 - mask), d_cell * forget)
 
 
-def run(
+def run_recurrence(
     layer: type[CustomGradientRNN],
-    words: tf.Tensor,
-    known: tf.Tensor,
+    inputs: tf.Tensor,
+    mask: tf.Tensor,
     kernel: tf.Tensor,
     bias: tf.Tensor,
-    first: Tensors,
+    initial_states: Tensors,
 ) -> tuple[tf.Tensor, ...]:
-    """Goes through the words.
+    """Run a recurrence over time, with a custom gradient.
 
     Args:
-        layer: whose recurrence it is. Its ``word`` takes the sums of all its gates, multiplied by
-            their ``factors``: half of a sigmoid's, ``sigmoid(x) = tanh(x / 2) / 2 + 1 / 2``, so
-            that one tangent does for all. Of what is not known it takes the sums ``shut``.
-        words: ``(time, batch, features)``.
-        known: ``(time, batch, 1)``, 1 for a word and 0 for what leaves the state as it is.
-        kernel: from the word and the state to the sums, ``(features + units, sums units)``.
-        bias: ``(sums units,)``.
-        first: what is carried to the first word, the state first: ``(batch, units)`` each.
+        layer: class whose `step` and `step_gradient` define the recurrence.
+        inputs: ``(time, batch, features)``.
+        mask: ``(time, batch, 1)``, 0 for steps that leave the state unchanged and 1 elsewhere.
+        kernel: weights of inputs and output, ``(features + units, gates * units)``.
+        bias: ``(gates * units,)``.
+        initial_states: ``(batch, units)`` each, the output first.
 
     Returns:
-        The states after each word, ``(time, batch, units)``, and what is carried out of the last.
+        The outputs after each step, ``(time, batch, units)``, and the final states.
     """
-    length, features, units = tf.shape(words)[0], words.shape[-1], first[0].shape[-1]
 
     @tf.custom_gradient
-    def states(
-        words: tf.Tensor, kernel: tf.Tensor, bias: tf.Tensor, *first: tf.Tensor
+    def run_with_gradient(
+        inputs: tf.Tensor, kernel: tf.Tensor, bias: tf.Tensor, *initial_states: tf.Tensor
     ) -> tuple[Tensors, Callable[..., Tensors]]:
-        factors, shut = (
-            tf.repeat(tf.constant(numbers, words.dtype), units)
-            for numbers in (layer.factors, layer.shut)
-        )
-        from_word, from_state = tf.split(kernel * factors, [features, units])
-        sums_of_words = tf.matmul(words, from_word) + bias * factors
-        sums_of_words = tf.where(known > 0, sums_of_words, shut)
+        final, states, gates = _forward(layer, inputs, mask, kernel, bias, initial_states)
 
-        def go(time: tf.Tensor, *before: tf.Tensor) -> tuple[Tensors, Tensors]:
-            sums = sums_of_words[time] + tf.matmul(before[0], from_state)
-            after, gates = layer.word(sums, known[time], before)
-            return after, (*after, *gates)
-
-        last, rows = _scan(go, first, length, [units] * (len(first) + layer.num_gates))
-        after, gates = rows[: len(first)], rows[len(first) :]
-
-        def gradient(d_states: tf.Tensor, *d_last: tf.Tensor) -> Tensors:
-            before = [
-                tf.concat([row[None], rows[:-1]], 0) for row, rows in zip(first, after, strict=True)
+        def gradient(d_outputs: tf.Tensor, *d_final: tf.Tensor) -> Tensors:
+            previous_states = [
+                tf.concat([initial[None], rows[:-1]], 0)
+                for initial, rows in zip(initial_states, states, strict=True)
             ]
-            to_word, to_state = tf.split(tf.transpose(kernel), [features, units], 1)
+            step_rows = (gates, previous_states, states)
+            return _backward(layer, inputs, mask, kernel, step_rows, d_outputs, d_final)
 
-            def go_back(
-                time: tf.Tensor, d_bias: tf.Tensor, *d_after: tf.Tensor
-            ) -> tuple[Tensors, Tensors]:
-                gates_now, before_now, after_now = (
-                    [row[time] for row in rows] for rows in (gates, before, after)
-                )
-                d_after = d_after[0] + d_states[time], *d_after[1:]
-                d_gates, (d_state, *d_others) = layer.back(
-                    known[time], gates_now, before_now, after_now, d_after
-                )
-                d_sums = tf.concat(d_gates, -1)
-                d_state = d_state + tf.matmul(d_sums, to_state)
-                return (d_bias + tf.reduce_sum(d_sums, 0), d_state, *d_others), (d_sums,)
+        return (states[0], *final), gradient
 
-            (d_bias, *d_first), (d_sums,) = _scan(
-                go_back, (tf.zeros_like(bias), *d_last), length, [bias.shape[0]], back=True
-            )
-            d_kernel = [_product_of_rows(rows, d_sums) for rows in (words, before[0])]
-            return tf.matmul(d_sums, to_word), tf.concat(d_kernel, 0), d_bias, *d_first
-
-        return (after[0], *last), gradient
-
-    return states(words, kernel, bias, *first)
+    return run_with_gradient(inputs, kernel, bias, *initial_states)
 
 
-def _scan(
-    word: Callable[..., tuple[Tensors, Tensors]],
-    carried: Tensors,
-    length: tf.Tensor,
-    widths: Sequence[int],
-    *,
-    back: bool = False,
-) -> tuple[list[tf.Tensor], list[tf.Tensor]]:
-    """Goes through the words, or back through them.
+def _forward(
+    layer: type[CustomGradientRNN],
+    inputs: tf.Tensor,
+    mask: tf.Tensor,
+    kernel: tf.Tensor,
+    bias: tf.Tensor,
+    initial_states: Tensors,
+) -> tuple[Tensors, Tensors, Tensors]:
+    """Return the final states; and over time, ``(time, batch, units)`` each, states and gates."""
+    units, num_states = initial_states[0].shape[-1], len(initial_states)
+    scale, masked_preactivation = (
+        tf.repeat(tf.constant(per_gate, inputs.dtype), units)
+        for per_gate in (layer.preactivation_scale, layer.masked_preactivation)
+    )
+    input_kernel, recurrent_kernel = tf.split(kernel * scale, [inputs.shape[-1], units])
+    projected = tf.matmul(inputs, input_kernel) + bias * scale
+    projected = tf.where(mask > 0, projected, masked_preactivation)
 
-    Args:
-        word: takes the time and what is carried; gives what is carried on, and the rows to keep.
-        carried: to the first word; the last of them ``(batch, units)``.
-        length: number of words.
-        widths: of the rows that `word` keeps. Each has an array to itself: XLA is far slower where
-            a loop joins them into one that is wider.
-        back: whether the last word comes first.
+    def step(time: tf.Tensor, *states: tf.Tensor) -> tuple[Tensors, Tensors]:
+        preactivation = projected[time] + tf.matmul(states[0], recurrent_kernel)
+        new_states, gates = layer.step(preactivation, mask[time], states)
+        return new_states, (*new_states, *gates)
 
-    Returns:
-        What is carried out of the last one; and each row over time, ``(time, batch, width)``.
+    widths = [units] * (num_states + layer.num_gates)
+    final, rows = scan(step, initial_states, tf.shape(inputs)[0], widths)
+    return final, rows[:num_states], rows[num_states:]
+
+
+def _backward(
+    layer: type[CustomGradientRNN],
+    inputs: tf.Tensor,
+    mask: tf.Tensor,
+    kernel: tf.Tensor,
+    step_rows: tuple[Tensors, Tensors, Tensors],
+    d_outputs: tf.Tensor,
+    d_final: Tensors,
+) -> Tensors:
+    """Return the gradients of inputs, kernel, bias and initial states.
+
+    `step_rows` are the gates and the states before and after each step, ``(time, batch, units)``.
     """
-    count, batch = len(carried), carried[-1].shape[0]
-
-    def step(done: tf.Tensor, *loop: Any) -> tuple[Any, ...]:
-        time = length - 1 - done if back else done
-        new, kept = word(time, *loop[:count])
-        arrays = (a.write(time, row) for a, row in zip(loop[count:], kept, strict=True))
-        return done + 1, *new, *arrays
-
-    arrays = (
-        tf.TensorArray(carried[0].dtype, length, element_shape=(batch, width)) for width in widths
+    features, (rows, width) = inputs.shape[-1], kernel.shape
+    input_kernel, recurrent_kernel = tf.split(
+        tf.transpose(kernel), [features, rows - features], axis=1
     )
-    _, *loop = tf.while_loop(
-        lambda done, *_: done < length, step, (0, *carried, *arrays), maximum_iterations=length
-    )
-    return loop[:count], [array.stack() for array in loop[count:]]
+
+    def step(
+        time: tf.Tensor, d_bias: tf.Tensor, *d_new_states: tf.Tensor
+    ) -> tuple[Tensors, Tensors]:
+        gates, states, new_states = ([rows[time] for rows in part] for part in step_rows)
+        d_new_states = d_new_states[0] + d_outputs[time], *d_new_states[1:]
+        d_preactivations, (d_state, *d_others) = layer.step_gradient(
+            mask[time], gates, states, new_states, d_new_states
+        )
+        d_preactivation = tf.concat(d_preactivations, -1)
+        d_state = d_state + tf.matmul(d_preactivation, recurrent_kernel)
+        d_bias = d_bias + tf.reduce_sum(d_preactivation, 0)
+        return (d_bias, d_state, *d_others), (d_preactivation,)
+
+    carry = (tf.zeros(width, kernel.dtype), *d_final)
+    length = tf.shape(inputs)[0]
+    (d_bias, *d_initial), (d_rows,) = scan(step, carry, length, [width], reverse=True)
+    previous_outputs = step_rows[1][0]
+    d_kernel = [sum_outer_products(rows, d_rows) for rows in (inputs, previous_outputs)]
+    return tf.matmul(d_rows, input_kernel), tf.concat(d_kernel, 0), d_bias, *d_initial
 
 
-def _sigmoid(tangent: tf.Tensor) -> tf.Tensor:
-    """Gives a sigmoid, of the hyperbolic tangent of half its argument."""
-    return 0.5 * tangent + 0.5
+def _sigmoid_from_tanh(tanh_of_half: tf.Tensor) -> tf.Tensor:
+    """Return the sigmoid of x, given the hyperbolic tangent of x / 2."""
+    return 0.5 * tanh_of_half + 0.5
 
 
-def _from_first(known: tf.Tensor) -> tf.Tensor:
-    """Gives 1 from the first known word on."""
-    time = tf.range(tf.shape(known)[0])[:, None, None]
-    has_begun = time >= tf.argmax(known, axis=0, output_type=tf.int32)
-    return tf.cast(has_begun, known.dtype) * tf.reduce_max(known, axis=0)
-
-
-def _product_of_rows(left: tf.Tensor, right: tf.Tensor) -> tf.Tensor:
-    """Sums, over words and batch, the products of each row with each."""
-    left, right = (tf.reshape(rows, (-1, rows.shape[-1])) for rows in (left, right))
-    return tf.matmul(left, right, transpose_a=True)
+def _has_started(mask: tf.Tensor) -> tf.Tensor:
+    """Return 1 from the first unmasked step on, and 0 before."""
+    time = tf.range(tf.shape(mask)[0])[:, None, None]
+    has_started = time >= tf.argmax(mask, axis=0, output_type=tf.int32)
+    return tf.cast(has_started, mask.dtype) * tf.reduce_max(mask, axis=0)

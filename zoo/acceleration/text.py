@@ -1,4 +1,4 @@
-"""The zoo's text layers on the faster embedding and attention."""
+"""The text layers of `zoo.layers`, built from the accelerated embedding and attention."""
 
 import keras
 
@@ -9,13 +9,13 @@ from zoo.layers import text
 
 @keras.saving.register_keras_serializable(package="zoo.acceleration")
 class TokenAndPositionEmbedding(text.TokenAndPositionEmbedding):
-    """`zoo.layers.TokenAndPositionEmbedding` with one gradient for each token."""
+    """`zoo.layers.TokenAndPositionEmbedding` with accelerated embeddings."""
 
     embedding_layer = Embedding
 
 
 @keras.saving.register_keras_serializable(package="zoo.acceleration")
 class TransformerEncoderBlock(text.TransformerEncoderBlock):
-    """`zoo.layers.TransformerEncoderBlock` with the faster attention."""
+    """`zoo.layers.TransformerEncoderBlock` with accelerated attention."""
 
     attention_layer = MultiHeadAttention

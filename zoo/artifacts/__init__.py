@@ -1,1 +1,1 @@
-"""Artifacts: models for others, with raw input in, checked against their run before they appear."""
+"""Artifacts: exported models that take raw input, verified against their run when written."""

@@ -1,11 +1,11 @@
-"""Model cards of artifacts: how to call one, what it was checked against, and what its run says."""
+"""Model cards of artifacts: usage, verification and speed, followed by the card of the run."""
 
 import json
 import shlex
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from zoo.runs.card import page, sections
+from zoo.runs.card import render_page, render_sections
 
 RUNTIMES = {
     "saved_model": "tensorflow",
@@ -16,50 +16,49 @@ RUNTIMES = {
 
 
 def render_artifact_card(facts: Mapping[str, Any], name: str) -> str:
-    """Words an artifact's card.
+    """Render the model card of an artifact.
 
     Args:
         facts: content of its ``zoo.json``.
-        name: of its folder.
+        name: name of its folder.
 
     Returns:
         Markdown.
     """
     title = f"{facts['model']} on {facts['dataset']}, as {facts['format']}"
     parts = [
-        ("How to call it", _how_to_call(facts, name)),
-        ("Proof", _proof(facts)),
-        *sections(facts),
+        ("How to use it", _usage(facts, name)),
+        ("Verification", _verification(facts)),
+        *render_sections(facts),
     ]
-    return page(title, facts["summary"], parts)
+    return render_page(title, facts["summary"], parts)
 
 
-def _how_to_call(facts: Mapping[str, Any], name: str) -> str:
-    says = _says(facts)
-    runtime = RUNTIMES[facts["format"]]
-    alone = "" if facts["input"]["kind"] != "images" else " pillow"
+def _usage(facts: Mapping[str, Any], name: str) -> str:
+    packages = ["numpy", *(["pillow"] if facts["input"]["kind"] == "images" else [])]
+    packages.append(RUNTIMES[facts["format"]])
     parts = [
-        f"With `pip install numpy{alone} {runtime}`, and nothing else:\n\n"
-        f"```sh\npython {name}/reader.py {shlex.quote(says)}\n```",
+        f"With `pip install {' '.join(packages)}` and nothing else:\n\n"
+        f"```sh\npython {name}/reader.py {shlex.quote(_example_input(facts))}\n```",
     ]
     if facts["format"] == "saved_model":
-        parts += [_from_python(facts, name), _from_the_shell(facts, name), _from_rest(facts, name)]
+        parts += [_tensorflow(facts, name), _saved_model_cli(facts, name), _rest(facts, name)]
     elif facts["format"] == "onnx":
-        parts.append(_from_onnxruntime(facts, name))
+        parts.append(_onnxruntime(facts, name))
     else:
-        parts.append(_from_litert(facts, name))
+        parts.append(_litert(facts, name))
     return "\n\n".join(parts)
 
 
-def _from_python(facts: Mapping[str, Any], name: str) -> str:
-    given = facts["endpoints"]["serve"]["inputs"][0]
+def _tensorflow(facts: Mapping[str, Any], name: str) -> str:
+    input_name = facts["endpoints"]["serve"]["inputs"][0]
     return (
-        "From Python (keep what `load` returns: it owns the weights):\n\n"
+        "From Python (keep a reference to what `load` returns: it owns the weights):\n\n"
         f"```python\n{_imports(facts)}import tensorflow as tf\n\n"
         f'artifact = tf.saved_model.load("{name}")\n'
-        f"raw = {_raw(facts)}\n"
-        f'print(artifact.signatures["serving_default"]({given}=tf.constant(raw)))\n```\n\n'
-        f"Signatures: {_endpoints(facts)}."
+        f"raw = {_example_code(facts)}\n"
+        f'print(artifact.signatures["serving_default"]({input_name}=tf.constant(raw)))\n```\n\n'
+        f"Signatures: {_describe_endpoints(facts)}."
     )
 
 
@@ -68,62 +67,68 @@ def _imports(facts: Mapping[str, Any]) -> str:
     return needed.get(facts["input"]["kind"], "import numpy\n")
 
 
-def _says(facts: Mapping[str, Any]) -> str:
-    says = {"text": "a great film", "images": "picture.png", "truth_tables": "110"}
-    return says[facts["input"]["kind"]][: facts["input"].get("bits")]
+def _example_input(facts: Mapping[str, Any]) -> str:
+    examples = {"text": "a great film", "images": "picture.png", "truth_tables": "110"}
+    return examples[facts["input"]["kind"]][: facts["input"].get("bits")]
 
 
-def _raw(facts: Mapping[str, Any]) -> str:
+def _example_code(facts: Mapping[str, Any]) -> str:
     if facts["input"]["kind"] == "text":
         return '["a great film"]'
     if facts["input"]["kind"] == "truth_tables":
-        return f'numpy.array([{_bits(facts)}], "uint8")'
+        return f'numpy.array([{_example_bits(facts)}], "uint8")'
     batch = "[None, ..., None]" if facts["input"]["channels"] == 1 else "[None]"
     return f'numpy.asarray(PIL.Image.open("picture.png")){batch}'
 
 
-def _bits(facts: Mapping[str, Any]) -> list[int]:
+def _example_bits(facts: Mapping[str, Any]) -> list[int]:
     return [1, 1, 0][: facts["input"]["bits"]]
 
 
-def _endpoints(facts: Mapping[str, Any]) -> str:
+def _example_image(facts: Mapping[str, Any]) -> list[list[list[int]]]:
+    return [[[0] * facts["input"]["channels"]]]
+
+
+def _describe_endpoints(facts: Mapping[str, Any]) -> str:
     return "; ".join(
-        f"`{name}`, from {', '.join(known['inputs'])} to {', '.join(known['outputs'])}"
-        for name, known in facts["endpoints"].items()
+        f"`{name}`, from {', '.join(spec['inputs'])} to {', '.join(spec['outputs'])}"
+        for name, spec in facts["endpoints"].items()
     )
 
 
-def _from_the_shell(facts: Mapping[str, Any], name: str) -> str:
+def _saved_model_cli(facts: Mapping[str, Any], name: str) -> str:
     if facts["input"]["kind"] == "text":
-        given = """--input_exprs 'text=["a great film"]'"""
+        inputs = """--input_exprs 'text=["a great film"]'"""
     else:
-        given = f"--inputs {facts['endpoints']['serve']['inputs'][0]}=batch.npy"
+        inputs = f"--inputs {facts['endpoints']['serve']['inputs'][0]}=batch.npy"
     return (
         "From the shell:\n\n```sh\n"
         f"saved_model_cli run --dir {name} --tag_set serve --signature_def serving_default "
-        f"{given}\n```"
+        f"{inputs}\n```"
     )
 
 
-def _from_rest(facts: Mapping[str, Any], name: str) -> str:
-    given = facts["endpoints"]["serve"]["inputs"][0]
+def _rest(facts: Mapping[str, Any], name: str) -> str:
     examples: dict[str, Callable[[], Any]] = {
         "text": lambda: "a great film",
-        "truth_tables": lambda: _bits(facts),
-        "images": lambda: [[[0] * facts["input"]["channels"]]],
+        "truth_tables": lambda: _example_bits(facts),
+        "images": lambda: _example_image(facts),
     }
-    body = json.dumps({"instances": [{given: examples[facts["input"]["kind"]]()}]})
-    notes = [f'It answers `{{"predictions": [...]}}`, each with {_endpoint_outputs(facts)}.']
-    if facts["input"]["kind"] == "images":
+    serve, kind = facts["endpoints"]["serve"], facts["input"]["kind"]
+    body = json.dumps({"instances": [{serve["inputs"][0]: examples[kind]()}]})
+    first, *others = serve["outputs"]
+    prediction = f"with {' and '.join([first, *others])}" if others else f"the {first} itself"
+    notes = [f'The response is `{{"predictions": [...]}}`, each {prediction}.']
+    if kind == "images":
         notes.append(
-            "An image is a list of rows of pixels of channels, whole numbers from 0 to 255; all "
-            'images of a request have one size: `json.dumps({"instances": [{"image": '
-            "image.tolist()}]})`."
+            "An image is a nested list of rows, pixels and channels, with integers from 0 to 255; "
+            "all images of a request must have the same size: "
+            '`json.dumps({"instances": [{"image": image.tolist()}]})`.'
         )
     if len(facts["endpoints"]) > 1:
         notes.append(
-            'Another signature is asked for by `"signature_name"` beside `"instances"`, so: '
-            f"`{_other_signature(facts)}`."
+            'To call another signature, add `"signature_name"`, for example '
+            f"`{_signature_request(facts)}`."
         )
     return (
         "From TensorFlow Serving, over REST:\n\n```sh\n"
@@ -134,90 +139,91 @@ def _from_rest(facts: Mapping[str, Any], name: str) -> str:
     )
 
 
-def _other_signature(facts: Mapping[str, Any]) -> str:
-    """Gives a request for new images where the model draws them; else for the code of one."""
+def _signature_request(facts: Mapping[str, Any]) -> str:
+    """Return a request for ``sample`` if the model has it, for ``encode`` otherwise."""
     if "sample" not in facts["endpoints"]:
-        image = [[[0] * facts["input"]["channels"]]]
-        return json.dumps({"signature_name": "encode", "instances": [{"image": image}]})
+        instances = [{"image": _example_image(facts)}]
+        return json.dumps({"signature_name": "encode", "instances": instances})
     if facts["endpoints"]["sample"]["inputs"] == ["count"]:
         return json.dumps({"signature_name": "sample", "inputs": {"count": 7}})
     return json.dumps({"signature_name": "sample", "instances": [{"label": 0}, {"label": 1}]})
 
 
-def _endpoint_outputs(facts: Mapping[str, Any]) -> str:
-    outputs = facts["endpoints"]["serve"]["outputs"]
-    return " and ".join(outputs) if len(outputs) > 1 else f"{outputs[0]} alone"
-
-
-def _from_onnxruntime(facts: Mapping[str, Any], name: str) -> str:
+def _onnxruntime(facts: Mapping[str, Any], name: str) -> str:
     graph = facts["endpoints"]["serve"]["graph"]
     if facts["input"]["kind"] == "text":
         return (
-            "ONNX holds no strings: how a text becomes numbers stands in `vocabulary.json`, whose "
-            "patterns are regular expressions of any language, and `reader.py` follows it:\n\n"
-            "```python\nimport json, onnxruntime\nfrom reader import Words\n\n"
-            f'words = Words(json.load(open("{name}/vocabulary.json", encoding="utf-8")))\n'
+            "The ONNX graph takes no strings: `vocabulary.json` describes how texts are "
+            "vectorized, with regular expressions that work in any language, and `reader.py` "
+            "does it:\n\n"
+            "```python\nimport json\nimport sys\n\nimport onnxruntime\n\n"
+            f'sys.path.insert(0, "{name}")\nfrom reader import TextVectorizer\n\n'
+            f'rule = json.load(open("{name}/vocabulary.json", encoding="utf-8"))\n'
+            "vectorizer = TextVectorizer(rule)\n"
             f'session = onnxruntime.InferenceSession("{name}/{graph}.onnx")\n'
-            'print(session.run(None, {words.name: words.encode([b"a great film"])}))\n```'
+            'inputs = {vectorizer.name: vectorizer.encode([b"a great film"])}\n'
+            "print(session.run(None, inputs))\n```"
         )
     return (
         "From ONNX Runtime, in any language:\n\n"
         f"```python\n{_imports(facts)}import onnxruntime\n\n"
         f'session = onnxruntime.InferenceSession("{name}/{graph}.onnx")\n'
-        f"raw = {_raw(facts)}\n"
+        f"raw = {_example_code(facts)}\n"
         "print(session.run(None, {session.get_inputs()[0].name: raw}))\n```\n\n"
-        f"Each graph has a file, {_graphs(facts)}. {_asked_by_reader(facts)}"
+        f"There is one file per graph: {_list_graphs(facts)}. {_describe_reader(facts)}"
     )
 
 
-def _from_litert(facts: Mapping[str, Any], name: str) -> str:
-    notes = [f"`model.tflite` has the signatures {_graphs(facts)}. {_asked_by_reader(facts)}"]
+def _litert(facts: Mapping[str, Any], name: str) -> str:
+    notes = [f"`model.tflite` has the signatures {_list_graphs(facts)}. {_describe_reader(facts)}"]
     if "places" in facts["endpoints"]["serve"]:
         notes.append(
-            "It takes one text at a time, as the numbers of its words, padded with 0 to "
-            f"{facts['endpoints']['serve']['places']} places."
+            "It takes one text at a time, as token ids padded with 0 to length "
+            f"{facts['endpoints']['serve']['places']}."
         )
     if facts["input"]["kind"] == "text":
         notes.append(
-            "LiteRT holds no strings: how a text becomes numbers stands in `vocabulary.json`, and "
-            "`reader.py` follows it."
+            "The graph takes no strings: `vocabulary.json` describes how texts are vectorized, "
+            "and `reader.py` does it."
         )
     return (
         "From Python:\n\n```python\nimport sys\n\n"
         f'sys.path.insert(0, "{name}")\nimport reader\n\n'
-        f'print(reader.Artifact("{name}").predict([{_says(facts)!r}]))\n```\n\n' + " ".join(notes)
+        f'print(reader.Artifact("{name}").predict([{_example_input(facts)!r}]))\n```\n\n'
+        + " ".join(notes)
     )
 
 
-def _graphs(facts: Mapping[str, Any]) -> str:
-    graphs = dict.fromkeys(known["graph"] for known in facts["endpoints"].values())
+def _list_graphs(facts: Mapping[str, Any]) -> str:
+    graphs = dict.fromkeys(spec["graph"] for spec in facts["endpoints"].values())
     return ", ".join(f"`{name}`" for name in graphs)
 
 
-def _asked_by_reader(facts: Mapping[str, Any]) -> str:
-    told = f"`reader.Artifact.ask` knows the endpoints {_endpoints(facts)}."
+def _describe_reader(facts: Mapping[str, Any]) -> str:
+    text = f"`reader.Artifact.ask` has the endpoints {_describe_endpoints(facts)}."
     if "label" in facts["endpoints"]["serve"]["outputs"]:
-        told += " A graph gives no label: class names stand in `zoo.json`, in the order of the "
-        told += "probabilities."
-    return told
+        text += " The graph itself returns no `label`: class names are in `zoo.json`, in the order "
+        text += "of the probabilities."
+    return text
 
 
-def _proof(facts: Mapping[str, Any]) -> str:
-    lines = [
-        f"When it was written it was loaded in a fresh process that knows nothing of the zoo, and "
-        f"answered {facts['rows']} rows of real data, which `golden.npz` holds with the answers of "
-        f"the model itself: they differ by at most {facts['max_difference']:.2g}. "
-        "`python reader.py --check` does it again.",
-        f"On the machine that wrote it ({facts['machine']}) it took "
-        f"{facts['load_seconds']:.2g} s to load, {facts['milliseconds']:.3g} ms for one row, and "
-        f"did {facts['rows_per_second']:,.0f} rows a second in batches of 32; it is "
+def _verification(facts: Mapping[str, Any]) -> str:
+    paragraphs = [
+        "After it was written, the artifact was loaded in a fresh process without "
+        f"keras-model-zoo and run on {facts['rows']} rows of real data. `golden.npz` has these "
+        "rows, with the outputs of the original model: the largest absolute difference is "
+        f"{facts['max_difference']:.2g}. `python reader.py --check` repeats the comparison. "
+        "`zoo.json` has a SHA-256 digest of itself and of every other file except `README.md`.",
+        f"On the machine that wrote it ({facts['machine']}), it loaded in "
+        f"{facts['load_seconds']:.2g} s, took {facts['milliseconds']:.3g} ms for one row, and "
+        f"processed {facts['rows_per_second']:,.0f} rows per second in batches of 32. Its size is "
         f"{facts['bytes'] / 1e6:.2f} MB.",
     ]
     if "judged" in facts:
         judged = facts["judged"]
-        lines.append(
-            f"Rounded to eight bits, it does not give the same numbers. On {judged['rows']:,} rows "
-            f"of the validation split its {judged['metric']} is {judged['value']:.4g}, and the "
-            f"model's {judged['before']:.4g}."
+        paragraphs.append(
+            "The weights are quantized to 8 bits, so outputs are not identical. On "
+            f"{judged['rows']:,} rows of the validation split, the {judged['metric']} is "
+            f"{judged['value']:.4g}; that of the original model is {judged['before']:.4g}."
         )
-    return "\n\n".join(lines)
+    return "\n\n".join(paragraphs)

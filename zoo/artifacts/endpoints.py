@@ -1,8 +1,8 @@
-"""What an artifact answers: a function for each question, from raw rows on.
+"""Endpoints: the functions of an artifact, from raw input to outputs.
 
-A model of labels has one, ``serve``. A model of images has ``serve``, which is ``reconstruct``, and
-``encode`` and ``decode``; one whose codes are drawn at random has ``sample``, too, and is otherwise
-taken at the mean of its codes, so that the same image gets the same answer.
+A classifier has one, ``serve``. An autoencoder has ``reconstruct``, which is also ``serve``,
+``encode`` and ``decode``. A variational autoencoder has ``sample`` too; its other endpoints use the
+mean of the latent code, so they are deterministic.
 """
 
 import dataclasses
@@ -17,68 +17,69 @@ from zoo.evaluation.latent import is_variational
 from zoo.evaluation.reconstruction import deterministic_model
 from zoo.registry import get_spec
 from zoo.runs import Run
-from zoo.tasks import TASKS, probabilities_of, unwrap_single
+from zoo.tasks import TASKS, class_probabilities, unwrap_single
 
-Answer = dict[str, tf.Tensor]
+Outputs = dict[str, tf.Tensor]
 
 
 @dataclasses.dataclass(frozen=True)
 class Endpoint:
-    """A question that an artifact answers.
+    """An endpoint of an artifact, with golden rows to verify it.
 
     Attributes:
-        answer: takes tensors, and gives tensors by name.
-        signature: of what it takes.
-        inputs: rows to try it on, by the names of the signature; none where chance decides.
-        outputs: the answers to them, computed without `answer`.
+        function: maps input tensors to output tensors by name.
+        signature: specs of the inputs.
+        inputs: golden inputs by name; empty if the endpoint is random.
+        outputs: expected outputs, computed without `function`.
     """
 
-    answer: Callable[..., Answer]
+    function: Callable[..., Outputs]
     signature: tuple[tf.TensorSpec, ...]
     inputs: Mapping[str, np.ndarray] = dataclasses.field(default_factory=dict)
     outputs: Mapping[str, np.ndarray] = dataclasses.field(default_factory=dict)
 
 
-def endpoints_of(run: Run) -> dict[str, Endpoint]:
-    """Gives what an artifact of a run answers, ``serve`` first.
+def build_endpoints(run: Run) -> dict[str, Endpoint]:
+    """Build the endpoints of a run's artifact, ``serve`` first.
 
     Args:
-        run: finished.
+        run: a finished run.
     """
     if TASKS[get_spec(run.config["model"]).task].target == "label":
-        return {"serve": _classify(run)}
-    found = _of_images(run)
-    drawn = {"sample": _sample(run.model.get_layer("decoder"))} if is_variational(run.model) else {}
-    return {"serve": found["reconstruct"], **found, **drawn}
+        return {"serve": _classifier_endpoint(run)}
+    endpoints = _autoencoder_endpoints(run)
+    if is_variational(run.model):
+        endpoints["sample"] = _sample_endpoint(run.model.get_layer("decoder"))
+    return {"serve": endpoints["reconstruct"], **endpoints}
 
 
-def graphs_of(run: Run, endpoints: Mapping[str, Endpoint]) -> dict[str, Endpoint]:
-    """Gives the part of each answer that takes numbers, gives numbers, and draws none at random.
+def portable_endpoints(run: Run, endpoints: Mapping[str, Endpoint]) -> dict[str, Endpoint]:
+    """Return endpoints without strings and without randomness, for ONNX and LiteRT.
 
-    A text is taken as the numbers of its words, ``tokens``, or as marks of which words it has,
-    ``words``; a class is given as its probability, without its name.
+    A text is passed as token ids, ``tokens``, or as a multi-hot vector, ``words``; the output of a
+    classifier is ``probabilities`` alone.
 
     Args:
-        run: finished.
-        endpoints: its own.
+        run: a finished run.
+        endpoints: its endpoints.
     """
     if "reconstruct" in endpoints:
         return {name: endpoints[name] for name in ("reconstruct", "encode", "decode")}
-    of_prepared = _probabilities(run.model)
+    classify = _classify(run.model)
     if run.dataset.kind == "text":
-        return {"serve": Endpoint(of_prepared, (_encoded_spec(run),))}
-    return {"serve": Endpoint(lambda raw: of_prepared(run.preprocessor(raw)), (_raw_spec(run),))}
+        return {"serve": Endpoint(classify, (_encoded_spec(run),))}
+    return {"serve": Endpoint(lambda raw: classify(run.preprocessor(raw)), (_raw_spec(run),))}
 
 
-def _classify(run: Run) -> Endpoint:
-    names, of_prepared = run.dataset.class_names, _probabilities(run.model)
-    raw, of_labels = run.predictions["raw"], tf.constant(names)
-    prepared = run.preprocessor(raw)
-    expected = np.asarray(probabilities_of(run.model.predict(prepared, verbose=0)))
+def _classifier_endpoint(run: Run) -> Endpoint:
+    names, classify = run.dataset.class_names, _classify(run.model)
+    raw, name_tensor = run.predictions["raw"], tf.constant(names)
+    expected = run.model.predict(run.preprocessor(raw), verbose=0)
+    expected = np.asarray(class_probabilities(expected))
 
-    def serve(raw: tf.Tensor) -> Answer:
-        probabilities = of_prepared(run.preprocessor(raw))["probabilities"]
-        label = tf.gather(of_labels, tf.argmax(probabilities, axis=1))
+    def serve(raw: tf.Tensor) -> Outputs:
+        probabilities = classify(run.preprocessor(raw))["probabilities"]
+        label = tf.gather(name_tensor, tf.argmax(probabilities, axis=1))
         return {"label": label, "probabilities": probabilities}
 
     spec = _raw_spec(run)
@@ -90,54 +91,55 @@ def _classify(run: Run) -> Endpoint:
     )
 
 
-def _probabilities(model: keras.Model) -> Callable[[tf.Tensor], Answer]:
-    def of_prepared(prepared: tf.Tensor) -> Answer:
-        return {"probabilities": probabilities_of(model(prepared, training=False))}
+def _classify(model: keras.Model) -> Callable[[tf.Tensor], Outputs]:
+    def classify(prepared: tf.Tensor) -> Outputs:
+        return {"probabilities": class_probabilities(model(prepared, training=False))}
 
-    return of_prepared
+    return classify
 
 
-def _of_images(run: Run) -> dict[str, Endpoint]:
-    preprocessor, mean = run.preprocessor, deterministic_model(run.model)
+def _autoencoder_endpoints(run: Run) -> dict[str, Endpoint]:
+    preprocessor, model = run.preprocessor, deterministic_model(run.model)
     decoder = run.model.get_layer("decoder")
-    kept = run.predictions
-    told = {"label": kept["labels"][kept["index"]]} if len(mean.inputs) > 1 else {}
-    raw, labels = {"image": kept["raw"]}, list(told.values())
-    codes, images = mean.predict(unwrap_single([preprocessor(kept["raw"]), *labels]), verbose=0)
+    rows = run.predictions
+    labels = {"label": rows["labels"][rows["index"]]} if len(model.inputs) > 1 else {}
+    raw = {"image": rows["raw"]}
+    model_inputs = unwrap_single([preprocessor(rows["raw"]), *labels.values()])
+    codes, images = model.predict(model_inputs, verbose=0)
 
-    def reconstruct(image: tf.Tensor, *label: tf.Tensor) -> Answer:
-        return {
-            "reconstruction": mean(unwrap_single([preprocessor(image), *label]), training=False)[1]
-        }
+    def reconstruct(image: tf.Tensor, *label: tf.Tensor) -> Outputs:
+        _, output = model(unwrap_single([preprocessor(image), *label]), training=False)
+        return {"reconstruction": output}
 
-    def encode(image: tf.Tensor, *label: tf.Tensor) -> Answer:
-        return {"code": mean(unwrap_single([preprocessor(image), *label]), training=False)[0]}
+    def encode(image: tf.Tensor, *label: tf.Tensor) -> Outputs:
+        code, _ = model(unwrap_single([preprocessor(image), *label]), training=False)
+        return {"code": code}
 
-    def decode(code: tf.Tensor, *label: tf.Tensor) -> Answer:
+    def decode(code: tf.Tensor, *label: tf.Tensor) -> Outputs:
         return {"image": decoder(unwrap_single([code, *label]), training=False)}
 
-    of_label = [tf.TensorSpec((None,), "int64", "label")] if told else []
-    of_image = (_raw_spec(run), *of_label)
-    of_code = (tf.TensorSpec((None, *codes.shape[1:]), "float32", "code"), *of_label)
+    label_specs = [tf.TensorSpec((None,), "int64", "label")] if labels else []
+    image_specs = (_raw_spec(run), *label_specs)
+    code_specs = (tf.TensorSpec((None, *codes.shape[1:]), "float32", "code"), *label_specs)
     return {
-        "reconstruct": Endpoint(reconstruct, of_image, raw | told, {"reconstruction": images}),
-        "encode": Endpoint(encode, of_image, raw | told, {"code": codes}),
-        "decode": Endpoint(decode, of_code, {"code": codes} | told, {"image": images}),
+        "reconstruct": Endpoint(reconstruct, image_specs, raw | labels, {"reconstruction": images}),
+        "encode": Endpoint(encode, image_specs, raw | labels, {"code": codes}),
+        "decode": Endpoint(decode, code_specs, {"code": codes} | labels, {"image": images}),
     }
 
 
-def _sample(decoder: keras.Model) -> Endpoint:
+def _sample_endpoint(decoder: keras.Model) -> Endpoint:
     code, *label = decoder.inputs
 
-    def sample(count: tf.Tensor) -> Answer:
+    def sample(count: tf.Tensor) -> Outputs:
         return {"image": decoder(tf.random.normal((count, code.shape[1])), training=False)}
 
-    def sample_of(label: tf.Tensor) -> Answer:
+    def sample_classes(label: tf.Tensor) -> Outputs:
         codes = tf.random.normal((tf.shape(label)[0], code.shape[1]))
         return {"image": decoder([codes, label], training=False)}
 
     if label:
-        return Endpoint(sample_of, (tf.TensorSpec((None,), "int64", "label"),))
+        return Endpoint(sample_classes, (tf.TensorSpec((None,), "int64", "label"),))
     return Endpoint(sample, (tf.TensorSpec((), "int32", "count"),))
 
 

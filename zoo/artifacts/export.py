@@ -1,7 +1,23 @@
-"""Artifacts: a run's model for others, with raw input in, proved equal before it is there.
+"""Export of a finished run as an artifact that takes raw input, verified before it is published.
 
-What is served is the preprocessor followed by the model. One law holds, and is checked in a fresh
-process each time an artifact is written: ``served(raw) == model.predict(preprocessor(raw))``.
+An artifact serves the preprocessor followed by the model: ``served(raw)`` equals
+``model.predict(preprocessor(raw))``, which is verified in a fresh process without `zoo` (and, but
+for a SavedModel, without TensorFlow) whenever an artifact is written. Formats:
+
+- A **SavedModel** has a signature per endpoint. That of a classifier, ``serve``, takes ``text``,
+  string ``(batch,)``; ``image``, uint8 ``(batch, height, width, channels)`` of any height and
+  width; or ``bits``, uint8 ``(batch, bits)``. It returns ``label``, class names as strings
+  ``(batch,)``, and ``probabilities``, ``(batch, classes)``. An autoencoder has ``reconstruct``,
+  ``encode`` and ``decode``; a variational one also ``sample``, the only random signature.
+  ``serving_default`` is ``serve`` or ``reconstruct``.
+- **ONNX** and **LiteRT** support neither strings nor random numbers here: a text is passed to the
+  graph as token ids or a multi-hot vector, computed by ``reader.py`` from ``vocabulary.json``,
+  class names are in ``zoo.json``, and there is no ``sample``.
+
+Every artifact also contains a model card, ``README.md``; metadata, ``zoo.json``; rows of real data
+with the expected outputs, ``golden.npz``; and ``reader.py``, which predicts from raw input with
+NumPy and the runtime of the format only. ``zoo.json`` has a SHA-256 digest of itself and of every
+other file except ``README.md``, which may be edited.
 """
 
 import contextlib
@@ -20,20 +36,21 @@ import numpy as np
 
 from zoo.artifacts import reader
 from zoo.artifacts.card import render_artifact_card
-from zoo.artifacts.endpoints import Endpoint, endpoints_of
-from zoo.artifacts.formats import FORMATS, quiet
+from zoo.artifacts.endpoints import Endpoint, build_endpoints
+from zoo.artifacts.formats import FORMATS
 from zoo.errors import ArgumentValueError, ExportError, did_you_mean
 from zoo.evaluation.reconstruction import deterministic_model, squared_errors
+from zoo.process import mute_stderr
 from zoo.runs import Run, load_run
 from zoo.runs.card import card_facts
 from zoo.runs.files import write_json
-from zoo.tasks import probabilities_of, unwrap_single
+from zoo.tasks import class_probabilities, unwrap_single
 from zoo.training.config import RunConfig, load_run_data
 
 TOLERANCES = {"saved_model": 1e-6, "onnx": 1e-5, "litert": 1e-5}
-JUDGED_ROWS = 1_000
-WORSE_BY = {"accuracy": 0.01, "mse": 0.05}
-BESIDE = {reader.GOLDEN, "reader.py"}
+VALIDATION_ROWS = 1_000
+MAX_DEGRADATION = {"accuracy": 0.01, "mse": 0.05}
+NOT_MODEL_FILES = {reader.GOLDEN, "reader.py"}
 
 
 def export(
@@ -44,42 +61,25 @@ def export(
     overwrite: bool = False,
     data_dir: str | Path | None = None,
 ) -> Path:
-    """Writes a finished run's model as an artifact that takes raw input.
-
-    A SavedModel has the signature ``serving_default`` (also ``serve``) with one input: ``text``, a
-    string ``(batch,)``; ``image``, uint8 ``(batch, height, width, channels)``, any height and
-    width; or ``bits``, uint8 ``(batch, bits)``. Its outputs are ``label``, the class's name as a
-    string ``(batch,)``, and ``probabilities``, ``(batch, classes)``. That of a model of images has
-    the signatures ``reconstruct`` (also ``serving_default``), ``encode``, ``decode`` and, if codes
-    are drawn at random, ``sample``; what is drawn is taken at its mean but by ``sample``.
-
-    ONNX and LiteRT hold no strings and draw nothing at random: a text is given to the graph as
-    numbers, as ``vocabulary.json`` and ``reader.py`` beside it make them, class names stand in
-    ``zoo.json``, and there is no ``sample``.
-
-    In every artifact are a card, ``README.md``; what is known of it, ``zoo.json``; rows of real
-    data with the answers expected, ``golden.npz``; and ``reader.py``, which answers raw input with
-    NumPy and the format's own runtime alone. The artifact has been loaded and compared on those
-    rows in a process without `zoo`, and but for a SavedModel without TensorFlow, before it appears
-    at `path`.
+    """Export a finished run as an artifact that takes raw input; see `zoo.artifacts.export`.
 
     Args:
-        run: the run, or its directory.
-        path: where to; must not exist unless `overwrite`.
-        format: ``"saved_model"``, ``"onnx"``, ``"litert"``, or ``"litert_int8"``, whose weights are
-            of eight bits: it is judged on validation rows, by its accuracy, which may fall by one
-            point, or by its squared error, which may grow by a twentieth.
-        overwrite: replaces an artifact that is there. Nothing else is ever replaced.
-        data_dir: where TFDS keeps the data to judge by; the run's own if None.
+        run: a run or its directory.
+        path: destination; must not exist, unless `overwrite` is set.
+        format: ``"saved_model"``, ``"onnx"``, ``"litert"``; or ``"litert_int8"``, with 8-bit
+            weights, accepted if on validation rows the accuracy drops by at most one point, or the
+            mean squared error grows by at most 5 %.
+        overwrite: whether to replace an existing artifact; nothing else is ever replaced.
+        data_dir: TFDS data directory for ``"litert_int8"``; that of the run if None.
 
     Returns:
         The path.
 
     Raises:
         RunError: if the run is unfinished or damaged.
-        ArgumentValueError: if there is no such format.
-        ExportError: if something is at `path`, if what the format needs is not installed, or if
-            the artifact does not reproduce the model; nothing is left behind.
+        ArgumentValueError: if the format is unknown.
+        ExportError: if the destination exists, a dependency of the format is not installed, or
+            the artifact does not reproduce the model; nothing is written then.
 
     Example:
         >>> import zoo
@@ -88,32 +88,37 @@ def export(
         'saved'
     """
     if format not in FORMATS:
-        raise ArgumentValueError(
-            f"format={format!r}: must be one of {', '.join(FORMATS)}.{did_you_mean(format, FORMATS)}"
-        )
-    run = run if isinstance(run, Run) else load_run(run)
-    path = Path(path)
-    _refuse(path, overwrite)
-    with _put_in_place(path) as partial:
-        partial.mkdir()
-        endpoints = endpoints_of(run)
-        written = _write(run, format, endpoints, partial)
-        _write_golden_rows(endpoints, written, partial / reader.GOLDEN)
-        shutil.copy(reader.__file__, partial / "reader.py")
-        facts = _describe(run, format, endpoints, written, partial)
-        _write_facts(facts, partial)
-        facts |= _checked(partial)
-        if format in TOLERANCES:
-            facts["tolerance"] = TOLERANCES[format]
-            _require_parity(facts)
-        else:
-            facts["judged"] = _judge(run, partial, data_dir)
-        _write_facts(facts, partial)
+        allowed = f"must be one of {', '.join(FORMATS)}.{did_you_mean(format, FORMATS)}"
+        raise ArgumentValueError(f"format={format!r}: {allowed}")
+    run, path = run if isinstance(run, Run) else load_run(run), Path(path)
+    _check_destination(path, overwrite)
+    with _atomic_folder(path) as partial:
+        facts = _write_artifact(run, format, partial, data_dir)
         (partial / reader.CARD).write_text(render_artifact_card(facts, path.name), "utf-8")
     return path
 
 
-def _write(
+def _write_artifact(
+    run: Run, format: str, folder: Path, data_dir: str | Path | None
+) -> dict[str, Any]:
+    """Write and verify all files but the card, and return the content of ``zoo.json``."""
+    endpoints = build_endpoints(run)
+    written = _write_model(run, format, endpoints, folder)
+    _write_golden_rows(endpoints, written, folder / reader.GOLDEN)
+    shutil.copy(reader.__file__, folder / "reader.py")
+    facts = _collect_facts(run, format, endpoints, written, folder)
+    _write_facts(facts, folder)
+    facts |= _run_check(folder)
+    if format in TOLERANCES:
+        facts["tolerance"] = TOLERANCES[format]
+        _require_parity(facts)
+    else:
+        facts["judged"] = _require_quality(run, folder, data_dir)
+    _write_facts(facts, folder)
+    return facts
+
+
+def _write_model(
     run: Run, format: str, endpoints: Mapping[str, Endpoint], folder: Path
 ) -> dict[str, dict[str, Any]]:
     try:
@@ -123,7 +128,7 @@ def _write(
     except Exception as error:
         reason = (str(error) or type(error).__name__).splitlines()[0]
         raise ExportError(
-            f"{run.config['model']} cannot be written as {format}: {reason}"
+            f"{run.config['model']} cannot be exported as {format}: {reason}"
         ) from error
 
 
@@ -139,7 +144,7 @@ def _write_golden_rows(
     np.savez_compressed(path, **arrays)
 
 
-def _describe(
+def _collect_facts(
     run: Run,
     format: str,
     endpoints: Mapping[str, Endpoint],
@@ -155,99 +160,101 @@ def _describe(
             name: {
                 "inputs": [spec.name for spec in endpoints[name].signature],
                 "outputs": list(endpoints[name].outputs) or ["image"],
-                **behind,
+                **graph,
             }
-            for name, behind in written.items()
+            for name, graph in written.items()
         },
         "files": {path.relative_to(folder).as_posix(): reader.digest_of(path) for path in files},
-        "bytes": sum(path.stat().st_size for path in files if path.name not in BESIDE),
+        "bytes": sum(path.stat().st_size for path in files if path.name not in NOT_MODEL_FILES),
         "machine": f"{platform.processor() or platform.machine()}, {os.cpu_count()} cores",
     }
 
 
 def _write_facts(facts: Mapping[str, Any], folder: Path) -> None:
     as_read = json.loads(json.dumps(facts))
-    write_json(folder / reader.FACTS, as_read | {"digest": reader.digest_of_facts(as_read)})
+    write_json(folder / reader.FACTS, as_read | {"digest": reader.digest_of(as_read)})
 
 
-def _checked(artifact: Path) -> dict[str, Any]:
-    """Has the artifact answer its golden rows in a fresh process."""
-    answer = subprocess.run(
+def _run_check(artifact: Path) -> dict[str, Any]:
+    """Run ``reader.py --check`` in a fresh process."""
+    process = subprocess.run(
         [sys.executable, "-P", str(artifact / "reader.py"), "--check"],
         capture_output=True,
         text=True,
         check=False,
         env={**os.environ, "CUDA_VISIBLE_DEVICES": "-1"},
     )
-    if answer.returncode:
-        last = answer.stderr.strip().splitlines()[-1:] or ["no message"]
-        raise ExportError(f"the artifact does not work in a fresh process: {last[0]}")
-    return json.loads(answer.stdout.splitlines()[-1])
+    if process.returncode:
+        last = process.stderr.strip().splitlines()[-1:] or ["no message"]
+        raise ExportError(f"the artifact failed its check in a fresh process: {last[0]}")
+    return json.loads(process.stdout.splitlines()[-1])
 
 
 def _require_parity(facts: Mapping[str, Any]) -> None:
     if not facts["labels_agree"]:
-        raise ExportError("the artifact does not reproduce the model: it gives other labels.")
+        raise ExportError("the artifact does not reproduce the model: labels differ.")
     if not facts["max_difference"] <= facts["tolerance"]:
         raise ExportError(
-            f"the artifact does not reproduce the model: its answers differ by up to "
+            f"the artifact does not reproduce the model: outputs differ by up to "
             f"{facts['max_difference']:.2g}, more than {facts['tolerance']:g}."
         )
 
 
-def _judge(run: Run, folder: Path, data_dir: str | Path | None) -> dict[str, Any]:
-    """Compares an artifact of rounded weights with its model on validation rows."""
+def _require_quality(run: Run, folder: Path, data_dir: str | Path | None) -> dict[str, Any]:
+    """Compare a quantized artifact with its model on validation rows."""
     data = load_run_data(RunConfig.of(run), data_dir or run.config["data_dir"])
-    rows, labels = data.rows["validation"].inputs[:JUDGED_ROWS], data.rows["validation"].labels
-    metric, score = ("accuracy", _accuracy) if data.target == "label" else ("mse", _error)
-    with quiet():
-        artifact = reader.Artifact(folder)
-        before, value = score(run, artifact, rows, labels[: len(rows)])
-    worse = before - value if metric == "accuracy" else value / before - 1
-    if not worse <= WORSE_BY[metric]:
+    split = data.rows["validation"]
+    rows, labels = split.inputs[:VALIDATION_ROWS], split.labels[:VALIDATION_ROWS]
+    metric, compute = ("accuracy", _accuracies) if data.target == "label" else ("mse", _errors)
+    with mute_stderr():
+        before, value = compute(run, reader.Artifact(folder), rows, labels)
+    degradation = before - value if metric == "accuracy" else value / before - 1
+    if not degradation <= MAX_DEGRADATION[metric]:
         raise ExportError(
-            f"the artifact does not reproduce the model: on {len(rows)} rows of validation its "
-            f"{metric} is {value:.4g}, and the model's {before:.4g}."
+            f"the artifact does not reproduce the model: on {len(rows)} validation rows its "
+            f"{metric} is {value:.4g}, that of the model {before:.4g}."
         )
     return {"rows": len(rows), "metric": metric, "value": value, "before": before}
 
 
-def _accuracy(
+def _accuracies(
     run: Run, artifact: reader.Artifact, rows: np.ndarray, labels: np.ndarray
 ) -> tuple[float, float]:
-    model = probabilities_of(run.model.predict(run.preprocessor(rows), verbose=0))
-    found = artifact.ask("serve", **{artifact.facts["input"]["name"]: rows})["probabilities"]
-    before, value = (np.mean(np.argmax(answer, axis=1) == labels) for answer in (model, found))
+    expected = class_probabilities(run.model.predict(run.preprocessor(rows), verbose=0))
+    outputs = artifact.ask("serve", **{artifact.facts["input"]["name"]: rows})
+    both = (expected, outputs["probabilities"])
+    before, value = (np.mean(np.argmax(array, axis=1) == labels) for array in both)
     return float(before), float(value)
 
 
-def _error(
+def _errors(
     run: Run, artifact: reader.Artifact, rows: np.ndarray, labels: np.ndarray
 ) -> tuple[float, float]:
-    images, mean = np.asarray(run.preprocessor(rows)), deterministic_model(run.model)
-    told = {"label": labels} if len(mean.inputs) > 1 else {}
-    _, model = mean.predict(unwrap_single([images, *told.values()]), verbose=0)
-    found = artifact.ask("reconstruct", image=rows, **told)["reconstruction"]
-    before, value = (squared_errors(images, answer).mean() for answer in (model, found))
+    images, model = np.asarray(run.preprocessor(rows)), deterministic_model(run.model)
+    label_input = {"label": labels} if len(model.inputs) > 1 else {}
+    _, expected = model.predict(unwrap_single([images, *label_input.values()]), verbose=0)
+    output = artifact.ask("reconstruct", image=rows, **label_input)["reconstruction"]
+    before, value = (squared_errors(images, array).mean() for array in (expected, output))
     return float(before), float(value)
 
 
-def _refuse(path: Path, overwrite: bool) -> None:
+def _check_destination(path: Path, overwrite: bool) -> None:
     if not path.exists() or (path.is_dir() and not any(path.iterdir())):
         return
     if not overwrite:
-        raise ExportError(f"{path} exists already: choose another --output, or --overwrite it.")
+        raise ExportError(f"{path} already exists: choose another --output, or pass --overwrite.")
     if not (path / reader.FACTS).is_file():
-        raise ExportError(f"{path} is no artifact of the zoo, and nothing else is overwritten.")
+        raise ExportError(f"{path} is not an artifact of the zoo, so it is not overwritten.")
 
 
 @contextlib.contextmanager
-def _put_in_place(path: Path) -> Iterator[Path]:
+def _atomic_folder(path: Path) -> Iterator[Path]:
+    """Yield a new folder that is moved to a path at the end, unless an exception is raised."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=path.parent, prefix=".export-") as folder:
-        partial = Path(folder) / "new"
+    with tempfile.TemporaryDirectory(dir=path.parent, prefix=".export-") as temporary:
+        partial, old = Path(temporary) / "new", Path(temporary) / "old"
+        partial.mkdir()
         yield partial
-        old = Path(folder) / "old"
         if path.exists():
             path.rename(old)
         try:

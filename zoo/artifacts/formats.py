@@ -1,17 +1,15 @@
-"""How a run's model is written in each format.
+"""Formats of artifacts: SavedModel, ONNX and LiteRT.
 
-A SavedModel holds every step from raw input on. ONNX and LiteRT hold what takes numbers and gives
-numbers; how a text becomes numbers stands beside them in ``vocabulary.json``, and `zoo.artifacts.reader`, a
-copy of which is in every artifact, follows it.
+A SavedModel includes every step from raw input on. ONNX and LiteRT graphs take and return numbers;
+the vectorization of texts is described in ``vocabulary.json`` beside them, and performed by
+`zoo.artifacts.reader`, a copy of which is in every artifact.
 """
 
-import contextlib
 import functools
 import importlib
-import os
 import re
 import tempfile
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -20,104 +18,107 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from zoo.artifacts.endpoints import Endpoint, graphs_of
+from zoo.artifacts.endpoints import Endpoint, portable_endpoints
 from zoo.artifacts.reader import VOCABULARY
 from zoo.data.text import vocabulary
-from zoo.data.tokens import REPLACEMENTS, SHORTEST_PIECE, UNKNOWN
+from zoo.data.tokens import MIN_SUBWORD_LENGTH, REPLACEMENTS, UNKNOWN_TOKEN
 from zoo.errors import ExportError
+from zoo.process import mute_stderr
 from zoo.runs import Run
 from zoo.runs.files import write_json
 
 Endpoints = Mapping[str, Endpoint]
-Places = dict[str, dict[str, Any]]
+Written = dict[str, dict[str, Any]]
 OPSET = 18
 SURROGATES = range(0xD800, 0xE000)
 
 
-def write_saved_model(run: Run, endpoints: Endpoints, folder: Path) -> Places:
-    """Writes a SavedModel with a signature for each endpoint.
+def write_saved_model(run: Run, endpoints: Endpoints, folder: Path) -> Written:
+    """Write a SavedModel with a signature for each endpoint.
 
     Args:
-        run: finished.
-        endpoints: its own.
-        folder: the artifact's.
+        run: a finished run.
+        endpoints: its endpoints.
+        folder: path of the artifact.
 
     Returns:
         The endpoints written.
 
     Raises:
-        ExportError: if it cannot be written.
+        ExportError: if the SavedModel cannot be written.
     """
     _write_archive(run, endpoints, folder)
     return {name: {} for name in endpoints}
 
 
-def write_onnx(run: Run, endpoints: Endpoints, folder: Path) -> Places:
-    """Writes an ONNX file for each endpoint that draws nothing at random.
+def write_onnx(run: Run, endpoints: Endpoints, folder: Path) -> Written:
+    """Write an ONNX file for each deterministic endpoint.
 
     Args:
-        run: finished.
-        endpoints: its own.
-        folder: the artifact's.
+        run: a finished run.
+        endpoints: its endpoints.
+        folder: path of the artifact.
 
     Returns:
-        The endpoints written, and the ``graph`` of each, the name of its file.
+        The endpoints written, each with its ``graph``, the stem of the file name.
 
     Raises:
         ExportError: if tf2onnx is not installed.
     """
-    tf2onnx = _required("tf2onnx", "onnx")
-    graphs = graphs_of(run, endpoints)
+    tf2onnx = _import_optional("tf2onnx", "onnx")
+    graphs = portable_endpoints(run, endpoints)
     for name, graph in graphs.items():
         signature = list(graph.signature)
         tf2onnx.convert.from_function(
-            tf.function(graph.answer, input_signature=signature, autograph=False),
+            tf.function(graph.function, input_signature=signature, autograph=False),
             input_signature=signature,
             opset=OPSET,
             output_path=str(folder / f"{name}.onnx"),
-            custom_op_handlers={"Erfc": (_as_erf, [])},
+            custom_op_handlers={"Erfc": (_convert_erfc, [])},
         )
     if run.dataset.kind == "text":
         write_vocabulary(run.preprocessor, folder)
-    return _graphs_behind(endpoints, graphs)
+    return _written_graphs(endpoints, graphs)
 
 
-def write_litert(run: Run, endpoints: Endpoints, folder: Path, quantized: bool = False) -> Places:
-    """Writes a LiteRT file with a signature for each endpoint that draws nothing at random.
+def write_litert(run: Run, endpoints: Endpoints, folder: Path, quantized: bool = False) -> Written:
+    """Write a LiteRT file with a signature for each deterministic endpoint.
 
-    Recurrent networks convert for a fixed number of rows and places alone, so that a model of
-    sequences takes one text at a time, at full length.
+    Recurrent networks convert for a fixed batch size and sequence length only, so a model of token
+    sequences takes one text at a time, padded to full length. Other models take batches.
 
     Args:
-        run: finished.
-        endpoints: its own.
-        folder: the artifact's.
-        quantized: whether weights are stored in eight bits, and activations rounded as they come
-            (LiteRT's "dynamic range").
+        run: a finished run.
+        endpoints: its endpoints.
+        folder: path of the artifact.
+        quantized: whether to apply dynamic-range quantization: 8-bit weights, with activations
+            quantized at run time.
 
     Returns:
-        The endpoints written, the ``graph`` of each, the name of its signature, and the ``places``
-        of a text.
+        The endpoints written, each with its ``graph``, the name of its signature, and, for token
+        sequences, the number of ``places``, the sequence length.
 
     Raises:
         ExportError: if ai-edge-litert is not installed.
     """
-    _required("ai_edge_litert", "litert")
-    found = graphs_of(run, endpoints)
-    graphs = {name: _of_one_text(run, graph) for name, graph in found.items()}
-    with tempfile.TemporaryDirectory() as temporary, quiet():
+    _import_optional("ai_edge_litert", "litert")
+    graphs = {
+        name: _with_fixed_shape(run, graph)
+        for name, graph in portable_endpoints(run, endpoints).items()
+    }
+    with tempfile.TemporaryDirectory() as temporary, mute_stderr():
         _write_archive(run, graphs, Path(temporary))
         converter = tf.lite.TFLiteConverter.from_saved_model(temporary, signature_keys=[*graphs])
         converter.optimizations = [tf.lite.Optimize.DEFAULT] if quantized else []
         (folder / "model.tflite").write_bytes(converter.convert())
     if run.dataset.kind == "text":
         write_vocabulary(run.preprocessor, folder)
-    behind = _graphs_behind(endpoints, graphs)
-    places = _places(run)
-    return {name: known | ({"places": places} if places else {}) for name, known in behind.items()}
+    length = _sequence_length(run)
+    places = {"places": length} if length else {}
+    return {name: spec | places for name, spec in _written_graphs(endpoints, graphs).items()}
 
 
-FORMATS: dict[str, Callable[[Run, Endpoints, Path], Places]] = {
+FORMATS: dict[str, Callable[[Run, Endpoints, Path], Written]] = {
     "saved_model": write_saved_model,
     "onnx": write_onnx,
     "litert": write_litert,
@@ -126,36 +127,36 @@ FORMATS: dict[str, Callable[[Run, Endpoints, Path], Places]] = {
 
 
 def _write_archive(run: Run, endpoints: Endpoints, folder: Path) -> None:
-    """Writes endpoints; their variables are found by themselves, the table of words is not."""
     archive = keras.export.ExportArchive()
-    archive.track(run.preprocessor)
+    archive.track(run.preprocessor)  # variables are found anyway, but not the vocabulary's table
     for name, endpoint in endpoints.items():
-        archive.add_endpoint(name, endpoint.answer, list(endpoint.signature))
+        archive.add_endpoint(name, endpoint.function, list(endpoint.signature))
     try:
         archive.write_out(str(folder), verbose=False)
     except tf.errors.OpError as error:
         raise ExportError(f"the artifact cannot be written: {error.message}") from error
 
 
-def _graphs_behind(endpoints: Endpoints, graphs: Endpoints) -> Places:
-    behind = {"serve": {"graph": "serve" if "serve" in graphs else "reconstruct"}}
-    return behind | {name: {"graph": name} for name in endpoints if name in graphs}
+def _written_graphs(endpoints: Endpoints, graphs: Endpoints) -> Written:
+    serve = {"graph": "serve" if "serve" in graphs else "reconstruct"}
+    return {"serve": serve} | {name: {"graph": name} for name in endpoints if name in graphs}
 
 
-def _places(run: Run) -> int | None:
+def _sequence_length(run: Run) -> int | None:
+    """Return the length of token sequences, None for other inputs."""
     (encoded,) = run.preprocessor.outputs
     return encoded.shape[1] if run.dataset.kind == "text" and encoded.dtype == "int64" else None
 
 
-def _of_one_text(run: Run, graph: Endpoint) -> Endpoint:
-    places = _places(run)
-    if not places:
+def _with_fixed_shape(run: Run, graph: Endpoint) -> Endpoint:
+    length = _sequence_length(run)
+    if not length:
         return graph
-    return Endpoint(graph.answer, (tf.TensorSpec((1, places), "int64", "tokens"),))
+    return Endpoint(graph.function, (tf.TensorSpec((1, length), "int64", "tokens"),))
 
 
-def _as_erf(graph: Any, node: Any, name: str, args: list[Any]) -> None:
-    """Gives ONNX the complementary error function, which it lacks: one less the other."""
+def _convert_erfc(graph: Any, node: Any, name: str, args: list[Any]) -> None:
+    """Replace erfc, which ONNX lacks, by 1 - erf."""
     (x,), (complement,) = node.input, node.output
     shape, dtype = graph.get_shape(complement), graph.get_dtype(complement)
     graph.remove_node(name)
@@ -165,14 +166,14 @@ def _as_erf(graph: Any, node: Any, name: str, args: list[Any]) -> None:
 
 
 def write_vocabulary(preprocessor: keras.Model, folder: Path) -> None:
-    r"""Writes how a text becomes numbers, for `zoo.artifacts.reader` and readers in other languages.
+    r"""Write ``vocabulary.json``, the vectorization of texts as plain data.
 
-    Patterns have the characters of Unicode's classes spelled out, so that the regular expressions of
-    any language find the same, if ``\w``, ``\d`` and ``\b`` are of ASCII.
+    Unicode classes in the patterns are expanded to character ranges, so they match the same in the
+    regular expressions of any language, provided that ``\w``, ``\d`` and ``\b`` match ASCII only.
 
     Args:
-        preprocessor: of texts.
-        folder: where ``vocabulary.json`` is to be.
+        preprocessor: text preprocessor of a run.
+        folder: directory to write the file to.
     """
     vectorize, width = preprocessor.get_layer("vectorize"), preprocessor.output_shape[1]
     settings = vectorize.get_config()
@@ -184,62 +185,51 @@ def write_vocabulary(preprocessor: keras.Model, folder: Path) -> None:
             "sequence_length" if is_sequence else "vocab_size": width,
             "ngrams": settings["split"].ngrams,
             "subwords": settings["split"].subwords,
-            "shortest_piece": SHORTEST_PIECE,
-            "unknown": UNKNOWN,
+            "shortest_piece": MIN_SUBWORD_LENGTH,
+            "unknown": UNKNOWN_TOKEN,
             "standardize": {
-                "lower_all_but": _never_lowered(),
-                "replace": [[_spelt_out(pattern), put] for pattern, put in REPLACEMENTS],
+                "lower_all_but": _unlowered_capitals(),
+                "replace": [[_expand_classes(pattern), put] for pattern, put in REPLACEMENTS],
             },
             "vocabulary": vocabulary(preprocessor),
         },
     )
 
 
-def _spelt_out(pattern: str) -> str:
-    """Puts the characters themselves for classes of Unicode, which not every language knows."""
-    return re.sub(r"\\p\{(\w+)\}", lambda found: _characters_of(found[1]), pattern)
+def _expand_classes(pattern: str) -> str:
+    r"""Replace Unicode classes such as ``\p{L}`` by character ranges."""
+    return re.sub(r"\\p\{(\w+)\}", lambda match: _class_ranges(match[1]), pattern)
 
 
 @functools.cache
-def _never_lowered() -> str:
-    """Gives the capitals that Python knows and TensorFlow, of an older Unicode, does not."""
-    capitals = [chr(point) for point in _points() if chr(point).lower() != chr(point)]
+def _unlowered_capitals() -> str:
+    """Return the capitals that Python lowercases and TensorFlow's older Unicode does not."""
+    capitals = [chr(point) for point in _code_points() if chr(point).lower() != chr(point)]
     lowered = tf.strings.lower([capital.encode() for capital in capitals], "utf-8").numpy()
     pairs = zip(capitals, lowered, strict=True)
     return "".join(capital for capital, small in pairs if capital == small.decode())
 
 
-def _points() -> list[int]:
+def _code_points() -> list[int]:
     return [point for point in range(1, 0x110000) if point not in SURROGATES]
 
 
 @functools.cache
-def _characters_of(unicode_class: str) -> str:
-    points = _points()
+def _class_ranges(unicode_class: str) -> str:
+    points = _code_points()
     characters = tf.constant([chr(point).encode() for point in points])
-    belongs = tf.strings.regex_full_match(characters, rf"\p{{{unicode_class}}}").numpy()
-    members = np.array(points)[belongs]
+    is_member = tf.strings.regex_full_match(characters, rf"\p{{{unicode_class}}}").numpy()
+    members = np.array(points)[is_member]
     ends = np.flatnonzero(np.diff(members) != 1)
     firsts, lasts = members[np.r_[0, ends + 1]], members[np.r_[ends, len(members) - 1]]
     return "".join(f"{chr(first)}-{chr(last)}" for first, last in zip(firsts, lasts, strict=True))
 
 
-def _required(module: str, extra: str) -> ModuleType:
+def _import_optional(module: str, extra: str) -> ModuleType:
     try:
         return importlib.import_module(module)
     except ImportError:
-        needed = f"pip install 'keras-model-zoo[{extra}]'"
-        raise ExportError(f"this format needs {module}, which is not here: {needed}.") from None
-
-
-@contextlib.contextmanager
-def quiet() -> Iterator[None]:
-    """Keeps what C++ code of LiteRT prints from standard error."""
-    terminal = os.dup(2)
-    try:
-        with open(os.devnull, "w") as nowhere:
-            os.dup2(nowhere.fileno(), 2)
-            yield
-    finally:
-        os.dup2(terminal, 2)
-        os.close(terminal)
+        command = f"pip install 'keras-model-zoo[{extra}]'"
+        raise ExportError(
+            f"this format needs {module}, which is not installed: {command}."
+        ) from None

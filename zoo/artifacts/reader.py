@@ -1,24 +1,21 @@
-"""Asks the artifact that this file stands in: raw input in, answers out.
+"""Run the exported model in this folder on raw inputs.
 
-    python reader.py "a great film"      answers a text, a row of bits, or an image file
-    python reader.py --check             answers the golden rows, and compares
+    python reader.py "a great film"      predict for texts, rows of bits or image files
+    python reader.py --check             compare with the stored outputs of the original model
 
-It needs NumPy, what runs the artifact's format (tensorflow, onnxruntime or ai-edge-litert), and
-Pillow for image files; nothing else of what wrote the artifact. From Python:
-
-    import reader
-    artifact = reader.Artifact("path/to/artifact")
-    artifact.predict(["a great film"])
+Requires NumPy, the runtime of the artifact's format (tensorflow, onnxruntime or ai-edge-litert)
+and, for image files, Pillow. From Python: ``reader.Artifact(FOLDER).predict(["a great film"])``.
 """
 
 import argparse
 import hashlib
+import itertools
 import json
 import re
 import sys
 import time
 import warnings
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -29,31 +26,24 @@ FACTS = "zoo.json"
 GOLDEN = "golden.npz"
 VOCABULARY = "vocabulary.json"
 CARD = "README.md"
-WIDTHS = 8
-TIMINGS = 30
-AT_ONCE = 32
-AT_MOST_SECONDS = 0.5
+LENGTH_BUCKETS = 8
+BATCH_SIZE = 32
+MAX_TIMINGS = 30
+MAX_TIMING_SECONDS = 0.5
 
 Arrays = dict[str, np.ndarray]
-Ask = Callable[[str, Mapping[str, np.ndarray]], Arrays]
+RunGraph = Callable[[str, Arrays], Arrays]
 
 
 class ReaderError(Exception):
-    """An artifact that cannot be opened, or an input that it cannot answer; one line."""
+    """An invalid artifact or input: what every function raises, with a message of one line."""
 
 
 class Artifact:
-    """An artifact, opened.
+    """An exported model; `facts` is the content of its ``zoo.json``.
 
     Args:
-        folder: where it is.
-
-    Attributes:
-        facts: content of ``zoo.json``.
-
-    Raises:
-        ReaderError: if it is no artifact of the zoo, if a file of it has been cut or altered, or
-            if what runs its format is not installed.
+        folder: path of the artifact.
     """
 
     def __init__(self, folder: str | Path) -> None:
@@ -61,277 +51,236 @@ class Artifact:
         self.facts = read_facts(self.folder)
         for name, digest in self.facts["files"].items():
             if not (self.folder / name).is_file():
-                raise ReaderError(f"{self.folder} has lost its {name}.")
+                raise ReaderError(f"{self.folder} is incomplete: {name} is missing.")
             if digest_of(self.folder / name) != digest:
-                raise ReaderError(f"{self.folder / name} has been altered since it was written.")
-        self._ask = _OPENERS[self.facts["format"]](self.folder, self.facts)
-        self._words = None
+                raise ReaderError(f"{self.folder / name} was modified after it was written.")
+        self._run_graph = _load(self.folder, self.facts)
+        self._vectorizer = None
         if self.facts["format"] != "saved_model" and self.facts["input"]["kind"] == "text":
-            self._words = TextVectorizer(json.loads((self.folder / VOCABULARY).read_text("utf-8")))
+            rule = json.loads((self.folder / VOCABULARY).read_text("utf-8"))
+            self._vectorizer = TextVectorizer(rule)
 
     def ask(self, endpoint: str, **inputs: Any) -> Arrays:
-        """Asks an endpoint.
+        """Run an endpoint on a batch.
 
         Args:
-            endpoint: one of ``facts["endpoints"]``; ``"serve"`` is the one that answers raw input.
-            inputs: its inputs by name, each with a batch; a text is a string or bytes of UTF-8.
+            endpoint: a key of ``facts["endpoints"]``; ``"serve"`` takes raw input.
+            inputs: batched inputs by name; a text is a string or UTF-8 bytes.
 
         Returns:
-            Its outputs by name. Probabilities have the name of the likeliest class, ``label``,
-            beside them.
-
-        Raises:
-            ReaderError: if there is no such endpoint, or it takes other inputs.
+            Outputs by name. ``probabilities`` come with ``label``, the most likely class names.
         """
         if endpoint not in self.facts["endpoints"]:
-            raise ReaderError(
-                f"{self.folder} has no endpoint {endpoint!r}; it has "
-                f"{', '.join(self.facts['endpoints'])}."
-            )
+            known = ", ".join(self.facts["endpoints"])
+            raise ReaderError(f"{self.folder} has no endpoint {endpoint!r}; available: {known}.")
         if "text" in inputs:
             inputs["text"] = np.array([as_bytes(text) for text in inputs["text"]], object)
-        if self._words and "text" in inputs:
-            inputs[self._words.name] = self._words.encode(inputs.pop("text"))
+        if self._vectorizer and "text" in inputs:
+            inputs[self._vectorizer.name] = self._vectorizer.encode(inputs.pop("text"))
         try:
-            outputs = self._ask(endpoint, {name: np.asarray(rows) for name, rows in inputs.items()})
+            outputs = self._run(endpoint, {name: np.asarray(rows) for name, rows in inputs.items()})
         except Exception as error:
-            reason = (str(error) or type(error).__name__).splitlines()[0]
-            raise ReaderError(f"{self.folder} cannot answer: {reason}") from error
+            raise ReaderError(f"{self.folder}: inference failed: {_first_line(error)}") from error
         if "probabilities" in outputs and "label" not in outputs:
             names = np.array(self.facts["class_names"])
             outputs["label"] = names[outputs["probabilities"].argmax(axis=1)]
         return outputs
 
+    def _run(self, endpoint: str, inputs: Arrays) -> Arrays:
+        spec = self.facts["endpoints"][endpoint]
+        graph = spec.get("graph", endpoint)
+        if "places" not in spec:
+            return self._run_graph(graph, inputs)
+        ((name, rows),) = inputs.items()
+        rows = np.pad(rows, ((0, 0), (0, spec["places"] - rows.shape[1])))
+        outputs = [self._run_graph(graph, {name: row[None]}) for row in rows]
+        return {key: np.concatenate([row[key] for row in outputs]) for key in outputs[0]}
+
     def predict(self, inputs: Sequence[Any] | np.ndarray) -> list[dict[str, Any]]:
-        """Answers raw inputs.
+        """Predict from raw inputs.
 
         Args:
-            inputs: texts; image files or arrays ``(height, width, channels)`` of uint8; or rows of
+            inputs: texts; image files or uint8 arrays ``(height, width, channels)``; or rows of
                 bits such as ``"110"``.
 
         Returns:
-            For each its ``label``, that label's ``probability``, and the ``probabilities`` of all
-            classes; or, from a model of images, its ``code`` and its ``reconstruction``.
-
-        Raises:
-            ReaderError: if an input cannot be read, or is of another kind.
+            For each input its ``label``, the label's ``probability`` and the ``probabilities`` of
+            all classes; or, from an autoencoder, the latent ``code`` and the ``reconstruction``.
         """
         if isinstance(inputs, str | bytes | Path):
-            raise ReaderError(f"{inputs!r}: give a list of inputs, even of one.")
-        name, parse = self.facts["input"]["name"], _PARSERS[self.facts["input"]["kind"]]
+            raise ReaderError(f"{inputs!r} is a single input: expected a list of inputs.")
+        name, kind = self.facts["input"]["name"], self.facts["input"]["kind"]
         if "label" in self.facts["endpoints"]["serve"]["inputs"]:
-            raise ReaderError(
-                f"{self.facts['model']} is to be told labels: ask the endpoint 'reconstruct' for "
-                "an image and its label."
-            )
-        rows = [parse(item, self.facts["input"]) for item in inputs]
-        answers: list[dict[str, Any]] = []
-        for batch in _alike(rows):
-            if "probabilities" in self.facts["endpoints"]["serve"]["outputs"]:
-                answers += self._classify(self.ask("serve", **{name: batch}))
-            else:
+            model = self.facts["model"]
+            raise ReaderError(f"{model} is class-conditional: call 'reconstruct' with labels.")
+        rows = [_PARSERS[kind](item, self.facts["input"]) for item in inputs]
+        results: list[dict[str, Any]] = []
+        for batch in _batches(rows):
+            if "encode" in self.facts["endpoints"]:
                 codes = self.ask("encode", **{name: batch})["code"].tolist()
                 images = self.ask("reconstruct", **{name: batch})["reconstruction"].tolist()
                 pairs = zip(codes, images, strict=True)
-                answers += [{"code": code, "reconstruction": image} for code, image in pairs]
-        return answers
+                results += [{"code": code, "reconstruction": image} for code, image in pairs]
+            else:
+                results += self._classify(self.ask("serve", **{name: batch}))
+        return results
 
-    def _classify(self, outputs: Arrays) -> list[dict[str, Any]]:
-        return [
-            {
-                "label": str(label),
-                "probability": float(row.max()),
-                "probabilities": dict(zip(self.facts["class_names"], row.tolist(), strict=True)),
-            }
-            for label, row in zip(outputs["label"], outputs["probabilities"], strict=True)
-        ]
+    def _classify(self, outputs: Arrays) -> Iterable[dict[str, Any]]:
+        names, rows = self.facts["class_names"], outputs["probabilities"].tolist()
+        for label, row in zip(outputs["label"], rows, strict=True):
+            probabilities = dict(zip(names, row, strict=True))
+            yield {"label": str(label), "probability": max(row), "probabilities": probabilities}
 
     def check(self) -> dict[str, Any]:
-        """Answers the golden rows, which are real data, and compares.
+        """Run the golden rows and compare with the stored outputs.
 
         Returns:
-            ``max_difference`` of the numbers, whether the ``labels_agree``, the ``rows``, and the
-            endpoints ``compared``.
+            ``max_difference``, the largest absolute difference; ``labels_agree``; ``rows``, their
+            number; and ``compared``, the endpoints.
         """
-        with np.load(self.folder / GOLDEN) as file:
-            golden = dict(file)
-        endpoints = sorted({name.partition("/")[0] for name in golden})
-        differences, labels_agree, rows = [0.0], True, 0
-        for endpoint in endpoints:
-            inputs, expected = (_under(golden, f"{endpoint}/{x}/") for x in ("inputs", "outputs"))
-            rows = len(next(iter(inputs.values())))
-            found = self.ask(endpoint, **inputs)
-            for name, values in expected.items():
-                if values.dtype.kind == "U":
-                    labels_agree &= bool((found[name] == values).all())
+        golden, differences, labels_agree, count = self._read_golden(), [0.0], True, 0
+        for endpoint, rows in golden.items():
+            outputs = self.ask(endpoint, **rows["inputs"])
+            count = len(next(iter(rows["inputs"].values())))
+            for name, expected in rows["outputs"].items():
+                if expected.dtype.kind == "U":
+                    labels_agree &= bool((outputs[name] == expected).all())
                 else:
-                    differences.append(float(np.abs(found[name] - values).max()))
+                    differences.append(float(np.abs(outputs[name] - expected).max()))
         return {
             "max_difference": float(np.max(differences)),
             "labels_agree": labels_agree,
-            "rows": rows,
-            "compared": endpoints,
+            "rows": count,
+            "compared": list(golden),
         }
 
     def speed(self) -> dict[str, float]:
-        """Takes the time of the endpoint ``serve`` on this machine.
+        """Measure the endpoint ``serve`` on this machine.
 
         Returns:
-            ``milliseconds`` of one row alone, the median; and ``rows_per_second`` in batches of 32.
+            ``milliseconds``, the median for one row; and ``rows_per_second`` in batches of 32.
         """
-        with np.load(self.folder / GOLDEN) as file:
-            inputs = _under(dict(file), "serve/inputs/")
-        one, many = (
-            {name: np.resize(rows, (count, *rows.shape[1:])) for name, rows in inputs.items()}
-            for count in (1, AT_ONCE)
-        )
-        return {
-            "milliseconds": 1000 * self._seconds(one),
-            "rows_per_second": AT_ONCE / self._seconds(many),
-        }
-
-    def _seconds(self, inputs: Arrays) -> float:
-        self.ask("serve", **inputs)
-        taken: list[float] = []
-        while len(taken) < TIMINGS and sum(taken) < AT_MOST_SECONDS:
-            begin = time.perf_counter()
+        golden, medians = self._read_golden()["serve"]["inputs"], []
+        for count in (1, BATCH_SIZE):
+            inputs = {k: np.resize(rows, (count, *rows.shape[1:])) for k, rows in golden.items()}
             self.ask("serve", **inputs)
-            taken.append(time.perf_counter() - begin)
-        return float(np.median(taken))
+            seconds: list[float] = []
+            while len(seconds) < MAX_TIMINGS and sum(seconds) < MAX_TIMING_SECONDS:
+                begin = time.perf_counter()
+                self.ask("serve", **inputs)
+                seconds.append(time.perf_counter() - begin)
+            medians.append(float(np.median(seconds)))
+        return {"milliseconds": 1000 * medians[0], "rows_per_second": BATCH_SIZE / medians[1]}
+
+    def _read_golden(self) -> dict[str, dict[str, Arrays]]:
+        golden: dict[str, dict[str, Arrays]] = {}
+        with np.load(self.folder / GOLDEN) as file:
+            for key in sorted(file):
+                endpoint, kind, name = key.split("/")
+                golden.setdefault(endpoint, {}).setdefault(kind, {})[name] = file[key]
+        return golden
 
 
 class TextVectorizer:
-    r"""From texts to a model's numbers: what the artifact's ``vocabulary.json`` says.
+    r"""Conversion of texts to model inputs, as described by ``vocabulary.json``.
 
     Args:
-        rule: ``standardize``, whose patterns are for regular expressions in which ``\w`` and
-            ``\b`` know ASCII alone; ``encoding``, ``ngrams``, ``subwords``; and the
-            ``vocabulary``, in the order of its numbers.
+        rule: content of ``vocabulary.json``. In the patterns of ``standardize``, ``\w`` and
+            ``\b`` match ASCII only; ``vocabulary`` is ordered by token id.
     """
 
     def __init__(self, rule: Mapping[str, Any]) -> None:
         self.rule = rule
-        self.is_sequence = rule["encoding"] == "sequence"
-        self.name = "tokens" if self.is_sequence else "words"
-        self._numbers = {word: number for number, word in enumerate(rule["vocabulary"])}
-        self._unknown = self._numbers[rule["unknown"]]
+        self.name = "tokens" if rule["encoding"] == "sequence" else "words"
+        self._ids = {token: index for index, token in enumerate(rule["vocabulary"])}
         self._lowered = re.compile(f"[^{rule['standardize']['lower_all_but']}]+")
-        self._steps = [
-            (re.compile(pattern, re.ASCII), put) for pattern, put in rule["standardize"]["replace"]
-        ]
+        replacements = rule["standardize"]["replace"]
+        self._replacements = [(re.compile(old, re.ASCII), new) for old, new in replacements]
 
     def standardize(self, text: bytes) -> str:
-        """Lowers case and drops what is no word."""
-        clean = self._lowered.sub(lambda found: found[0].lower(), text.decode("utf-8", "replace"))
-        for pattern, put in self._steps:
-            clean = pattern.sub(put, clean)
+        """Lowercase a text and remove markup and punctuation."""
+        clean = self._lowered.sub(lambda match: match[0].lower(), text.decode("utf-8", "replace"))
+        for pattern, replacement in self._replacements:
+            clean = pattern.sub(replacement, clean)
         return clean.strip() or self.rule["unknown"]
 
     def tokens(self, text: bytes) -> list[str]:
-        """Splits into words; then runs of neighboring words; then pieces of each word."""
+        """Split a text into words, followed by their n-grams and their subwords."""
         words = self.standardize(text).split()
-        found = list(words)
+        tokens = list(words)
         for n in range(2, self.rule["ngrams"] + 1):
-            found += [" ".join(words[i : i + n]) for i in range(len(words) - n + 1)]
+            tokens += [" ".join(words[i : i + n]) for i in range(len(words) - n + 1)]
         if self.rule["subwords"]:
             lengths = range(self.rule["shortest_piece"], self.rule["subwords"] + 1)
             for word in (f"<{word}>" for word in words):
-                found += [f"#{word[i : i + n]}" for n in lengths for i in range(len(word) - n + 1)]
-        return found
+                tokens += [f"#{word[i : i + n]}" for n in lengths for i in range(len(word) - n + 1)]
+        return tokens
 
     def encode(self, texts: Sequence[bytes]) -> np.ndarray:
-        """Gives int64 ``(batch, time)``, 0 for padding; or float32 ``(batch, vocabulary)``."""
-        numbers = [
-            [self._numbers.get(token, self._unknown) for token in self.tokens(text)]
-            for text in texts
-        ]
-        if not self.is_sequence:
-            marks = np.zeros((len(texts), self.rule["vocab_size"]), np.float32)
-            for row, known in zip(marks, numbers, strict=True):
-                row[known] = 1
-            return marks
-        full = self.rule["sequence_length"]
-        step = -(-full // WIDTHS)
-        longest = max(map(len, numbers), default=1)
-        width = min(full, -(-longest // step) * step)
-        padded = np.zeros((len(texts), width), np.int64)
-        for row, known in zip(padded, numbers, strict=True):
-            row[: len(known)] = known[:width]
+        """Return padded int64 ``(batch, time)``, or multi-hot float32 ``(batch, vocab_size)``."""
+        unknown = self._ids[self.rule["unknown"]]
+        rows = [[self._ids.get(token, unknown) for token in self.tokens(text)] for text in texts]
+        if self.name == "words":
+            multi_hot = np.zeros((len(texts), self.rule["vocab_size"]), np.float32)
+            for row, ids in zip(multi_hot, rows, strict=True):
+                row[ids] = 1
+            return multi_hot
+        max_length = self.rule["sequence_length"]
+        step = -(-max_length // LENGTH_BUCKETS)
+        length = min(max_length, -(-max(map(len, rows), default=1) // step) * step)
+        padded = np.zeros((len(texts), length), np.int64)
+        for row, ids in zip(padded, rows, strict=True):
+            row[: len(ids)] = ids[:length]
         return padded
 
 
 def read_facts(folder: Path) -> dict[str, Any]:
-    """Reads what an artifact says of itself.
+    """Read the metadata of an artifact, the content of ``zoo.json``.
 
     Args:
-        folder: the artifact's.
-
-    Returns:
-        Content of ``zoo.json``.
-
-    Raises:
-        ReaderError: if it has none, one that has been cut or altered, or one of another version.
+        folder: path of the artifact.
     """
     path = folder / FACTS
     if not path.is_file():
-        raise ReaderError(f"{folder} is no artifact of the zoo: it has no {FACTS}.")
+        raise ReaderError(f"{folder} is not an artifact of the zoo: it has no {FACTS}.")
     try:
         facts = json.loads(path.read_text("utf-8"))
-        intact = facts.pop("digest") == digest_of_facts(facts)
-        version, by = facts.get("version"), facts["zoo"]
+        if facts.pop("digest") != digest_of(facts):
+            raise ValueError
+        version, writer = facts.get("version"), facts["zoo"]
     except (ValueError, KeyError, TypeError, AttributeError):
-        intact = False
-    if not intact:
-        raise ReaderError(f"{path} has been cut or altered since it was written.")
+        raise ReaderError(f"{path} was truncated or modified after it was written.") from None
     if version != VERSION:
         raise ReaderError(
-            f"{folder} is of version {version}, written by zoo {by}; this reads version {VERSION}: "
-            "ask the reader.py in it, or export the run again."
+            f"{folder} has version {version}, written by zoo {writer}; this reader supports "
+            f"version {VERSION}: use the reader.py in that folder, or export the run again."
         )
     return facts
 
 
-def digest_of(path: Path) -> str:
-    """Gives the SHA-256 of a file.
+def digest_of(content: Path | Mapping[str, Any]) -> str:
+    """Return the SHA-256 digest of a file, or of metadata independent of its layout in a file.
 
     Args:
-        path: the file.
+        content: path of the file, or JSON-serializable mapping.
     """
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
-
-
-def digest_of_facts(facts: Mapping[str, Any]) -> str:
-    """Gives the SHA-256 of facts, whatever their layout in a file.
-
-    Args:
-        facts: what JSON can hold.
-    """
-    return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()
+    if isinstance(content, Path):
+        return hashlib.sha256(content.read_bytes()).hexdigest()
+    return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
 
 
 def decode_image(source: Any, channels: int) -> np.ndarray:
-    """Reads an image file, or an array of pixels, into as many channels as are wanted.
+    """Read an image as uint8 ``(height, width, channels)``, grayscale or RGB.
 
-    Transparency is laid on white; sixteen bits become eight; the camera's orientation is obeyed.
+    Transparent pixels are blended with white, and 16 bits per channel become 8.
 
     Args:
-        source: a file; or uint8 ``(height, width)`` or ``(height, width, 1, 3 or 4)``.
+        source: image file; or uint8 array ``(height, width)`` or ``(height, width, 1, 3 or 4)``.
         channels: 1 or 3.
-
-    Returns:
-        uint8 ``(height, width, channels)``.
-
-    Raises:
-        ReaderError: if it cannot be read as an image.
     """
-    is_file = isinstance(source, str | Path)
-    return _in_channels(open_image(source) if is_file else _pixels(np.asarray(source)), channels)
-
-
-def _in_channels(image: Any, channels: int) -> np.ndarray:
     from PIL import Image
 
+    image = open_image(source) if isinstance(source, str | Path) else _image_from(source)
     if image.mode in ("I;16", "I"):
         image = Image.fromarray((np.asarray(image) / 257).round().clip(0, 255).astype(np.uint8))
     if image.mode in ("LA", "PA", "RGBA") or "transparency" in image.info:
@@ -341,211 +290,159 @@ def _in_channels(image: Any, channels: int) -> np.ndarray:
     return pixels[..., None] if channels == 1 else pixels
 
 
-def _pixels(array: np.ndarray) -> Any:
+def _image_from(source: Any) -> Any:
     from PIL import Image
 
-    if array.dtype != np.uint8 or array.ndim not in (2, 3) or not array.size:
+    array = np.asarray(source)
+    is_image = array.ndim == 2 or (array.ndim == 3 and array.shape[2] in (1, 3, 4))
+    if array.dtype != np.uint8 or not is_image or not array.size:
         raise ReaderError(
-            f"an array of {array.dtype} with shape {array.shape} is no image: "
-            "give uint8 of shape (height, width) or (height, width, channels)."
+            f"an array of {array.dtype} with shape {array.shape} is not an image: expected uint8 "
+            "of shape (height, width) or (height, width, channels), with 1, 3 or 4 channels."
         )
-    if array.ndim == 3 and array.shape[2] not in (1, 3, 4):
-        raise ReaderError(f"an image has 1, 3 or 4 channels, not {array.shape[2]}.")
     return Image.fromarray(array[..., 0] if array.shape[2:] == (1,) else array)
 
 
 def open_image(path: str | Path) -> Any:
-    """Reads an image file.
+    """Open an image file with Pillow and apply its EXIF orientation.
 
     Args:
-        path: the file.
-
-    Returns:
-        A Pillow image, the right way up.
-
-    Raises:
-        ReaderError: if it cannot be read as an image.
+        path: path of the file.
     """
-    from PIL import Image, ImageOps, UnidentifiedImageError
+    from PIL import Image, ImageOps
 
+    bomb, warning = Image.DecompressionBombError, Image.DecompressionBombWarning
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("error", Image.DecompressionBombWarning)
-            with Image.open(path) as image:
-                image.load()
+        with warnings.catch_warnings(action="error", category=warning), Image.open(path) as image:
+            image.load()
     except FileNotFoundError:
-        raise ReaderError(f"{path}: there is no such file.") from None
-    except IsADirectoryError:
-        raise ReaderError(f"{path} is a folder; give image files.") from None
-    except (
-        UnidentifiedImageError,
-        Image.DecompressionBombError,
-        Image.DecompressionBombWarning,
-        OSError,
-        SyntaxError,
-        ValueError,
-    ) as problem:
-        raise ReaderError(f"{path} is no readable image: {problem}.") from None
+        raise ReaderError(f"{path}: no such file.") from None
+    except (OSError, SyntaxError, ValueError, bomb, warning) as problem:
+        raise ReaderError(f"{path} cannot be read as an image: {problem}.") from None
     if image.mode == "F":
-        raise ReaderError(f"{path} holds floating-point numbers; give 8 or 16 bits a channel.")
+        raise ReaderError(f"{path} has floating-point pixels: expected 8 or 16 bits per channel.")
     return ImageOps.exif_transpose(image)
 
 
-def bits(row: Any, count: int) -> np.ndarray:
-    """Reads a row of bits, such as ``"110"``.
+def parse_bits(row: Any, count: int) -> np.ndarray:
+    """Parse a row of bits, such as ``"110"``, to uint8 ``(count,)``.
 
     Args:
-        row: a string or a sequence of 0 and 1.
-        count: how many there are to be.
-
-    Returns:
-        uint8 ``(count,)``.
-
-    Raises:
-        ReaderError: if there are others, or anything but 0 and 1.
+        row: string or sequence of 0 and 1.
+        count: number of bits expected.
     """
     values = [str(value) for value in (row if np.iterable(row) else [row])]
     if len(values) != count or not set(values) <= {"0", "1"}:
-        raise ReaderError(f"{row!r} is no row of bits: give {count} bits, such as {'110'[:count]}.")
+        raise ReaderError(f"{row!r} is not a row of {count} bits, such as {'110'[:count]}.")
     return np.array(values, np.uint8)
 
 
 def as_bytes(text: Any) -> bytes:
-    """Gives a text as bytes of UTF-8.
+    """Return a text as UTF-8 bytes.
 
     Args:
-        text: a string, or bytes already.
-
-    Raises:
-        ReaderError: if it is neither.
+        text: string or bytes.
     """
-    if isinstance(text, str):
-        return text.encode("utf-8", "surrogateescape")
-    if isinstance(text, bytes):
-        return text
-    raise ReaderError(f"{text!r} is no text.")
+    if not isinstance(text, str | bytes):
+        raise ReaderError(f"{text!r} is not a text: expected str or bytes.")
+    return text if isinstance(text, bytes) else text.encode("utf-8", "surrogateescape")
 
 
 _PARSERS: dict[str, Callable[[Any, Mapping[str, Any]], Any]] = {
-    "text": lambda item, known: as_bytes(item),
-    "images": lambda item, known: decode_image(item, known["channels"]),
-    "truth_tables": lambda item, known: bits(item, known["bits"]),
+    "text": lambda item, spec: as_bytes(item),
+    "images": lambda item, spec: decode_image(item, spec["channels"]),
+    "truth_tables": lambda item, spec: parse_bits(item, spec["bits"]),
 }
 
 
-def _alike(rows: list[Any]) -> list[Any]:
-    """Gives runs of neighboring rows of one shape, at most 32 each."""
-    runs: list[list[Any]] = []
-    for row in rows:
-        if runs and len(runs[-1]) < AT_ONCE and np.shape(runs[-1][-1]) == np.shape(row):
-            runs[-1].append(row)
-        else:
-            runs.append([row])
-    return [run if isinstance(run[0], bytes) else np.stack(run) for run in runs]
+def _batches(rows: list[Any]) -> Iterable[Any]:
+    """Group neighboring rows of the same shape into batches of at most 32."""
+    for _, group in itertools.groupby(rows, key=np.shape):
+        while batch := list(itertools.islice(group, BATCH_SIZE)):
+            yield batch if isinstance(batch[0], bytes) else np.stack(batch)
 
 
-def _saved_model(folder: Path, facts: Mapping[str, Any]) -> Ask:
+def _load_saved_model(folder: Path, graphs: Iterable[str]) -> RunGraph:
     import tensorflow as tf
 
     loaded = tf.saved_model.load(str(folder))
 
-    def ask(endpoint: str, inputs: Mapping[str, np.ndarray]) -> Arrays:
-        given = {name: tf.constant(rows.tolist() if rows.dtype == object else rows)
-                 for name, rows in inputs.items()}  # fmt: skip
-        answer = loaded.signatures[endpoint](**given)
-        return {name: _text(rows.numpy()) for name, rows in answer.items()}
+    def run(graph: str, inputs: Arrays) -> Arrays:
+        tensors = {name: tf.constant(rows) for name, rows in inputs.items()}
+        outputs = {k: rows.numpy() for k, rows in loaded.signatures[graph](**tensors).items()}
+        if "label" in outputs:
+            outputs["label"] = np.array([label.decode() for label in outputs["label"]])
+        return outputs
 
-    return ask
-
-
-def _text(values: np.ndarray) -> np.ndarray:
-    return np.array([value.decode() for value in values]) if values.dtype == object else values
+    return run
 
 
-def _onnx(folder: Path, facts: Mapping[str, Any]) -> Ask:
+def _load_onnx(folder: Path, graphs: Iterable[str]) -> RunGraph:
     import onnxruntime
 
-    graphs = {known["graph"] for known in facts["endpoints"].values()}
     sessions = {name: onnxruntime.InferenceSession(folder / f"{name}.onnx") for name in graphs}
 
-    def ask(endpoint: str, inputs: Mapping[str, np.ndarray]) -> Arrays:
-        session = sessions[facts["endpoints"][endpoint]["graph"]]
-        names = [output.name for output in session.get_outputs()]
-        return dict(zip(names, session.run(names, dict(inputs)), strict=True))
+    def run(graph: str, inputs: Arrays) -> Arrays:
+        names = [output.name for output in sessions[graph].get_outputs()]
+        return dict(zip(names, sessions[graph].run(names, inputs), strict=True))
 
-    return ask
+    return run
 
 
-def _litert(folder: Path, facts: Mapping[str, Any]) -> Ask:
+def _load_litert(folder: Path, graphs: Iterable[str]) -> RunGraph:
     from ai_edge_litert.interpreter import Interpreter
 
     interpreter = Interpreter(model_path=str(folder / "model.tflite"))
-    graphs = {known["graph"] for known in facts["endpoints"].values()}
     runners = {name: interpreter.get_signature_runner(name) for name in graphs}
-
-    def ask(endpoint: str, inputs: Mapping[str, np.ndarray]) -> Arrays:
-        known = facts["endpoints"][endpoint]
-        run = runners[known["graph"]]
-        if "places" not in known:
-            return run(**inputs)
-        ((name, rows),) = inputs.items()
-        rows = np.pad(rows, ((0, 0), (0, known["places"] - rows.shape[1])))
-        answers = [run(**{name: row[None]}) for row in rows]
-        return {key: np.concatenate([answer[key] for answer in answers]) for key in answers[0]}
-
-    return ask
+    return lambda graph, inputs: runners[graph](**inputs)
 
 
-def _needs(package: str, opener: Callable[[Path, Mapping[str, Any]], Ask]) -> Any:
-    def open_or_say(folder: Path, facts: Mapping[str, Any]) -> Ask:
-        try:
-            return opener(folder, facts)
-        except ImportError:
-            raise ReaderError(f"{folder} needs {package}: pip install {package}") from None
-        except Exception as error:
-            reason = (str(error) or type(error).__name__).splitlines()[0]
-            raise ReaderError(f"{folder} does not load: {reason}") from error
-
-    return open_or_say
-
-
-_OPENERS = {
-    "saved_model": _needs("tensorflow", _saved_model),
-    "onnx": _needs("onnxruntime", _onnx),
-    "litert": _needs("ai-edge-litert", _litert),
-    "litert_int8": _needs("ai-edge-litert", _litert),
+_LOADERS = {
+    "saved_model": ("tensorflow", _load_saved_model),
+    "onnx": ("onnxruntime", _load_onnx),
+    "litert": ("ai-edge-litert", _load_litert),
+    "litert_int8": ("ai-edge-litert", _load_litert),
 }
 
 
-def _under(arrays: Mapping[str, np.ndarray], prefix: str) -> Arrays:
-    return {k.removeprefix(prefix): rows for k, rows in arrays.items() if k.startswith(prefix)}
+def _load(folder: Path, facts: Mapping[str, Any]) -> RunGraph:
+    package, load = _LOADERS[facts["format"]]
+    try:
+        return load(folder, {spec.get("graph", key) for key, spec in facts["endpoints"].items()})
+    except ImportError:
+        raise ReaderError(f"{folder} needs {package}: pip install {package}") from None
+    except Exception as error:
+        raise ReaderError(f"{folder} cannot be loaded: {_first_line(error)}") from error
 
 
-def _checked(folder: Path) -> dict[str, Any]:
+def _first_line(error: Exception) -> str:
+    return (str(error) or type(error).__name__).splitlines()[0]
+
+
+def _check(folder: Path) -> dict[str, Any]:
     begin = time.perf_counter()
     artifact = Artifact(folder)
     seconds = time.perf_counter() - begin
-    found = artifact.check() | {"load_seconds": seconds} | artifact.speed()
-    foreign = {"zoo", "keras", "tensorflow"} & set(sys.modules)
-    if artifact.facts["format"] == "saved_model":
-        foreign -= {"keras", "tensorflow"}
-    if foreign:
-        raise ReaderError(f"{', '.join(sorted(foreign))} was imported, which voids the check.")
-    return found
+    results = artifact.check() | {"load_seconds": seconds} | artifact.speed()
+    has_tensorflow = artifact.facts["format"] == "saved_model"
+    foreign = {"zoo"} if has_tensorflow else {"zoo", "keras", "tensorflow"}
+    if imported := ", ".join(sorted(foreign & set(sys.modules))):
+        raise ReaderError(f"{imported} was imported, which invalidates the check.")
+    return results
 
 
 def main() -> None:
-    """Answers the inputs on the command line."""
-    parser = argparse.ArgumentParser(description="Asks the artifact that this file stands in.")
+    """Run the command line."""
+    parser = argparse.ArgumentParser(description="Run the exported model in this folder.")
     parser.add_argument("inputs", nargs="*", metavar="INPUT", help="text, bits or image file")
-    parser.add_argument("--check", action="store_true", help="answer the golden rows and compare")
-    asked = parser.parse_args()
+    parser.add_argument("--check", action="store_true", help="compare with the stored outputs")
+    options = parser.parse_args()
     folder = Path(__file__).resolve().parent
     try:
-        answer: Any = _checked(folder) if asked.check else Artifact(folder).predict(asked.inputs)
+        result = _check(folder) if options.check else Artifact(folder).predict(options.inputs)
     except ReaderError as error:
         sys.exit(f"reader: {error}")
-    print(json.dumps(answer))
+    print(json.dumps(result))
 
 
 if __name__ == "__main__":

@@ -1,8 +1,12 @@
-"""The course that the zoo re-does: its systems as data, their trainings, and what these come to.
+"""The homeworks of a deep learning course, redone with the zoo.
 
-systems.py     what was built, how it was trained, what it reached, what was wrong
-exercises.py   what the homeworks ask, with the right answers
-training.py    trains them, one after the other
-results.py     what is finished, and where each system stands
-report.py      the page and its pictures
+definitions.py   metrics, experiments and systems: the data classes of the package
+systems/         the systems that the course built: settings, results and flaws, by homework
+exercises.py     the questions of the homeworks, with answers and the experiments behind them
+experiments.py   trains the experiments
+stopping.py      the early stopping rule of the course
+metrics.py       metrics and learning curves of a training run
+results.py       reads and writes the results file, and compares results with the course's
+report.py        writes the report and its figures
+datasets.py      TFDS builders of the subsets that the course trained on
 """

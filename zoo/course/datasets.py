@@ -1,6 +1,6 @@
-"""TFDS builders of the rows that a course took of larger sets; importing them registers them.
+"""TFDS builders of the subsets that the course used; importing this module registers them.
 
-Both are made of a prepared whole, so they need no download of their own.
+They are generated from the prepared full datasets and download nothing themselves.
 """
 
 from collections.abc import Iterator
@@ -9,29 +9,34 @@ from typing import Any
 import numpy as np
 import tensorflow_datasets as tfds
 
-from zoo.data import get_dataset, tfds_store
+from zoo.data.catalog import DATASETS
+from zoo.data.tfds_store import ensure_prepared, open_builder
 
-EVERY = 5
+CIFAR10_STRIDE = 5
 NEWS_TRAIN, NEWS_VALIDATION, NEWS_TEST = 10_000, 1_000, 1_000
 
 
 class AgNewsCourse(tfds.core.GeneratorBasedBuilder):
-    """The first 10,000 training rows of AG News, and 1,000 of its test rows for validation.
+    """AG News in the sizes of the course: 10,000 training and 1,000 validation rows.
 
-    The rest of the test rows is the test split, in an order drawn once: each thousand of it is a
-    test of the course's size.
+    The training split is the first 10,000 training rows of AG News. The validation split is not
+    taken from them: its 1,000 rows are sampled from the test split of AG News, whose other rows
+    are the test split here. Their order is a fixed permutation, so each block of 1,000 is a test
+    set of the course's size.
     """
 
     VERSION = tfds.core.Version("1.0.0")
 
     def _info(self) -> tfds.core.DatasetInfo:
-        names = get_dataset("ag_news_subset").class_names
         return self.dataset_info_from_configs(
-            description="AG News in the sizes of a course.",
+            description=(
+                "AG News in the sizes of the course: 10,000 training texts; validation (1,000 "
+                "texts) and test both from the test split of AG News"
+            ),
             features=tfds.features.FeaturesDict(
                 {
                     "text": tfds.features.Text(),
-                    "label": tfds.features.ClassLabel(names=names),
+                    "label": tfds.features.ClassLabel(names=DATASETS["ag_news_subset"].class_names),
                 }
             ),
             supervised_keys=("text", "label"),
@@ -39,7 +44,7 @@ class AgNewsCourse(tfds.core.GeneratorBasedBuilder):
         )
 
     def _split_generators(self, dl_manager: Any) -> dict[str, Iterator[Any]]:
-        source = _prepared("ag_news_subset", self.data_dir_root)
+        source = _prepared_builder("ag_news_subset", self.data_dir_root)
         order = np.random.default_rng(0).permutation(source.info.splits["test"].num_examples)
         return {
             "train": self._generate_examples(source, "train", np.arange(NEWS_TRAIN)),
@@ -48,24 +53,24 @@ class AgNewsCourse(tfds.core.GeneratorBasedBuilder):
         }
 
     def _generate_examples(
-        self, source: Any, split: str, chosen: np.ndarray
+        self, source: Any, split: str, indices: np.ndarray
     ) -> Iterator[tuple[int, dict[str, Any]]]:
         rows = list(tfds.as_numpy(source.as_dataset(split=split)))
-        for number, index in enumerate(chosen):
+        for key, index in enumerate(indices):
             row = rows[index]
             text = row["title"] + b"\n" + row["description"]
-            yield number, {"text": text, "label": int(row["label"])}
+            yield key, {"text": text, "label": int(row["label"])}
 
 
 class Cifar10Course(tfds.core.GeneratorBasedBuilder):
-    """Every fifth image of CIFAR-10: 10,000 to learn from, and 2,000 for test."""
+    """Every fifth image of CIFAR-10: 10,000 for training and 2,000 for test."""
 
     VERSION = tfds.core.Version("1.0.0")
 
     def _info(self) -> tfds.core.DatasetInfo:
-        spec = get_dataset("cifar10")
+        spec = DATASETS["cifar10"]
         return self.dataset_info_from_configs(
-            description="Every fifth image of CIFAR-10.",
+            description="every fifth image of CIFAR-10",
             features=tfds.features.FeaturesDict(
                 {
                     "image": tfds.features.Image(shape=spec.input_shape),
@@ -77,16 +82,16 @@ class Cifar10Course(tfds.core.GeneratorBasedBuilder):
         )
 
     def _split_generators(self, dl_manager: Any) -> dict[str, Iterator[Any]]:
-        source = _prepared("cifar10", self.data_dir_root)
+        source = _prepared_builder("cifar10", self.data_dir_root)
         return {split: self._generate_examples(source, split) for split in ("train", "test")}
 
     def _generate_examples(self, source: Any, split: str) -> Iterator[tuple[int, dict[str, Any]]]:
-        for number, row in enumerate(tfds.as_numpy(source.as_dataset(split=split))):
-            if number % EVERY == 0:
-                yield number, {"image": row["image"], "label": int(row["label"])}
+        for index, row in enumerate(tfds.as_numpy(source.as_dataset(split=split))):
+            if index % CIFAR10_STRIDE == 0:
+                yield index, {"image": row["image"], "label": int(row["label"])}
 
 
-def _prepared(name: str, data_dir: str) -> Any:
-    builder = tfds_store.open_builder(get_dataset(name).source, data_dir)
-    tfds_store.ensure_prepared(builder)
+def _prepared_builder(name: str, data_dir: str) -> Any:
+    builder = open_builder(DATASETS[name].source, data_dir)
+    ensure_prepared(builder)
     return builder

@@ -1,4 +1,4 @@
-"""What an experiment of the course is: its model, settings and result."""
+"""Data classes of the course: metrics, experiments and systems."""
 
 import dataclasses
 import math
@@ -9,42 +9,43 @@ WAYS = ("ours", "taught")
 
 
 @dataclasses.dataclass(frozen=True)
-class Quantity:
-    """What a system is judged by.
+class Metric:
+    """A metric by which a system is compared with the course.
 
     Attributes:
-        summary: one line.
-        direction: ``"max"`` or ``"min"``: which way it improves.
-        share: whether it is a share of rows, shown in per cent.
+        summary: one-line description.
+        direction: ``"max"`` if higher is better, ``"min"`` if lower is better.
+        is_fraction: whether it is a fraction of rows, displayed as a percentage.
     """
 
     summary: str
     direction: str
-    share: bool = False
+    is_fraction: bool = False
 
 
-QUANTITIES = {
-    "test_accuracy": Quantity("accuracy on test", "max", share=True),
-    "best_val_accuracy": Quantity("accuracy on validation, of the best epoch", "max", share=True),
-    "cv_accuracy": Quantity("mean accuracy on the folds left out", "max", share=True),
-    "train_accuracy": Quantity("accuracy on the rows learned, during the epoch", "max", share=True),
-    "analogies": Quantity("analogies of the course that hold, of two", "max"),
-    "test_mse": Quantity("mean squared error on test", "min"),
-    "train_nats": Quantity("minus the bound on the rows learned [nats an image]", "min"),
+METRICS = {
+    "test_accuracy": Metric("test accuracy", "max", is_fraction=True),
+    "best_val_accuracy": Metric("best validation accuracy", "max", is_fraction=True),
+    "cv_accuracy": Metric("mean cross-validation accuracy", "max", is_fraction=True),
+    "train_accuracy": Metric("training accuracy", "max", is_fraction=True),
+    "analogies": Metric("analogies solved, of the course's two", "max"),
+    "test_mse": Metric("test mean squared error", "min"),
+    "train_nats": Metric("training negative ELBO [nats/image]", "min"),
 }
 
 
 @dataclasses.dataclass(frozen=True)
-class Training:
-    """What is to be trained once a seed.
+class Experiment:
+    """A model, a dataset and settings, to be trained once per seed.
 
     Attributes:
-        name: unlike that of any other training.
-        model: the zoo's name of the model.
-        dataset: the zoo's name of the data set.
-        settings: arguments of the model and fields of its recipe; a tuple holds values of which
-            the best is to be found first.
-        folds: of the cross-validation by which it is found; 0 for the usual validation rows.
+        name: unique name.
+        model: name of the model in the zoo.
+        dataset: name of the dataset in the zoo.
+        settings: arguments of the model and fields of its recipe; a tuple lists candidate values,
+            the best of which is selected before the training run.
+        folds: number of cross-validation folds used for that selection; 0 for the validation
+            split.
     """
 
     name: str
@@ -56,25 +57,26 @@ class Training:
 
 @dataclasses.dataclass(frozen=True)
 class System:
-    """One experiment of the course.
+    """A system built in the course, with its published result and the settings to reproduce it.
 
     Attributes:
-        id: its homework and its name there.
-        model: the zoo's model that it is a setting of.
-        dataset: the zoo's name of its data set.
-        protocol: which rows the course learned from and measured on, and which are taken here.
-        taught: the settings that train the course's network as the course did.
-        ours: the settings by which we train the same kind of network, on the same data set.
-        parameters: of the course's network, as the course counted them.
-        quantity: key of `QUANTITIES`.
-        course: what the course reached.
-        seconds: that its training took, on a GPU, or on a CPU in the first homework and that of
-            the SVD; None if not noted.
-        flaw: what was wrong with it.
-        mended: how `taught` differs from what the course did.
-        rows: that `course` was measured on; 0 where it is no share of rows.
-        folds: see `Training`.
-        shares: id of the system whose training it looks at; its own if empty.
+        id: homework and name, for example ``"hw3.cnn_7"``.
+        model: name of the model in the zoo.
+        dataset: name of the dataset in the zoo.
+        protocol: sizes of the training, validation and test splits in the course, and here where
+            they differ.
+        taught: settings that train the network as the course did.
+        ours: settings of our recipe for the same kind of network on the same dataset.
+        parameters: number of parameters of the course's network, as published.
+        metric: key of `METRICS`.
+        course: value of the metric that the course reached.
+        seconds: training time in the course, on a GPU (on a CPU in the first homework and for the
+            SVD); None if not published.
+        flaw: what was wrong with the course's experiment.
+        differences: how `taught` differs from the course's experiment.
+        rows: number of rows that `course` was measured on; 0 if it is not a fraction of rows.
+        folds: number of cross-validation folds; see `Experiment`.
+        trained_as: id of the system whose training runs are evaluated; empty if it has its own.
     """
 
     id: str
@@ -84,46 +86,46 @@ class System:
     taught: Mapping[str, Any]
     ours: Mapping[str, Any]
     parameters: int
-    quantity: str
+    metric: str
     course: float
     seconds: float | None
     flaw: str
-    mended: str = ""
+    differences: str = ""
     rows: int = 0
     folds: int = 0
-    shares: str = ""
+    trained_as: str = ""
 
     @property
     def homework(self) -> str:
-        """Its homework: ``"hw1"`` and so on."""
+        """Homework that the system belongs to: ``"hw1"`` to ``"hw6"``."""
         return self.id.partition(".")[0]
 
     @property
-    def noise(self) -> float | None:
-        """Standard error of the course's figure from the number of rows; None if unknown."""
+    def standard_error(self) -> float | None:
+        """Standard error of the course's result, from the number of rows; None if unknown."""
         return math.sqrt(self.course * (1 - self.course) / self.rows) if self.rows else None
 
-    def training(self, way: str) -> Training:
-        """Gives what is to be trained.
+    def experiment(self, way: str) -> Experiment:
+        """Return the experiment that trains the system.
 
         Args:
             way: ``"ours"`` or ``"taught"``.
         """
         suffix = "" if way == "ours" else f".{way}"
-        return Training(
-            name=(self.shares or self.id) + suffix,
+        return Experiment(
+            name=(self.trained_as or self.id) + suffix,
             model=self.model,
             dataset=self.dataset,
             settings=getattr(self, way),
             folds=self.folds,
         )
 
-    def beaten_by(self, figure: float) -> bool:
-        """Tells whether a figure is better than the course's.
+    def is_beaten_by(self, value: float) -> bool:
+        """Return whether a result is better than the course's.
 
         Args:
-            figure: of the same quantity.
+            value: result in the same metric.
         """
-        if QUANTITIES[self.quantity].direction == "max":
-            return figure > self.course
-        return figure < self.course
+        if METRICS[self.metric].direction == "max":
+            return value > self.course
+        return value < self.course

@@ -1,46 +1,45 @@
-"""What the homeworks ask, with the right answers, and the trainings that show them.
+"""The questions of the homeworks, with answers and the experiments that support them.
 
+Example:
     >>> from zoo.course.exercises import QUESTIONS
-    >>> [shown.label for shown in QUESTIONS["hw1.fourth_sample"].shown]
-    ['no bias', 'a bias']
-
-A training whose `Shown` changes nothing is the system's own.
+    >>> [evidence.label for evidence in QUESTIONS["hw1.fourth_sample"].evidence]
+    ['without bias', 'with bias']
 """
 
 import dataclasses
 from collections.abc import Mapping
 from typing import Any
 
-from zoo.course.definitions import Training
+from zoo.course.definitions import Experiment
 from zoo.course.systems import SYSTEMS
 
 
 @dataclasses.dataclass(frozen=True)
-class Shown:
-    """A training that shows something.
+class Evidence:
+    """An experiment that supports an answer: that of a system, or a variation of it.
 
     Attributes:
-        label: what is particular to it.
-        of: id of the system that it is a training of.
-        change: settings in place of the system's.
-        way: whose settings those are: ``"ours"`` or ``"taught"``.
-        name: of the training where it is none of the system's own.
+        label: what distinguishes the experiment, as shown in tables.
+        system: id of the system.
+        overrides: settings that replace the system's; empty for the system's own experiment.
+        way: ``"ours"`` or ``"taught"``: which settings of the system are used.
+        name: name of the experiment if `overrides` is not empty.
     """
 
     label: str
-    of: str
-    change: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+    system: str
+    overrides: Mapping[str, Any] = dataclasses.field(default_factory=dict)
     way: str = "ours"
     name: str = ""
 
     @property
-    def training(self) -> Training:
-        """What is to be trained."""
-        training = SYSTEMS[self.of].training(self.way)
-        if not self.change:
-            return training
+    def experiment(self) -> Experiment:
+        """The experiment to train."""
+        experiment = SYSTEMS[self.system].experiment(self.way)
+        if not self.overrides:
+            return experiment
         return dataclasses.replace(
-            training, name=self.name, settings={**training.settings, **self.change}
+            experiment, name=self.name, settings={**experiment.settings, **self.overrides}
         )
 
 
@@ -49,18 +48,18 @@ class Question:
     """A question of the homeworks.
 
     Attributes:
-        id: its homework, and a name.
-        question: what is asked.
-        answer: what is right, and what the figures of `shown` say.
-        columns: which of their figures, by the names they have in the results.
-        shown: the trainings.
+        id: homework and name.
+        question: text of the question.
+        answer: correct answer, with what the experiments show.
+        metrics: names of the metrics to tabulate.
+        evidence: experiments to tabulate, one per row.
     """
 
     id: str
     question: str
     answer: str
-    columns: tuple[str, ...]
-    shown: tuple[Shown, ...]
+    metrics: tuple[str, ...]
+    evidence: tuple[Evidence, ...]
 
 
 _SHORT = {"epochs": 5}
@@ -71,82 +70,86 @@ QUESTIONS = {
     for question in (
         Question(
             id="hw1.fourth_sample",
-            question="Why does the fourth sample, 000, stay wrong however long the unit learns?",
+            question="Why is the fourth sample, 000, never learned, however long the unit trains?",
             answer=(
-                "Its inputs are all zero, so without a bias its weighted sum is zero whatever the "
-                "weights: the output is one half, and the gradient, a multiple of the inputs, is "
-                "zero, too. It has nothing to do with vanishing gradients, and another activation "
-                "mends nothing. A bias does."
+                "All its inputs are zero, so without a bias its weighted sum is zero for any "
+                "weights: the output is 0.5, and the gradient, which is proportional to the "
+                "inputs, is zero, too. This is not a vanishing gradient problem, and another "
+                "activation does not help. A bias does."
             ),
-            columns=("output_000", "test_mse"),
-            shown=(
-                Shown("no bias", "hw1.perceptron", {"use_bias": False}, name="hw1.no_bias"),
-                Shown("a bias", "hw1.perceptron"),
+            metrics=("output_000", "test_mse"),
+            evidence=(
+                Evidence("without bias", "hw1.perceptron", {"use_bias": False}, name="hw1.no_bias"),
+                Evidence("with bias", "hw1.perceptron"),
             ),
         ),
         Question(
             id="hw1.one_unit",
-            question="Why does one unit not learn NOT((x0 XOR x1) AND x2)?",
+            question="Why can one unit not learn NOT((x0 XOR x1) AND x2)?",
             answer=(
-                "A unit parts the rows by a plane. The zeros are 011 and 101, whose sum is 112; so "
-                "is that of 001 and 111, which are ones: a plane with both zeros on one side has a "
-                "one on it. A hidden layer bends the plane."
+                "The decision boundary of a unit is a plane, and the classes are not linearly "
+                "separable: the zeros, 011 and 101, have the sum 112, and so have the ones 001 "
+                "and 111, so every half-space that contains both zeros contains one of these "
+                "ones. A hidden layer makes the decision boundary non-linear."
             ),
-            columns=("parameters", "test_mse", "test_accuracy"),
-            shown=(
-                Shown("one unit", "hw1.single_layer"),
-                Shown("a hidden layer of four", "hw1.two_layer"),
+            metrics=("parameters", "test_mse", "test_accuracy"),
+            evidence=(
+                Evidence("one unit", "hw1.single_layer"),
+                Evidence("hidden layer of four units", "hw1.two_layer"),
             ),
         ),
         Question(
             id="hw2.validation_and_test",
-            question="What is validation for, and what is test for?",
+            question="What are the validation split and the test split for?",
             answer=(
-                "Validation chooses: settings, and the epoch to keep; what it has chosen looks "
-                "better on it than it is. Test is read once, after everything is chosen, and "
-                "chooses nothing. The rows learned tell nothing of others: as taught they look "
-                "best of all, and ours, measured while words are dropped, worst."
+                "The validation split is for selection: of settings, and of the epoch to keep. "
+                "Its score is optimistic for whatever was selected on it. The test split is "
+                "evaluated once, after all selection, and selects nothing. Training accuracy does "
+                "not measure generalization: as taught it is the highest of all scores, and in "
+                "ours, where it is measured with word dropout, the lowest."
             ),
-            columns=("train_accuracy", "best_val_accuracy", "cv_accuracy", "test_accuracy"),
-            shown=(
-                Shown("the network of the first part", "hw2.mlp"),
-                Shown("the same as taught", "hw2.mlp", way="taught"),
-                Shown("best of a grid, by five folds", "hw2.grid_search"),
+            metrics=("train_accuracy", "best_val_accuracy", "cv_accuracy", "test_accuracy"),
+            evidence=(
+                Evidence("network of the first part", "hw2.mlp"),
+                Evidence("network of the first part, as taught", "hw2.mlp", way="taught"),
+                Evidence("best of a grid, by 5-fold cross-validation", "hw2.grid_search"),
             ),
         ),
         Question(
             id="hw2.overfitting",
-            question="How is a network made to overfit, and what holds it back?",
+            question="How can a network be made to overfit, and what prevents it?",
             answer=(
-                "Many weights, a high rate and many epochs on few rows: it learns the rows by "
-                "heart, and validation falls from its best epoch on. On the same network, words "
-                "dropped at random, a smaller rate and the best epoch hold it back; penalties make "
-                "weights small, and help accuracy little."
+                "With many weights, a high learning rate and many epochs on few rows, it memorizes "
+                "the training split, and validation accuracy falls after its best epoch. On the "
+                "same network, word dropout, a lower learning rate and restoring the best epoch "
+                "prevent this; weight penalties make the weights small, but improve accuracy "
+                "little."
             ),
-            columns=("train_accuracy", "best_val_accuracy", "val_accuracy", "test_accuracy"),
-            shown=(
-                Shown("overfitting, as taught", "hw2.overfit", way="taught"),
-                Shown(
-                    "the same with the squared norm penalized",
+            metrics=("train_accuracy", "best_val_accuracy", "val_accuracy", "test_accuracy"),
+            evidence=(
+                Evidence("overfitting, as taught", "hw2.overfit", way="taught"),
+                Evidence(
+                    "the same with an L2 penalty",
                     "hw2.overfit",
                     {"l2": 1e-4},
                     way="taught",
                     name="hw2.overfit_l2",
                 ),
-                Shown("words dropped, a smaller rate, the best epoch", "hw2.overfit"),
+                Evidence("word dropout, lower learning rate, best epoch", "hw2.overfit"),
             ),
         ),
         Question(
             id="hw3.scaling",
-            question="Why does scaling the features help gradient descent?",
+            question="Why does feature scaling help gradient descent?",
             answer=(
-                "Features of one scale about zero make the loss about as steep in all directions, "
-                "so that one rate suits all weights. With a mean far from zero all weights of a "
-                "unit are pushed the same way at once, and the loss is a narrow valley."
+                "If the features are centered and have the same scale, the loss has a similar "
+                "curvature in all directions, and one learning rate suits all weights. If their "
+                "mean is far from zero, all weights of a unit are pushed in the same direction at "
+                "once, and the loss surface is a narrow valley."
             ),
-            columns=("train_loss", "val_accuracy"),
-            shown=tuple(
-                Shown(
+            metrics=("train_loss", "val_accuracy"),
+            evidence=tuple(
+                Evidence(
                     label,
                     "hw3.cnn_deep",
                     _STEEP | {"scaling": scaling},
@@ -154,59 +157,60 @@ QUESTIONS = {
                     name=f"hw3.{scaling}",
                 )
                 for label, scaling in (
-                    ("fractions of full intensity", "fraction"),
-                    ("mean 0, deviation 1", "standardized"),
+                    ("scaled to [0, 1]", "fraction"),
+                    ("mean 0, standard deviation 1", "standardized"),
                 )
             ),
         ),
         Question(
             id="hw3.parameters",
-            question="How many parameters has a convolution?",
+            question="How many parameters does a convolutional layer have?",
             answer=(
-                "Height times width times channels, and one for the bias, for each filter: "
-                "(3*3*3 + 1) * 32 = 896 in the first network, whose classifier has "
-                "(16*16*32 + 1) * 10 = 81,930. Pooling leaves the second network's classifier "
-                "(8*8*16 + 1) * 10 = 10,250, though it has one convolution more."
+                "Height times width times input channels, plus one for the bias, for each filter: "
+                "(3·3·3 + 1)·32 = 896 in the first network, whose classifier has "
+                "(16·16·32 + 1)·10 = 81,930. Pooling reduces the classifier of the second network "
+                "to (8·8·16 + 1)·10 = 10,250, although it has one more convolutional layer."
             ),
-            columns=("parameters",),
-            shown=(
-                Shown("one convolution", "hw3.cnn_simple"),
-                Shown("two convolutions", "hw3.cnn_deep"),
+            metrics=("parameters",),
+            evidence=(
+                Evidence("one convolutional layer", "hw3.cnn_simple"),
+                Evidence("two convolutional layers", "hw3.cnn_deep"),
             ),
         ),
         Question(
             id="hw3.depth",
-            question="Why was the deeper network worse than the simple one?",
+            question="Why was the deeper network less accurate than the simple one?",
             answer=(
-                "Not for its depth: it had a sixth of the parameters. Between networks of as many "
-                "parameters the deeper one is better by far, and trained by our recipe it "
-                "passes even the simple one of six times its size."
+                "Not because of its depth: it had a sixth of the parameters. Of two networks with "
+                "about as many parameters, the deeper one is far more accurate, and trained with "
+                "our recipe it even surpasses the simple one, which has six times as many."
             ),
-            columns=("parameters", "test_accuracy"),
-            shown=(
-                Shown("one convolution, 32 filters", "hw3.cnn_simple"),
-                Shown(
-                    "one convolution, 5 filters",
+            metrics=("parameters", "test_accuracy"),
+            evidence=(
+                Evidence("one convolutional layer, 32 filters", "hw3.cnn_simple"),
+                Evidence(
+                    "one convolutional layer, 5 filters",
                     "hw3.cnn_simple",
                     {"filters": "5"},
                     name="hw3.cnn_narrow",
                 ),
-                Shown("two convolutions, 32 and 16 filters", "hw3.cnn_deep"),
+                Evidence("two convolutional layers, 32 and 16 filters", "hw3.cnn_deep"),
             ),
         ),
         Question(
             id="hw3.batch_size",
-            question="What does the batch size do?",
+            question="What is the effect of the batch size?",
             answer=(
-                "In the course nothing: the loaders were made once, and all networks trained with "
-                "256. Really changed, in as many epochs at one rate, smaller batches make more and "
-                "noisier steps, get further, and take longer an epoch; larger ones want a higher "
-                "rate, or more epochs."
+                "In the course, none: the data loaders were created once, so all networks were "
+                "trained with batches of 256. If the batch size is changed at the same number of "
+                "epochs and the same learning rate, smaller batches take more and noisier steps, "
+                "reach a higher accuracy, and need more time per epoch; larger ones need a higher "
+                "learning rate or more epochs."
             ),
-            columns=("train_accuracy", "val_accuracy", "seconds"),
-            shown=tuple(
-                Shown(
-                    f"batches of {size}",
+            metrics=("train_accuracy", "val_accuracy", "seconds"),
+            evidence=tuple(
+                Evidence(
+                    f"batch size {size}",
                     "hw3.cnn_deep",
                     _SHORT | {"batch_size": size},
                     way="taught",
@@ -217,119 +221,125 @@ QUESTIONS = {
         ),
         Question(
             id="hw4.loss",
-            question="Which loss is right for two classes, and what did the BiLSTM's do?",
+            question="Which loss suits two classes, and what was wrong with that of the BiLSTM?",
             answer=(
-                "The cross-entropy of the class: one sigmoid with the binary one, or two "
-                "probabilities with the categorical one, which is the same. The course's BiLSTM "
-                "took the batch for the classes, so that its loss, about 700, compared reviews "
-                "with each other. By the right loss two directions are no worse than one."
+                "Cross-entropy: binary with one sigmoid output, or categorical with two softmax "
+                "outputs, which are equivalent. The course's BiLSTM treated the batch dimension as "
+                "the classes, so its loss, about 700, compared reviews with each other. With the "
+                "right loss, a bidirectional network is no worse than a unidirectional one."
             ),
-            columns=("test_loss", "test_accuracy"),
-            shown=(
-                Shown("one direction", "hw4.lstm"),
-                Shown("both directions", "hw4.bilstm"),
+            metrics=("test_loss", "test_accuracy"),
+            evidence=(
+                Evidence("unidirectional", "hw4.lstm"),
+                Evidence("bidirectional", "hw4.bilstm"),
             ),
         ),
         Question(
             id="hw4.gates",
-            question="How many parameters has an LSTM, and how many a GRU?",
+            question="How many parameters do an LSTM and a GRU have?",
             answer=(
-                "Each gate reads the word, the state and a bias. An LSTM has four: with vectors of "
-                "10 and 32 units 4 * ((10 + 32) * 32 + 32) = 5,504 (PyTorch counts two biases a "
-                "gate: 5,632). A GRU has three, with two biases here: "
-                "3 * ((10 + 32) * 32 + 2 * 32) = 4,224. Ours, with vectors of 32, have 8,320 and "
-                "6,336 beside 320,000 for the words and 66 for the classes."
+                "Each gate, and the candidate state, has a kernel for the inputs, one for the "
+                "state, and a bias. An LSTM has four of these sets: with embeddings of size 10 and "
+                "32 units, 4·((10 + 32)·32 + 32) = 5,504 (PyTorch has two biases in each: 5,632). "
+                "A GRU has three, here with two biases each: 3·((10 + 32)·32 + 2·32) = 4,224. With "
+                "embeddings of size 32, ours have 8,320 and 6,336, plus 320,000 for the embeddings "
+                "and 66 for the classifier."
             ),
-            columns=("parameters", "test_accuracy", "seconds"),
-            shown=(
-                Shown("simple", "hw4.simple_rnn"),
-                Shown("LSTM", "hw4.lstm"),
-                Shown("GRU", "hw4.gru"),
+            metrics=("parameters", "test_accuracy", "seconds"),
+            evidence=(
+                Evidence("simple RNN", "hw4.simple_rnn"),
+                Evidence("LSTM", "hw4.lstm"),
+                Evidence("GRU", "hw4.gru"),
             ),
         ),
         Question(
             id="hw4.analogies",
-            question="Do analogies of words hold in what a classifier of reviews has learned?",
+            question="Do word analogies hold in the embeddings of a review classifier?",
             answer=(
-                "Not if its vectors begin at random: it learns which words speak for a film and "
-                "which against, and little else. Words are alike that stand among the same words, "
-                "which can be counted without any label; vectors that begin with those counts "
-                "hold analogies still when the classifier is done with them. Two questions with "
-                "lists of three words tell little, since chance answers one in three; so the "
-                "share is of some hundreds of analogies, the answer being among the ten nearest of "
-                "all words known."
+                "Not if the embeddings are initialized at random: they learn which words are "
+                "positive and which are negative, and little else. Words are similar if they "
+                "occur in similar contexts, which can be counted without labels; embeddings "
+                "initialized from such co-occurrence counts still solve analogies after the "
+                "classifier is trained. Two questions with three candidates each show little, "
+                "since one in three is solved by chance; so accuracy is also measured on some "
+                "hundreds of analogies, whose answer must be among the ten nearest words of the "
+                "vocabulary."
             ),
-            columns=("analogies", "analogies_of_list", "test_accuracy"),
-            shown=(
-                Shown(
-                    "both directions, vectors at random",
+            metrics=("analogies", "analogies_of_list", "test_accuracy"),
+            evidence=(
+                Evidence(
+                    "bidirectional, random initialization",
                     "hw4.bilstm",
                     {"word_vectors": "random"},
                     name="hw4.bilstm_at_random",
                 ),
-                Shown("both directions, by co-occurrence", "hw4.bilstm"),
-                Shown("GRU, by co-occurrence", "hw4.gru"),
+                Evidence("bidirectional, initialized from co-occurrence counts", "hw4.bilstm"),
+                Evidence("GRU, initialized from co-occurrence counts", "hw4.gru"),
             ),
         ),
         Question(
             id="hw5.code_size",
-            question="What does the size of the code do to the error?",
+            question="How does the size of the latent code affect the error?",
             answer=(
-                "More directions never cost anything, and each is worth less than the one before: "
+                "More dimensions never increase it, and each reduces it less than the one before: "
                 "images vary much in few directions and little in many."
             ),
-            columns=("test_mse", "test_psnr"),
-            shown=(
+            metrics=("test_mse", "test_psnr"),
+            evidence=(
                 *(
-                    Shown(f"rank {rank}", "hw5.svd", {"rank": rank}, name=f"hw5.rank_{rank}")
+                    Evidence(f"rank {rank}", "hw5.svd", {"rank": rank}, name=f"hw5.rank_{rank}")
                     for rank in (16, 64)
                 ),
-                Shown("rank 128", "hw5.svd"),
-                Shown("rank 256", "hw5.svd", {"rank": 256}, name="hw5.rank_256"),
+                Evidence("rank 128", "hw5.svd"),
+                Evidence("rank 256", "hw5.svd", {"rank": 256}, name="hw5.rank_256"),
             ),
         ),
         Question(
             id="hw5.svd_and_linear",
-            question="Why does the SVD beat the linear autoencoder?",
+            question="Why did the SVD beat the linear autoencoder?",
             answer=(
-                "It cannot but by the autoencoder's training. The truncated SVD is the best linear "
-                "map of its rank (Eckart and Young), so a linear autoencoder with a code of 256 is "
-                "bounded by rank 256, which is far below rank 128; trained to its end it gets "
-                "there. The course's stopped long before. Neither sees anything that is not linear."
+                "Only because the autoencoder was not trained to convergence. The truncated SVD is "
+                "the best linear map of its rank (Eckart and Young), so the error of a linear "
+                "autoencoder with a latent code of 256 is bounded by that of rank 256, far below "
+                "that of rank 128; trained to convergence, it reaches the bound. The course "
+                "stopped long before. Neither captures non-linear structure."
             ),
-            columns=("test_mse", "test_pca_mse"),
-            shown=(
-                Shown("SVD of rank 128", "hw5.svd"),
-                Shown("SVD of rank 256", "hw5.svd", {"rank": 256}, name="hw5.rank_256"),
-                Shown("linear autoencoder, code of 256, as taught", "hw5.linear", way="taught"),
-                Shown("linear autoencoder, code of 256, ours", "hw5.linear"),
+            metrics=("test_mse", "test_pca_mse"),
+            evidence=(
+                Evidence("SVD of rank 128", "hw5.svd"),
+                Evidence("SVD of rank 256", "hw5.svd", {"rank": 256}, name="hw5.rank_256"),
+                Evidence(
+                    "linear autoencoder, latent code of 256, as taught", "hw5.linear", way="taught"
+                ),
+                Evidence("linear autoencoder, latent code of 256, ours", "hw5.linear"),
             ),
         ),
         Question(
             id="hw5.noise",
-            question="What does a denoiser have to beat?",
+            question="What are the baselines for a denoising autoencoder?",
             answer=(
-                "First the noisy image itself, whose error is the noise's variance less what is "
-                "cut off beyond black and white; then the best linear filter fitted to the same "
-                "images, by the strength of noise on which it is tested."
+                "First the noisy image itself, whose error is the variance of the noise, less what "
+                "clipping to black and white removes; then the best linear filter, fitted to the "
+                "same images at the noise level of the test."
             ),
-            columns=("test_mse", "test_noisy_mse", "test_wiener_mse"),
-            shown=(
-                Shown("deviation 0.1", "hw5.denoising_weak"),
-                Shown("deviation 0.3", "hw5.denoising"),
+            metrics=("test_mse", "test_noisy_mse", "test_wiener_mse"),
+            evidence=(
+                Evidence("noise with standard deviation 0.1", "hw5.denoising_weak"),
+                Evidence("noise with standard deviation 0.3", "hw5.denoising"),
             ),
         ),
         Question(
             id="hw6.weight",
-            question="What does the weight of the divergence do?",
+            question="What is the effect of the weight of the KL divergence?",
             answer=(
-                "It trades the images' likeness against codes that are distributed as those that "
-                "will be drawn. With 1, both in nats an image, the loss is the bound; a mean over "
-                "pixels beside a sum over the code is another weight in disguise."
+                "It trades reconstruction quality against latent codes that follow the prior, from "
+                "which new codes are sampled. With a weight of 1 and both terms in nats per image, "
+                "the loss is the negative ELBO; a mean over pixels with a sum over the latent code "
+                "is another weight in disguise."
             ),
-            columns=("test_reconstruction_loss", "test_kl_loss"),
-            shown=tuple(
-                Shown(
+            metrics=("test_reconstruction_loss", "test_kl_loss"),
+            evidence=tuple(
+                Evidence(
                     f"weight {beta:g}",
                     "hw6.vae",
                     _SHORT | {"beta": beta},

@@ -1,17 +1,16 @@
-"""What the course came to, drawn and told from the files in its directory alone.
+"""Writes the report of the course from the files in its directory.
 
-report.md      a table a homework, what was wrong, the questions with what shows their answers
-figures/       a picture a homework: learning curves, and the course's figure as a line
+report.md      a table per homework, the flaws, and the questions with their answers
+figures/       a figure per homework: learning curves, with the course's result as a line
 """
 
-import html
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from zoo.course.definitions import QUANTITIES, WAYS, System, Training
+from zoo.course.definitions import METRICS, WAYS, Experiment, System
 from zoo.course.exercises import QUESTIONS, Question
-from zoo.course.experiments import CURVES, curve
+from zoo.course.metrics import CURVES, learning_curve
 from zoo.course.results import (
     Comparison,
     Result,
@@ -24,91 +23,124 @@ from zoo.course.results import (
 )
 from zoo.course.systems import SYSTEMS
 from zoo.errors import RunError
-from zoo.plots.canvas import save
+from zoo.plots.canvas import save_figure
 from zoo.runs import load_run
 from zoo.runs.files import atomic_write
+from zoo.runs.markdown import markdown_table
 
 HOMEWORKS = {
     "hw1": "Perceptrons, and a linear classifier of digits",
-    "hw2": "News by the words they have",
+    "hw2": "Topic classification of AG News",
     "hw3": "Convolutional networks on CIFAR-10",
-    "hw4": "Reviews of films, word by word",
-    "hw5": "Autoencoders on CIFAR-10 in gray",
+    "hw4": "Sequence models on IMDB reviews",
+    "hw5": "Autoencoders on grayscale CIFAR-10",
     "hw6": "A variational autoencoder on MNIST",
 }
-COLUMNS = 3
-INCHES = (5.0, 3.4)
-MOST_MARKED = 30
+COLUMNS = (
+    "system", "model", "metric", "course", "ours", "seeds", "as taught", "test accuracy, ours",
+    "training time, course [s]", "training time, ours [s]", "time to course's result, ours [s]",
+)  # fmt: skip
+PANELS_PER_ROW = 3
+PANEL_SIZE = (5.0, 3.4)
+MAX_MARKERS = 30
 COLORS = {"ours": "tab:blue", "taught": "tab:orange"}
 LABELS = {"ours": "ours", "taught": "as taught"}
 
 
 def write_report(directory: Path) -> list[Path]:
-    """Writes what has been reached: ``report.md`` and ``figures/``.
+    """Write ``report.md`` and ``figures/``.
 
     Args:
-        directory: of the course.
+        directory: directory of the results file.
 
     Returns:
-        The page and the pictures.
+        Paths of the report and the figures.
 
     Raises:
         RunError: if a file is damaged.
     """
     results = read_results(directory)
-    standings = [compare(system, results) for system in SYSTEMS.values()]
-    known = [row for row in standings if row.results or row.taught]
-    pictures = {}
+    comparisons = compare_trained(results)
+    figures = {}
     for homework in HOMEWORKS:
-        rows = [row for row in known if row.system.homework == homework]
-        drawn = _draw(homework, rows, directory)
-        if drawn:
-            pictures[homework] = drawn
+        own = [row for row in comparisons if row.system.homework == homework]
+        figure = _draw_homework(homework, own, directory)
+        if figure:
+            figures[homework] = figure
     with atomic_write(directory / "report.md") as partial:
-        partial.write_text("\n\n".join(_page(known, results, pictures, directory)) + "\n")
-    return [directory / "report.md", *pictures.values()]
+        partial.write_text(format_report(comparisons, results, figures, directory))
+    return [directory / "report.md", *figures.values()]
 
 
-def _page(
-    known: Sequence[Comparison],
+def compare_trained(results: Sequence[Result]) -> list[Comparison]:
+    """Compare every system that has a result.
+
+    Args:
+        results: results of any experiments.
+    """
+    comparisons = [compare(system, results) for system in SYSTEMS.values()]
+    return [row for row in comparisons if row.results or row.taught]
+
+
+def format_report(
+    comparisons: Sequence[Comparison],
     results: Sequence[Result],
-    pictures: dict[str, Path],
+    figures: Mapping[str, Path],
+    directory: Path,
+) -> str:
+    """Format the report as Markdown.
+
+    Args:
+        comparisons: comparisons of the systems that have a result.
+        results: results of all experiments.
+        figures: path of the figure of each homework that has one.
+        directory: directory that links to the figures are relative to.
+    """
+    return "\n\n".join(_paragraphs(comparisons, results, figures, directory)) + "\n"
+
+
+def _paragraphs(
+    comparisons: Sequence[Comparison],
+    results: Sequence[Result],
+    figures: Mapping[str, Path],
     directory: Path,
 ) -> Iterator[str]:
-    """Gives the page, paragraph by paragraph."""
-    yield "# The course, and what the zoo makes of it"
-    yield _summary(known, results)
+    yield "# The course's systems, reproduced with the zoo"
+    yield _summary(comparisons, results)
     for homework, title in HOMEWORKS.items():
-        rows = [row for row in known if row.system.homework == homework]
-        if not rows:
+        own = [row for row in comparisons if row.system.homework == homework]
+        if not own:
             continue
         yield f"## Homework {homework[2:]}: {title}"
-        yield _table_of(rows)
-        if homework in pictures:
-            yield f"![Learning curves]({pictures[homework].relative_to(directory)})"
-        yield f"Rows: {'; '.join(dict.fromkeys(row.system.protocol for row in rows))}."
-        yield "\n".join(_remark(row.system) for row in rows)
-    shown = [question for question in QUESTIONS.values() if _rows_of(question, results)]
-    if shown:
+        yield markdown_table(COLUMNS, map(_cells, own), text_columns=3)
+        if homework in figures:
+            yield f"![Learning curves]({figures[homework].relative_to(directory)})"
+        protocols = dict.fromkeys(row.system.protocol for row in own)
+        yield f"Splits (training / validation / test): {'; '.join(protocols)}."
+        yield "\n".join(_remark(row.system) for row in own)
+    answered = [question for question in QUESTIONS.values() if _evidence(question, results)]
+    if answered:
         yield "## Questions of the homeworks"
-    for question in shown:
+    for question in answered:
         yield f"### {question.question}"
         yield question.answer
-        yield _evidence(question, results)
+        yield _evidence_table(question, results)
 
 
-def _summary(known: Sequence[Comparison], results: Sequence[Result]) -> str:
-    ours = [row for row in known if row.results]
+def _summary(comparisons: Sequence[Comparison], results: Sequence[Result]) -> str:
+    trained = [row for row in comparisons if row.results]
+    better = [row for row in trained if row.is_better]
     seconds = sum(result.seconds for result in results)
     machines = sorted({_machine(result) for result in results})
     return (
-        f"{len(ours)} of {len(SYSTEMS)} systems are trained, and {sum(map(_beaten, ours))} of them "
-        f"are better than the course's figure, {sum(map(_is_within_noise, ours))} of those by less "
-        f"than its standard error. {len(results)} trainings took {seconds:,.0f} s on "
-        f"{'; '.join(machines)}. The course's figures are one run each, with the standard error "
-        "that the number of rows gives them; ours are means over seeds, with their standard "
-        "deviation. Validation decides, and the test split is read once, after training: how soon "
-        "ours reach the course's figure is told by the curves drawn."
+        f"{len(trained)} of {len(SYSTEMS)} systems are trained. {len(better)} of them are better "
+        f"than the course's result, {sum(map(_is_within_error, better))} of these by less than its "
+        f"standard error. The {len(results)} training runs took {seconds:,.0f} s on "
+        f"{'; '.join(machines)}. The course's results are from single runs, with the standard "
+        "error that follows from the number of rows; ours are means over seeds, with standard "
+        "deviations. All selection is done on the validation split, and the test split is "
+        "evaluated once, after training: the learning curves show when ours reach the course's "
+        "result."
     )
 
 
@@ -118,34 +150,22 @@ def _machine(result: Result) -> str:
     return f"{environment['cores']} cores ({devices}) with TensorFlow {environment['tensorflow']}"
 
 
-def _beaten(row: Comparison) -> bool:
-    return bool(row.beaten)
-
-
-def _is_within_noise(row: Comparison) -> bool:
-    noise, ours = row.system.noise, row.ours
-    return bool(row.beaten and noise and ours and abs(ours - row.system.course) < noise)
-
-
-def _table_of(rows: Sequence[Comparison]) -> str:
-    head = (
-        "system", "model", "measured", "the course", "ours", "seeds", "as taught", "on test, ours",
-        "the course [s]", "ours [s]", "ours, to the course's figure [s]",
-    )  # fmt: skip
-    return _table(head, map(_cells, rows), texts=3)
+def _is_within_error(row: Comparison) -> bool:
+    error, ours = row.system.standard_error, row.ours
+    return bool(error and ours and abs(ours - row.system.course) < error)
 
 
 def _cells(row: Comparison) -> tuple[str, ...]:
-    system, quantity = row.system, row.system.quantity
-    ours = format_metric(quantity, row.ours, row.spread)
+    system, metric = row.system, row.system.metric
+    ours = format_metric(metric, row.ours, row.spread)
     return (
         f"`{system.id}`",
         f"`{system.model}`",
-        QUANTITIES[quantity].summary,
-        format_metric(quantity, system.course, system.noise),
-        f"**{ours}**" if row.beaten else ours,
+        METRICS[metric].summary,
+        format_metric(metric, system.course, system.standard_error),
+        f"**{ours}**" if row.is_better else ours,
         str(len(row.results)),
-        format_metric(quantity, mean_of(row.taught, quantity)),
+        format_metric(metric, mean_of(row.taught, metric)),
         format_metric("test_accuracy", mean_of(row.results, "test_accuracy")),
         format_metric("seconds", system.seconds),
         format_metric("seconds", mean_of(row.results, "seconds")),
@@ -154,99 +174,89 @@ def _cells(row: Comparison) -> tuple[str, ...]:
 
 
 def _remark(system: System) -> str:
-    mended = f" As taught here: {system.mended}" if system.mended else ""
-    return f"- `{system.id}`: {system.flaw}{mended}"
+    differences = f" Reproduction: {system.differences}" if system.differences else ""
+    return f"- `{system.id}`: {system.flaw}{differences}"
 
 
-def _rows_of(question: Question, results: Sequence[Result]) -> list[tuple[str, list[Result]]]:
-    rows = [(shown.label, results_of(shown.training, results)) for shown in question.shown]
-    return [(label, found) for label, found in rows if found]
+def _evidence(question: Question, results: Sequence[Result]) -> list[tuple[str, list[Result]]]:
+    """Return the label and the results of each experiment that has any."""
+    rows = [(each.label, results_of(each.experiment, results)) for each in question.evidence]
+    return [(label, own) for label, own in rows if own]
 
 
-def _evidence(question: Question, results: Sequence[Result]) -> str:
-    rows = _rows_of(question, results)
-    head = ("", *(name.replace("_", " ") for name in question.columns), "seeds")
-    return _table(
-        head,
+def _evidence_table(question: Question, results: Sequence[Result]) -> str:
+    return markdown_table(
+        ("", *(name.replace("_", " ") for name in question.metrics), "seeds"),
         (
             (
                 label,
-                *(format_metric(name, mean_of(found, name)) for name in question.columns),
-                str(len(found)),
+                *(format_metric(name, mean_of(own, name)) for name in question.metrics),
+                str(len(own)),
             )
-            for label, found in rows
+            for label, own in _evidence(question, results)
         ),
     )
 
 
-def _table(head: Iterable[str], rows: Iterable[Iterable[str]], texts: int = 1) -> str:
-    """Gives a table whose first columns are texts, and the others numbers."""
-    names = list(head)
-    marks = ["---"] * texts + ["---:"] * (len(names) - texts)
-    lines = [names, marks, *map(list, rows)]
-    return "\n".join(
-        f"| {' | '.join(html.escape(cell, quote=False) for cell in row)} |" for row in lines
-    )
-
-
-def _draw(homework: str, rows: Sequence[Comparison], directory: Path) -> Path | None:
-    """Draws the learning curves of a homework, a panel a system; None if no history is left."""
+def _draw_homework(homework: str, rows: Sequence[Comparison], directory: Path) -> Path | None:
+    """Draw the learning curves of a homework, one panel per system; None without histories."""
     from matplotlib.figure import Figure
 
-    curves = {row.system.id: _curves(row, directory) for row in rows}
-    shown = [row.system for row in rows if curves[row.system.id]]
-    if not shown:
+    curves = {row.system.id: _learning_curves(row, directory) for row in rows}
+    systems = [row.system for row in rows if curves[row.system.id]]
+    if not systems:
         return None
-    columns = min(COLUMNS, len(shown))
-    lines = -(-len(shown) // columns)
-    figure = Figure(figsize=(columns * INCHES[0], lines * INCHES[1]), dpi=100, layout="constrained")
+    columns = min(PANELS_PER_ROW, len(systems))
+    lines = -(-len(systems) // columns)
+    size = (columns * PANEL_SIZE[0], lines * PANEL_SIZE[1])
+    figure = Figure(figsize=size, dpi=100, layout="constrained")
     grid = figure.subplots(lines, columns, squeeze=False)
-    for axes in grid.flat[len(shown) :]:
+    for axes in grid.flat[len(systems) :]:
         axes.axis("off")
-    for axes, system in zip(grid.flat, shown, strict=False):
-        _panel(axes, system, curves[system.id])
+    for axes, system in zip(grid.flat, systems, strict=False):
+        _draw_panel(axes, system, curves[system.id])
     figure.suptitle(f"Homework {homework[2:]}: {HOMEWORKS[homework]}")
-    return save(figure, directory / "figures" / f"{homework}.png")
+    return save_figure(figure, directory / "figures" / f"{homework}.png")
 
 
-def _curves(row: Comparison, directory: Path) -> list[tuple[str, list[float]]]:
-    """Gives the way and the curve of each run whose directory is left."""
-    found = []
+def _learning_curves(row: Comparison, directory: Path) -> list[tuple[str, list[float]]]:
+    """Return the way and the learning curve of each run whose directory exists."""
+    curves = []
     for way, results in zip(WAYS, (row.results, row.taught), strict=True):
-        training = row.system.training(way)
+        experiment = row.system.experiment(way)
         for result in results:
-            history = _history(directory, training, result.seed)
-            values = curve(history, row.system.quantity)
+            history = _read_history(directory, experiment, result.seed)
+            values = learning_curve(history, row.system.metric)
             if values:
-                found.append((way, values))
-    return found
+                curves.append((way, values))
+    return curves
 
 
-def _history(directory: Path, training: Training, seed: int) -> dict[str, list[float]]:
+def _read_history(directory: Path, experiment: Experiment, seed: int) -> dict[str, list[float]]:
     try:
-        return load_run(run_directory(directory, training, seed)).history
+        return load_run(run_directory(directory, experiment, seed)).history
     except RunError:
         return {}
 
 
-def _panel(axes: Any, system: System, curves: Sequence[tuple[str, list[float]]]) -> None:
-    quantity = QUANTITIES[system.quantity]
-    scale = 100 if quantity.share else 1
-    told_of = set()
+def _draw_panel(axes: Any, system: System, curves: Sequence[tuple[str, list[float]]]) -> None:
+    metric = METRICS[system.metric]
+    scale = 100 if metric.is_fraction else 1
+    labeled = set()
     for way, values in curves:
         axes.plot(
             range(1, len(values) + 1),
             [scale * value for value in values],
             color=COLORS[way],
-            marker="." if len(values) <= MOST_MARKED else "",
-            label=None if way in told_of else LABELS[way],
+            marker="." if len(values) <= MAX_MARKERS else "",
+            label=None if way in labeled else LABELS[way],
         )
-        told_of.add(way)
-    axes.axhline(scale * system.course, color="black", linestyle="--", label="the course")
-    label, _ = CURVES[system.quantity]
-    axes.set(title=system.id, xlabel="epoch", ylabel=f"{label} [%]" if quantity.share else label)
+        labeled.add(way)
+    axes.axhline(scale * system.course, color="black", linestyle="--", label="course")
+    label, _ = CURVES[system.metric]
+    axes.set(title=system.id, xlabel="epoch", ylabel=f"{label} [%]" if scale == 100 else label)
     axes.xaxis.get_major_locator().set_params(integer=True, min_n_ticks=1)
-    if not quantity.share:
+    if not metric.is_fraction:
         axes.set_yscale("log")
     axes.grid(alpha=0.3)
     axes.legend(fontsize=8)

@@ -1,10 +1,10 @@
-"""What has been reached so far: the results file of `zoo course`, and each system's standing.
+"""Results of the course: reads and writes the results file, and compares them with the course's.
 
-    results.json   one entry a training and seed that is finished
-    runs/          their run directories, one a training and seed
-    report.md      what they come to, with pictures in figures/
+    results.json   one entry per finished experiment and seed
+    runs/          run directories, one per experiment and seed
+    report.md      the report; its figures are in figures/
 
-Nothing here imports more than the standard library, so that a table costs nothing.
+The module imports only the standard library, so tables are shown without delay.
 """
 
 import dataclasses
@@ -14,12 +14,13 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from zoo.course.definitions import QUANTITIES, WAYS, System, Training
-from zoo.errors import CourseError
+from zoo.course.definitions import METRICS, WAYS, Experiment, System
+from zoo.course.errors import CourseError
 from zoo.runs.files import wrap_read_errors, write_json
 
 FORMAT = 2
 RESULTS = "results.json"
+FORMER_SETTINGS = {"greyscale": "grayscale", "centred": "centered"}
 DIGITS = {"mse": 5, "pca_mse": 5, "noisy_mse": 5, "wiener_mse": 5, "psnr": 2}
 DIGITS |= dict.fromkeys(("parameters", "seconds", "seconds_to_course", "analogies"), 0)
 DIGITS |= dict.fromkeys(("train_nats", "reconstruction_loss", "kl_loss"), 1)
@@ -27,21 +28,21 @@ DIGITS |= dict.fromkeys(("train_nats", "reconstruction_loss", "kl_loss"), 1)
 
 @dataclasses.dataclass(frozen=True)
 class Result:
-    """A finished training.
+    """Result of an experiment with one seed.
 
     Attributes:
-        training: its name.
-        seed: of it.
-        settings: that it had, those of the recipe and of the builder that were left at their
-            defaults, too; a list holds values of which the best was to be found first.
-        chosen: of them, those that were found to be best.
-        dataset: version of the data set.
-        parameters: of the network.
-        epochs: that it took.
-        seconds: of training, the search for the best settings included.
-        figures: what was reached, by name.
-        environment: on what and with what.
-        finished: when.
+        training: name of the experiment.
+        seed: seed of the training run.
+        settings: settings of the recipe and the builder, including defaults; a list holds the
+            candidate values of a setting.
+        chosen: candidate values that were selected.
+        dataset: name and version of the dataset.
+        parameters: number of parameters of the network.
+        epochs: number of epochs trained.
+        seconds: training time, including the selection of settings.
+        figures: metrics by name.
+        environment: hardware and library versions.
+        finished: date and time of the end.
     """
 
     training: str
@@ -56,82 +57,93 @@ class Result:
     environment: Mapping[str, Any]
     finished: str
 
-    def figure(self, name: str) -> float | None:
-        """Gives a figure, the parameters or the seconds; None if there is none of that name.
+    def metric(self, name: str) -> float | None:
+        """Return a metric, the number of parameters or the training time.
 
         Args:
-            name: of it.
+            name: name of the metric, ``"parameters"`` or ``"seconds"``.
+
+        Returns:
+            The value; None if the result has no such metric.
         """
         own = {"parameters": self.parameters, "seconds": self.seconds}
         return own.get(name, self.figures.get(name))
 
 
 def read_results(directory: Path) -> list[Result]:
-    """Reads what is finished.
+    """Read the results file.
 
     Args:
-        directory: of the course.
+        directory: directory of the results file.
 
     Returns:
-        One result a training and seed; none if there is no results file.
+        One result per experiment and seed; empty if there is no results file.
 
     Raises:
         RunError: if the file is damaged.
-        CourseError: if it is of another version.
+        CourseError: if the file has an unsupported format.
     """
     path = directory / RESULTS
     if not path.exists():
         return []
     with wrap_read_errors(path):
         content = json.loads(path.read_text())
-        written_in, rows = content["format"], content["results"]
-    if written_in != FORMAT:
-        raise CourseError(f"{path} is in format {written_in}; this zoo reads format {FORMAT}.")
+        file_format, rows = content["format"], content["results"]
+    if file_format != FORMAT:
+        raise CourseError(f"{path} is in format {file_format}; only format {FORMAT} is supported.")
     with wrap_read_errors(path):
-        return [Result(**row) for row in rows]
+        return [_from_json(row) for row in rows]
 
 
-def keep_result(directory: Path, result: Result) -> None:
-    """Adds a result to the file, which is written whole or not at all.
+def _from_json(row: Mapping[str, Any]) -> Result:
+    current = {
+        field: {FORMER_SETTINGS.get(key, key): value for key, value in row[field].items()}
+        for field in ("settings", "chosen")
+    }
+    return Result(**{**row, **current})
+
+
+def append_result(directory: Path, result: Result) -> None:
+    """Append a result to the results file, which is replaced atomically.
 
     Args:
-        directory: of the course.
-        result: of a training and seed that the file does not have.
+        directory: directory of the results file.
+        result: result of an experiment and seed that the file does not contain.
     """
     rows = [dataclasses.asdict(row) for row in (*read_results(directory), result)]
     write_json(directory / RESULTS, {"format": FORMAT, "results": rows})
 
 
-def results_of(training: Training, results: Iterable[Result]) -> list[Result]:
-    """Picks the results of a training, in the order of their seeds.
+def results_of(experiment: Experiment, results: Iterable[Result]) -> list[Result]:
+    """Return the results of an experiment, sorted by seed.
 
     Args:
-        training: what was trained.
-        results: of any trainings.
+        experiment: the experiment.
+        results: results of any experiments.
     """
-    found = (result for result in results if result.training == training.name)
-    return sorted(found, key=lambda result: result.seed)
+    own = (result for result in results if result.training == experiment.name)
+    return sorted(own, key=lambda result: result.seed)
 
 
-def run_directory(directory: Path, training: Training, seed: int) -> Path:
-    """Says where a training's run is.
+def run_directory(directory: Path, experiment: Experiment, seed: int) -> Path:
+    """Return the run directory of an experiment and seed.
 
     Args:
-        directory: of the course.
-        training: what is trained.
-        seed: of it.
+        directory: directory of the results file.
+        experiment: the experiment.
+        seed: seed of the training run.
     """
-    return directory / "runs" / training.name / str(seed)
+    return directory / "runs" / experiment.name / str(seed)
 
 
 @dataclasses.dataclass(frozen=True)
 class Comparison:
-    """Where a system stands: the means over the seeds of what is finished.
+    """Comparison of the course's result of a system with ours, averaged over seeds.
 
     Attributes:
-        system: of the course.
-        results: of our training of it, one a seed.
-        taught: of its training as the course did it, one a seed.
+        system: system of the course.
+        results: results with our recipe, one per seed.
+        taught: results with the course's settings, one per seed.
     """
 
     system: System
@@ -140,110 +152,115 @@ class Comparison:
 
     @property
     def ours(self) -> float | None:
-        """The mean of our figure; None before any training."""
-        return mean_of(self.results, self.system.quantity)
+        """Mean of our results; None if there are none."""
+        return mean_of(self.results, self.system.metric)
 
     @property
     def spread(self) -> float | None:
-        """The standard deviation of our figure over seeds; None for fewer than two."""
+        """Standard deviation of our results over seeds; None for fewer than two."""
         if self.ours is None or len(self.results) < 2:
             return None
-        return statistics.stdev(result.figures[self.system.quantity] for result in self.results)
+        return statistics.stdev(result.figures[self.system.metric] for result in self.results)
 
     @property
-    def beaten(self) -> bool | None:
-        """Whether our mean is better than the course's figure; None before any training."""
-        return None if self.ours is None else self.system.beaten_by(self.ours)
+    def is_better(self) -> bool | None:
+        """Whether our mean is better than the course's result; None if we have no result."""
+        return None if self.ours is None else self.system.is_beaten_by(self.ours)
 
     @property
     def seconds_to_course(self) -> float | None:
-        """Mean seconds until ours was as good, on the rows of the learning curves.
+        """Mean training time until our learning curve reached the course's result.
 
-        None where it never was, and for a figure that has no curve.
+        None if it was not always reached, or the metric has no learning curve.
         """
-        return None if self.system.shares else mean_of(self.results, "seconds_to_course")
+        return None if self.system.trained_as else mean_of(self.results, "seconds_to_course")
 
     def as_json(self) -> dict[str, Any]:
-        """Gives the system's facts and its figures by name."""
+        """Return the system and its results in the format of ``zoo course --json``."""
         system = self.system
         return {
             "id": system.id,
             "model": system.model,
             "dataset": system.dataset,
             "protocol": system.protocol,
-            "quantity": system.quantity,
-            "direction": QUANTITIES[system.quantity].direction,
+            "quantity": system.metric,
+            "direction": METRICS[system.metric].direction,
             "course": system.course,
-            "course_noise": system.noise,
+            "course_noise": system.standard_error,
             "course_seconds": system.seconds,
             "course_parameters": system.parameters,
             "ours": self.ours,
             "spread": self.spread,
             "seeds": len(self.results),
-            "better": self.beaten,
+            "better": self.is_better,
             "seconds": mean_of(self.results, "seconds"),
             "seconds_to_course": self.seconds_to_course,
             "test_accuracy": mean_of(self.results, "test_accuracy"),
-            "as_taught": mean_of(self.taught, system.quantity),
+            "as_taught": mean_of(self.taught, system.metric),
             "flaw": system.flaw,
-            "mended": system.mended,
+            "mended": system.differences,
         }
 
 
 def compare(system: System, results: Iterable[Result]) -> Comparison:
-    """Says where a system stands.
+    """Compare the course's result of a system with ours.
 
     Args:
-        system: of the course.
-        results: of any trainings.
+        system: system of the course.
+        results: results of any experiments.
     """
     rows = list(results)
-    ours, taught = (tuple(results_of(system.training(way), rows)) for way in WAYS)
+    ours, taught = (tuple(results_of(system.experiment(way), rows)) for way in WAYS)
     return Comparison(system, ours, taught)
 
 
-def summarized(row: Comparison) -> dict[str, str]:
-    """Gives what a table shows of a system.
+def table_row(comparison: Comparison) -> dict[str, str]:
+    """Return a row of the table that ``zoo course`` prints.
 
     Args:
-        row: where it stands.
+        comparison: comparison of a system.
     """
-    system, quantity = row.system, row.system.quantity
+    system, metric = comparison.system, comparison.system.metric
     return {
         "id": system.id,
         "model": system.model,
-        "data set": system.dataset,
-        "measured": quantity,
-        "the course": format_metric(quantity, system.course, system.noise),
-        "ours": format_metric(quantity, row.ours, row.spread),
-        "as taught": format_metric(quantity, mean_of(row.taught, quantity)),
+        "dataset": system.dataset,
+        "metric": metric,
+        "course": format_metric(metric, system.course, system.standard_error),
+        "ours": format_metric(metric, comparison.ours, comparison.spread),
+        "as taught": format_metric(metric, mean_of(comparison.taught, metric)),
     }
 
 
 def mean_of(results: Iterable[Result], name: str) -> float | None:
-    """Gives the mean of a figure over results; None where one has none, or there are none.
+    """Return the mean of a metric.
 
     Args:
-        results: of one training.
-        name: of the figure.
+        results: results of one experiment.
+        name: name of the metric; see `Result.metric`.
+
+    Returns:
+        The mean; None if there are no results, or one lacks the metric.
     """
-    figures = [result.figure(name) for result in results]
-    known = [figure for figure in figures if figure is not None]
-    return statistics.fmean(known) if known and len(known) == len(figures) else None
+    values = [result.metric(name) for result in results]
+    present = [value for value in values if value is not None]
+    return statistics.fmean(present) if present and len(present) == len(values) else None
 
 
 def format_metric(name: str, value: float | None, spread: float | None = None) -> str:
-    """Writes a figure for a reader, with its spread if there is one.
+    """Format a metric for display, with its standard error or deviation.
 
     Args:
-        name: of the figure: key of `zoo.course.systems.QUANTITIES`, or any other of a result's.
-        value: the figure; None is written as nothing.
-        spread: of it, in the same unit.
+        name: key of `zoo.course.definitions.METRICS`, or another metric of a result.
+        value: value of the metric; None is formatted as an empty string.
+        spread: standard error or deviation, in the same unit.
 
     Example:
         >>> from zoo.course.results import format_metric
-        >>> format_metric("test_accuracy", 0.7225, 0.0045), told("test_mse", 0.00353), told("seconds", 61.2)
-        ('72.25 ± 0.45 %', '0.00353', '61')
+        >>> format_metric("test_accuracy", 0.7225, 0.0045)
+        '72.25 ± 0.45 %'
+        >>> format_metric("test_mse", 0.00353), format_metric("seconds", 61.2)
+        ('0.00353', '61')
     """
     if value is None:
         return ""

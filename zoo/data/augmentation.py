@@ -1,8 +1,8 @@
-"""Layers that alter training images at random, the same way for the same seed.
+"""Random image augmentation, reproducible from a seed.
 
-Each takes a batch of images ``(batch, height, width, channels)``, uint8, and a seed of two int64,
-and gives images of the same shape and type. They keep no state: the pipeline makes the seed of
-run, epoch and step, so that a training that starts again sees what it would have seen.
+Each layer maps a batch of images ``(batch, height, width, channels)``, uint8, and a seed of two
+int64 to images of the same shape and type. The layers are stateless: the pipeline derives the seed
+from the run, the epoch and the step, which makes a resumed run see the same images.
 """
 
 from collections.abc import Sequence
@@ -13,12 +13,12 @@ import tensorflow as tf
 
 from zoo.specs import ImageOptions
 
-CROP_SHARE = 8
-CUTOUT_SHARE = 4
+CROP_DIVISOR = 8
+CUTOUT_DIVISOR = 4
 
 
 class RandomFlip(keras.Layer):
-    """Mirrors each image left to right if the toss of a coin says so.
+    """Horizontal flip of each image with probability 1/2.
 
     Example:
         >>> import numpy as np
@@ -28,16 +28,16 @@ class RandomFlip(keras.Layer):
     """
 
     def call(self, images: Any, seed: Any) -> Any:
-        """Alters a batch."""
-        heads = tf.random.stateless_uniform((tf.shape(images)[0], 1, 1, 1), seed) < 0.5
-        return tf.where(heads, images[:, :, ::-1], images)
+        """Augment a batch."""
+        flipped = tf.random.stateless_uniform((tf.shape(images)[0], 1, 1, 1), seed) < 0.5
+        return tf.where(flipped, images[:, :, ::-1], images)
 
 
 class PaddedCrop(keras.Layer):
-    """Moves each image by up to `padding` pixels each way; what enters is mirrored at the edge.
+    """Random crop, at the original size, of each image after reflection padding.
 
     Args:
-        padding: the pixels.
+        padding: number of pixels padded on each side.
 
     Example:
         >>> import numpy as np
@@ -55,25 +55,27 @@ class PaddedCrop(keras.Layer):
         self.padding = padding
 
     def call(self, images: Any, seed: Any) -> Any:
-        """Alters a batch."""
+        """Augment a batch."""
         batch, height, width, _ = tf.unstack(tf.shape(images))
-        around = [self.padding, self.padding]
-        padded = tf.pad(images, [[0, 0], around, around, [0, 0]], "REFLECT")
-        moves = tf.random.stateless_uniform(
+        margin = [self.padding, self.padding]
+        padded = tf.pad(images, [[0, 0], margin, margin, [0, 0]], "REFLECT")
+        offsets = tf.random.stateless_uniform(
             (2, batch, 1), seed, 0, 2 * self.padding + 1, dtype=tf.int32
         )
-        rows = tf.gather(padded, moves[0] + tf.range(height), axis=1, batch_dims=1)
+        rows = tf.gather(padded, offsets[0] + tf.range(height), axis=1, batch_dims=1)
         columns = tf.transpose(rows, (0, 2, 1, 3))
-        columns = tf.gather(columns, moves[1] + tf.range(width), axis=1, batch_dims=1)
+        columns = tf.gather(columns, offsets[1] + tf.range(width), axis=1, batch_dims=1)
         return tf.transpose(columns, (0, 2, 1, 3))
 
 
 class Cutout(keras.Layer):
-    """Covers a square of each image, centered anywhere in it, with one color.
+    """Square of one color at a random position in each image.
+
+    The center is uniform over the image; the part of the square outside the image is clipped.
 
     Args:
-        size: side of the square in pixels; what lies beyond the edge is lost.
-        color: one value a channel, 0 to 255.
+        size: side of the square in pixels.
+        color: one value per channel, 0 to 255.
 
     Example:
         >>> import numpy as np
@@ -93,36 +95,37 @@ class Cutout(keras.Layer):
         self.color = tuple(color)
 
     def call(self, images: Any, seed: Any) -> Any:
-        """Alters a batch."""
+        """Augment a batch."""
         batch, height, width, _ = tf.unstack(tf.shape(images))
         centers = tf.random.stateless_uniform((2, batch, 1), seed)
-        rows = self._covered(centers[0], height)[:, :, None, None]
-        columns = self._covered(centers[1], width)[:, None, :, None]
+        rows = self._interval_mask(centers[0], height)[:, :, None, None]
+        columns = self._interval_mask(centers[1], width)[:, None, :, None]
         return tf.where(rows & columns, tf.constant(self.color, tf.uint8), images)
 
-    def _covered(self, center: Any, side: Any) -> Any:
-        first = tf.cast(tf.cast(side, tf.float32) * center, tf.int32) - self.size // 2
-        place = tf.range(side)
-        return (place >= first) & (place < first + self.size)
+    def _interval_mask(self, center: Any, length: Any) -> Any:
+        """Return a mask ``(batch, length)`` of the square's extent along one axis."""
+        start = tf.cast(tf.cast(length, tf.float32) * center, tf.int32) - self.size // 2
+        position = tf.range(length)
+        return (position >= start) & (position < start + self.size)
 
 
-def layers_for(
+def augmentation_layers(
     options: ImageOptions, shape: tuple[int, ...], color: Sequence[int]
 ) -> tuple[keras.Layer, ...]:
-    """Makes the layers that the options name, in their order, of a size that suits the images.
+    """Build the augmentation layers named in the options, scaled to the image size.
 
     Args:
-        options: whose `augmentation` names them.
-        shape: of one image, ``(height, width, channels)``.
-        color: what `cutout` covers with: one value a channel, 0 to 255.
+        options: image options; the layers are those of `augmentation`, in that order.
+        shape: shape of an image, ``(height, width, channels)``.
+        color: fill color of `Cutout`, one value per channel, 0 to 255.
 
     Returns:
         The layers.
     """
     side = min(shape[:2])
-    makers = {
+    factories = {
         "flip": lambda: RandomFlip(dtype="uint8"),
-        "crop": lambda: PaddedCrop(side // CROP_SHARE),
-        "cutout": lambda: Cutout(side // CUTOUT_SHARE, color),
+        "crop": lambda: PaddedCrop(side // CROP_DIVISOR),
+        "cutout": lambda: Cutout(side // CUTOUT_DIVISOR, color),
     }
-    return tuple(makers[name]() for name in options.augmentations)
+    return tuple(factories[name]() for name in options.augmentations)

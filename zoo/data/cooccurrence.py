@@ -1,4 +1,4 @@
-"""Vectors of words by the company they keep: counted, weighed and decomposed, with no training."""
+"""PPMI-SVD word embeddings, computed from co-occurrence counts without training a network."""
 
 import numpy as np
 from scipy import sparse
@@ -6,32 +6,33 @@ from scipy.sparse.linalg import svds
 
 WINDOW = 5
 SMOOTHING = 0.75
-SPREAD = 0.3
+EMBEDDING_STD = 0.3
 
 
-def ppmi_svd_embeddings(texts: np.ndarray, vocab_size: int, size: int) -> np.ndarray:
-    """Makes vectors that are alike for words that stand among the same words.
+def ppmi_svd_embeddings(texts: np.ndarray, vocab_size: int, embedding_dim: int) -> np.ndarray:
+    """Compute word embeddings in which words with similar contexts are similar.
 
-    They are the left singular vectors of the words' positive pointwise mutual information, each
-    times the root of its singular value. Word2vec's networks factorise much the same matrix
-    without writing it down: Levy & Goldberg (2014), Neural word embedding as implicit matrix
-    factorization, https://papers.nips.cc/paper/5477.
+    They are the left singular vectors of the positive pointwise mutual information (PPMI) matrix,
+    each scaled by the square root of its singular value. Word2vec implicitly factorizes a similar
+    matrix: Levy & Goldberg (2014), Neural word embedding as implicit matrix factorization,
+    https://papers.nips.cc/paper/5477.
 
     Args:
-        texts: ``(texts, time)``, numbers of words, 0 for padding.
-        vocab_size: words, padding included.
-        size: of a vector.
+        texts: token ids ``(texts, sequence_length)``, 0 for padding.
+        vocab_size: size of the vocabulary, padding included.
+        embedding_dim: dimension of the embeddings.
 
     Returns:
-        ``(vocab_size, size)``, float32, of standard deviation 0.3; the first channel has the
-        largest singular value, and the largest number of each is positive. Zero for padding and
-        for words that have no neighbor; and in the last channels, if there are more than words.
+        Embeddings ``(vocab_size, embedding_dim)``, float32, with standard deviation 0.3. Dimensions
+        are in order of decreasing singular value; in each, the entry of largest magnitude is
+        positive. Rows of padding and of words without neighbors are zero, and so are dimensions
+        beyond the size of the vocabulary.
 
     Example:
         >>> import numpy as np
         >>> from zoo.data.cooccurrence import ppmi_svd_embeddings
-        >>> texts = np.array([[2, 3, 4], [2, 5, 4], [6, 7, 8]])  # 3 and 5 stand between 2 and 4
-        >>> vectors = word_vectors(texts, vocab_size=9, size=4)
+        >>> texts = np.array([[2, 3, 4], [2, 5, 4], [6, 7, 8]])  # 3 and 5 share their context
+        >>> vectors = ppmi_svd_embeddings(texts, vocab_size=9, embedding_dim=4)
         >>> bool(vectors[3] @ vectors[5] > abs(vectors[3] @ vectors[7]))
         True
 
@@ -40,34 +41,38 @@ def ppmi_svd_embeddings(texts: np.ndarray, vocab_size: int, size: int) -> np.nda
         from word embeddings, https://aclanthology.org/Q15-1016/
     """
     information = ppmi(cooccurrence_counts(texts, vocab_size))
-    found = np.zeros((vocab_size, size), np.float32)
+    embeddings = np.zeros((vocab_size, embedding_dim), np.float32)
     if information.nnz:
-        rank, start = min(size, vocab_size - 1), np.random.default_rng(0).random(vocab_size)
+        rank, start = (
+            min(embedding_dim, vocab_size - 1),
+            np.random.default_rng(0).random(vocab_size),
+        )
         left, values, _ = svds(information, rank, v0=start)
         left *= np.sign(left[np.abs(left).argmax(axis=0), np.arange(rank)])
-        found[:, :rank] = (left * np.sqrt(values))[:, ::-1]
-        found *= SPREAD / found.std()
-    return found
+        embeddings[:, :rank] = (left * np.sqrt(values))[:, ::-1]
+        embeddings *= EMBEDDING_STD / embeddings.std()
+    return embeddings
 
 
 def cooccurrence_counts(
     texts: np.ndarray, vocab_size: int, window: int = WINDOW
 ) -> sparse.csr_array:
-    """Counts how often words stand near one another.
+    """Count how often pairs of words occur within a window.
 
     Args:
-        texts: ``(texts, time)``, numbers of words, 0 for padding.
-        vocab_size: words, padding included.
-        window: words that count, to the left and to the right: the nearest as 1, and each further
-            one less by an equal step.
+        texts: token ids ``(texts, sequence_length)``, 0 for padding.
+        vocab_size: size of the vocabulary, padding included.
+        window: number of context words on each side; adjacent words count 1, and the weight
+            decreases linearly with the distance.
 
     Returns:
-        ``(vocab_size, vocab_size)``, symmetric; nothing of padding.
+        Symmetric counts ``(vocab_size, vocab_size)``; padding is not counted.
 
     Example:
         >>> import numpy as np
         >>> from zoo.data.cooccurrence import cooccurrence_counts
-        >>> cooccurrence_counts(np.array([[1, 2, 3, 0]]), vocab_size=4, window=2).toarray()[1].tolist()
+        >>> counts = cooccurrence_counts(np.array([[1, 2, 3, 0]]), vocab_size=4, window=2)
+        >>> counts.toarray()[1].tolist()
         [0.0, 0.0, 1.0, 0.5]
     """
     texts = texts[:, texts.any(axis=0)]
@@ -82,15 +87,16 @@ def cooccurrence_counts(
 
 
 def ppmi(counts: sparse.csr_array) -> sparse.csr_array:
-    """Weighs counts by how much oftener two words meet than they would by chance.
+    """Compute the positive pointwise mutual information of co-occurrence counts.
 
     Args:
-        counts: ``(words, words)``: how often the column's word stands near the row's.
+        counts: ``(words, words)``, the number of times the column's word occurs in the context of
+            the row's word.
 
     Returns:
-        ``(words, words)``, in nats: the logarithm of that ratio where it is positive, and 0
-        elsewhere. The chance of the column's word is taken from the power 0.75 of its count, which
-        makes rare words commoner than they are.
+        ``(words, words)``, in nats: the logarithm of the ratio of the observed to the expected
+        frequency where it is positive, and 0 elsewhere. The context distribution is smoothed by
+        raising counts to the power 0.75, which raises the probability of rare words.
 
     Example:
         >>> import numpy as np
@@ -104,11 +110,11 @@ def ppmi(counts: sparse.csr_array) -> sparse.csr_array:
         Church & Hanks (1990), Word association norms, mutual information, and lexicography,
         https://aclanthology.org/J90-1003/
     """
-    of_word = counts.sum(axis=1, dtype=np.float64)
-    smoothed = of_word**SMOOTHING
+    word_counts = counts.sum(axis=1, dtype=np.float64)
+    smoothed = word_counts**SMOOTHING
     pairs = counts.tocoo()
-    by_chance = of_word[pairs.row] * smoothed[pairs.col] / smoothed.sum()
-    information = np.log(pairs.data / by_chance)
+    expected = word_counts[pairs.row] * smoothed[pairs.col] / smoothed.sum()
+    information = np.log(pairs.data / expected)
     positive = information > 0
-    places = (pairs.row[positive], pairs.col[positive])
-    return sparse.csr_array((information[positive].astype(np.float32), places), counts.shape)
+    indices = (pairs.row[positive], pairs.col[positive])
+    return sparse.csr_array((information[positive].astype(np.float32), indices), counts.shape)

@@ -1,4 +1,4 @@
-"""Noise on images that a model is to clear, the same for the same row and seed."""
+"""Noise for denoising models, reproducible for each row and seed."""
 
 from typing import Any
 
@@ -7,12 +7,12 @@ import tensorflow as tf
 
 
 class GaussianCorruption(keras.layers.Layer):
-    """Adds Gaussian noise to fractions of full intensity, and cuts off what leaves [0, 1].
+    """Additive Gaussian noise on images with intensities in [0, 1], clipped to that range.
 
-    The noise of an image follows from its own seed alone, whatever batch it is in.
+    The noise of an image depends only on its own seed, not on the batch it is in.
 
     Args:
-        stddev: standard deviation of the noise before it is cut off.
+        stddev: standard deviation of the noise before clipping.
 
     Example:
         >>> import numpy as np
@@ -26,7 +26,12 @@ class GaussianCorruption(keras.layers.Layer):
         self.stddev = stddev
 
     def call(self, images: Any, seeds: Any) -> Any:
-        """Alters a batch ``(batch, height, width, channels)`` by ``(batch, 2)`` integers."""
+        """Add noise to images ``(batch, height, width, channels)``.
+
+        Args:
+            images: the images.
+            seeds: integers ``(batch, 2)``, one stateless seed per image.
+        """
         shape = tf.shape(images)[1:]
         noise = tf.map_fn(
             lambda seed: tf.random.stateless_normal(shape, seed),

@@ -1,4 +1,4 @@
-"""TFDS builder of the handwritten digits that scikit-learn carries; importing it registers it."""
+"""TFDS builder of scikit-learn's handwritten digits; importing this module registers it."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -8,9 +8,9 @@ import tensorflow_datasets as tfds
 
 
 class Digits(tfds.core.GeneratorBasedBuilder):
-    """1,797 digits of 8x8 pixels by thirteen writers, intensities spread from 0..16 to 0..255.
+    """1,797 handwritten digits of 8x8 pixels, with intensities rescaled from 0..16 to 0..255.
 
-    There is no official split: a fifth of the rows, drawn once by class, is the test split.
+    There is no official split: a fixed, stratified fifth of the rows is the test split.
     """
 
     VERSION = tfds.core.Version("1.0.0")

@@ -1,4 +1,4 @@
-"""Pictures with a label: TFDS data sets, and a user's own folders."""
+"""Image classification datasets: TFDS datasets and folders of images."""
 
 import hashlib
 from collections import Counter
@@ -11,10 +11,16 @@ import numpy as np
 import tensorflow as tf
 
 from zoo.artifacts.reader import decode_image, open_image
-from zoo.data import tfds_store
-from zoo.data.augmentation import layers_for
+from zoo.data.augmentation import augmentation_layers
 from zoo.data.pipeline import Data, Rows, fill_missing_splits
 from zoo.data.readers import reraise_reader_errors
+from zoo.data.tfds_store import (
+    classification_keys,
+    ensure_prepared,
+    open_builder,
+    read_splits,
+    summarize,
+)
 from zoo.errors import DatasetError, InputError
 from zoo.layers.image import AntialiasedResizing, Grayscale
 from zoo.specs import DatasetSpec, ImageOptions
@@ -23,33 +29,33 @@ DATA = Data
 INPUT_NAME = "image"
 INPUT_DTYPE = "uint8"
 
-LARGEST_SIDE = 64
-LEAST_VARIANCE = 1e-12
-GRAYED_AT_ONCE = 4096
-LARGEST_SET = 4 * 2**30
+MAX_SIDE = 64
+MIN_VARIANCE = 1e-12
+GRAYSCALE_BATCH_SIZE = 4096
+MAX_DATASET_BYTES = 4 * 2**30
 IMAGENET_MEAN = (0.485, 0.456, 0.406)
-IMAGENET_DEVIATION = (0.229, 0.224, 0.225)
+IMAGENET_STD = (0.229, 0.224, 0.225)
 SUFFIXES = {".png", ".jpg", ".jpeg", ".bmp", ".gif", ".webp", ".tif", ".tiff"}
 
 
-def describe_tfds(builder: Any) -> DatasetSpec | None:
-    """Derives a spec from a TFDS builder's features.
+def describe_image_builder(builder: Any) -> DatasetSpec | None:
+    """Derive a dataset spec from the features of a TFDS builder.
 
-    The data set is prepared first, since some learn the names of their classes by that. Pictures
-    of varying size are resized to 64x64 pixels.
+    The dataset is prepared first, since the class names of some datasets are only known then.
+    Images of varying size are resized to 64x64 pixels.
 
     Args:
-        builder: of TFDS.
+        builder: TFDS builder.
 
     Returns:
-        The spec; None if the data set is no classification of 8-bit images.
+        The spec; None if this is not a classification dataset of 8-bit images.
 
     Raises:
-        DatasetError: if it cannot be prepared.
+        DatasetError: if the dataset cannot be prepared.
     """
     import tensorflow_datasets as tfds
 
-    keys, features = tfds_store.labeled(builder, tfds.features.Image), builder.info.features
+    keys, features = classification_keys(builder, tfds.features.Image), builder.info.features
     if (
         not keys
         or features[keys[0]].np_dtype != np.uint8
@@ -57,27 +63,27 @@ def describe_tfds(builder: Any) -> DatasetSpec | None:
     ):
         return None
     height, width, channels = features[keys[0]].shape
-    tfds_store.ensure_prepared(builder)
-    name = builder.info.full_name
+    ensure_prepared(builder)
     return DatasetSpec(
-        name=name,
+        name=builder.info.full_name,
         kind="images",
-        input_shape=(height or LARGEST_SIDE, width or LARGEST_SIDE, channels),
+        input_shape=(height or MAX_SIDE, width or MAX_SIDE, channels),
         class_names=tuple(features[keys[1]].names),
-        summary=f"TFDS data set {name}",
-        source=name,
+        summary=summarize(builder),
+        source=builder.info.full_name,
         reference=builder.info.homepage or "",
     )
 
 
 def describe_folder(folder: Path) -> DatasetSpec:
-    """Derives a spec from a folder with one sub-folder of images a class.
+    """Derive a dataset spec from a folder with one subfolder of images per class.
 
-    Classes are the sub-folders' names, sorted. Every picture is resized to the commonest size,
-    shrunk to at most 64 pixels a side; it is gray if all are, else of three channels.
+    The classes are the sorted names of the subfolders. All images are resized to the most common
+    size, scaled down to at most 64 pixels per side. The dataset is grayscale if all images are,
+    and otherwise has three channels.
 
     Args:
-        folder: the folder.
+        folder: path of the folder.
 
     Returns:
         The spec.
@@ -87,7 +93,7 @@ def describe_folder(folder: Path) -> DatasetSpec:
             image.
     """
     folder = folder.resolve()
-    classes = _list_folder(folder)
+    classes = _list_classes(folder)
     sizes: Counter[tuple[int, int]] = Counter()
     gray = True
     for path in (path for files in classes.values() for path in files):
@@ -96,7 +102,7 @@ def describe_folder(folder: Path) -> DatasetSpec:
         sizes[image.size] += 1
         gray = gray and image.mode in ("1", "L", "LA", "I", "I;16")
     (width, height), _ = sizes.most_common(1)[0]
-    scale = min(1.0, LARGEST_SIDE / max(width, height))
+    scale = min(1.0, MAX_SIDE / max(width, height))
     return DatasetSpec(
         name=str(folder),
         kind="images",
@@ -112,17 +118,17 @@ def describe_folder(folder: Path) -> DatasetSpec:
 
 
 def read(spec: DatasetSpec, data_dir: str | Path | None) -> tuple[dict[str, Rows], str]:
-    """Reads every split into memory as uint8 of the spec's size.
+    """Read all splits into memory, as uint8 images of the spec's size.
 
     Args:
-        spec: the data set.
-        data_dir: TFDS data directory; its own default if None.
+        spec: spec of the dataset.
+        data_dir: TFDS data directory; the TFDS default if None.
 
     Returns:
-        The rows of ``train``, ``validation`` and ``test``, and the version of what was read.
+        The rows of ``train``, ``validation`` and ``test``, and the dataset version.
 
     Raises:
-        DatasetError: if it cannot be read, or would take more than 4 GiB.
+        DatasetError: if the dataset cannot be read or needs more than 4 GiB of memory.
     """
     if spec.source == "folder":
         rows = _read_folder(spec)
@@ -133,28 +139,27 @@ def read(spec: DatasetSpec, data_dir: str | Path | None) -> tuple[dict[str, Rows
 
 
 def raw_shape(spec: DatasetSpec) -> tuple[int | None, ...]:
-    """Gives the shape of a raw picture: of any height and width.
+    """Return the shape of a raw image, whose height and width may vary.
 
     Args:
-        spec: the data set.
+        spec: spec of the dataset.
     """
     return (None, None, spec.input_shape[2])
 
 
 def preprocessor(spec: DatasetSpec, options: ImageOptions, train: np.ndarray) -> keras.Layer:
-    """Makes the layer from pictures of any size to floats of the model's.
+    """Build the layer that resizes and scales raw images.
 
-    Input ``(batch, height, width, channels)``, uint8; output ``(batch, *input shape)``: fractions
-    of full intensity, or those with the mean subtracted and divided by the standard deviation;
-    of one channel if the options ask for gray.
+    Input ``(batch, height, width, channels)``, uint8; output ``(batch, *input_shape)``, intensities
+    in [0, 1] or, with another scaling, standardized; one channel with the grayscale option.
 
     Args:
-        spec: the data set.
-        options: scaling and size.
-        train: the training split's images, of which alone ``"standardized"`` learns.
+        spec: spec of the dataset.
+        options: scaling, size and grayscale conversion.
+        train: training images, used by the scaling ``"standardized"`` only.
 
     Raises:
-        DatasetError: if images of one channel are to be scaled as those of ImageNet.
+        DatasetError: if the scaling is ``"imagenet"`` and the images have one channel.
     """
     height, width, channels = options.input_shape(spec.input_shape)
     layers = [
@@ -166,31 +171,34 @@ def preprocessor(spec: DatasetSpec, options: ImageOptions, train: np.ndarray) ->
         layers.append(Grayscale(options.grayscale, name="grayscale"))
     if options.scaling == "imagenet":
         if channels != len(IMAGENET_MEAN):
-            raise DatasetError(f"{spec.name} has gray images, and scaling='imagenet' needs color.")
-        layers.append(_standardize(np.array(IMAGENET_MEAN), np.square(IMAGENET_DEVIATION)))
+            raise DatasetError(
+                f"scaling='imagenet' needs color images, and those of {spec.name} are grayscale."
+            )
+        layers.append(_standardization(np.array(IMAGENET_MEAN), np.square(IMAGENET_STD)))
     elif options.scaling == "standardized":
-        layers.append(_standardize(*channel_statistics(_in_channels(train, channels, options))))
+        statistics = channel_statistics(_convert_channels(train, channels, options))
+        layers.append(_standardization(*statistics))
     return keras.Sequential(layers, name="preprocessor")
 
 
 def augmentation(
     spec: DatasetSpec, options: ImageOptions, train: np.ndarray
 ) -> tuple[keras.Layer, ...]:
-    """Makes the layers that alter raw training images.
+    """Build the layers that augment raw training images.
 
     Args:
-        spec: the data set.
-        options: which layers.
-        train: the training split's images; a cutout has their mean color.
+        spec: spec of the dataset.
+        options: names of the layers.
+        train: training images, whose mean color fills a cutout.
     """
     if "cutout" not in options.augmentations:
-        return layers_for(options, spec.input_shape, ())
+        return augmentation_layers(options, spec.input_shape, ())
     color = np.round(255 * channel_statistics(train)[0]).astype(int).tolist()
-    return layers_for(options, spec.input_shape, color)
+    return augmentation_layers(options, spec.input_shape, color)
 
 
 def channel_statistics(images: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Gives mean and variance of each channel, of fractions of full intensity.
+    """Compute the mean and variance of each channel, for intensities scaled to [0, 1].
 
     Args:
         images: ``(rows, height, width, channels)``, uint8.
@@ -207,53 +215,54 @@ def channel_statistics(images: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """
     intensity = np.arange(256) / 255
     counts = [np.bincount(channel.ravel(), minlength=256) for channel in np.moveaxis(images, -1, 0)]
-    shares = np.array(counts) / images[..., 0].size
-    mean = shares @ intensity
-    return mean, shares @ intensity**2 - mean**2
+    frequencies = np.array(counts) / images[..., 0].size
+    mean = frequencies @ intensity
+    return mean, frequencies @ intensity**2 - mean**2
 
 
-def _in_channels(images: np.ndarray, channels: int, options: ImageOptions) -> np.ndarray:
+def _convert_channels(images: np.ndarray, channels: int, options: ImageOptions) -> np.ndarray:
     if images.shape[-1] == channels:
         return images
     gray = Grayscale(options.grayscale)
-    batches = np.array_split(images, -(-len(images) // GRAYED_AT_ONCE))
+    batches = np.array_split(images, -(-len(images) // GRAYSCALE_BATCH_SIZE))
     return np.concatenate([np.asarray(gray(batch)).round().astype(np.uint8) for batch in batches])
 
 
-def _standardize(mean: np.ndarray, variance: np.ndarray) -> keras.Layer:
-    scale = 1 / np.sqrt(np.where(variance > LEAST_VARIANCE, variance, 1))
+def _standardization(mean: np.ndarray, variance: np.ndarray) -> keras.Layer:
+    scale = 1 / np.sqrt(np.where(variance > MIN_VARIANCE, variance, 1))
     return keras.layers.Rescaling(scale.tolist(), (-mean * scale).tolist(), name="standardize")
 
 
 def parse(spec: DatasetSpec, inputs: Sequence[Any] | np.ndarray) -> list[np.ndarray]:
-    """Turns image files or uint8 arrays into raw pictures.
+    """Convert image files or uint8 arrays to raw images.
 
-    Color becomes gray, or gray color, as the data set has it; transparency is laid on white;
-    sixteen bits become eight; the camera's orientation mark is obeyed. The size is left alone,
-    since resizing is the preprocessor's part.
+    Images are converted to the number of channels of the dataset and to 8 bits, transparency is
+    composited on white, and the EXIF orientation is applied. The size is kept, since the
+    preprocessor resizes.
 
     Args:
-        spec: the data set.
-        inputs: paths, or arrays ``(height, width)`` or ``(height, width, 1, 3 or 4)``.
+        spec: spec of the dataset.
+        inputs: paths, or arrays ``(height, width)`` or ``(height, width, channels)`` with 1, 3 or 4
+            channels.
 
     Returns:
-        One array ``(height, width, channels)`` an input.
+        One array ``(height, width, channels)`` per input.
 
     Raises:
-        InputError: if a file cannot be read or is no image, or an array is of another type.
+        InputError: if a file cannot be read or is not an image, or an array has another type.
     """
     if isinstance(inputs, str | Path):
-        raise InputError(f"{inputs}: give a list of images, even of one.")
+        raise InputError(f"expected a list of images, got the single path {inputs}.")
     if isinstance(inputs, np.ndarray) and inputs.ndim != 4:
         raise InputError(
-            f"an array of shape {inputs.shape} is no batch of images: "
-            "give (batch, height, width, channels), and one image as image[None]."
+            f"expected a batch of images (batch, height, width, channels), got an array of shape "
+            f"{inputs.shape}; pass a single image as image[None]."
         )
     with reraise_reader_errors(InputError):
         return [decode_image(item, spec.input_shape[2]) for item in inputs]
 
 
-def _list_folder(folder: Path) -> dict[str, list[Path]]:
+def _list_classes(folder: Path) -> dict[str, list[Path]]:
     classes = {
         child.name: sorted(path for path in child.iterdir() if not path.name.startswith("."))
         for child in sorted(folder.iterdir())
@@ -261,14 +270,14 @@ def _list_folder(folder: Path) -> dict[str, list[Path]]:
     }
     if len(classes) < 2:
         raise DatasetError(
-            f"{folder} has {len(classes)} sub-folders ({', '.join(classes) or 'none'}): "
-            "a data set needs one for each class, and at least two."
+            f"{folder} has {len(classes)} class subfolders ({', '.join(classes) or 'none'}): "
+            "an image dataset needs one per class, and at least two."
         )
     for name, files in classes.items():
-        strangers = [path for path in files if path.suffix.lower() not in SUFFIXES]
-        if strangers:
+        unsupported = [path for path in files if path.suffix.lower() not in SUFFIXES]
+        if unsupported:
             raise DatasetError(
-                f"{strangers[0]} is no image file: a class's folder holds only "
+                f"{unsupported[0]} is not an image file: a class folder may only contain "
                 f"{', '.join(sorted(SUFFIXES))}."
             )
         if len(files) < 3:
@@ -283,31 +292,32 @@ def _read_folder(spec: DatasetSpec) -> Rows:
     channels = spec.input_shape[2]
     folder = Path(spec.name)
     if not folder.is_dir():
-        raise DatasetError(f"{folder}: there is no such folder any more.")
-    classes = _list_folder(folder)
+        raise DatasetError(f"{folder}: the folder no longer exists.")
+    classes = _list_classes(folder)
     if tuple(classes) != spec.class_names:
-        raise DatasetError(f"{folder} has the classes {', '.join(classes)}, not those of the run.")
+        raise DatasetError(
+            f"{folder} has the classes {', '.join(classes)}; expected "
+            f"{', '.join(spec.class_names)}."
+        )
     _require_memory(spec, sum(map(len, classes.values())))
-    resize = _resizer(spec)
-    pictures, labels = [], []
+    resize = _resize_fn(spec)
+    images, labels = [], []
     for label, files in enumerate(classes.values()):
         for path in files:
             with reraise_reader_errors(DatasetError):
                 pixels = decode_image(path, channels)
             if pixels.shape != spec.input_shape:
                 pixels = np.asarray(resize(pixels))
-            pictures.append(pixels)
+            images.append(pixels)
             labels.append(label)
-    return Rows(np.stack(pictures), np.array(labels, np.int64))
+    return Rows(np.stack(images), np.array(labels, np.int64))
 
 
-def _resizer(spec: DatasetSpec) -> Callable[[Any], Any]:
-    """Resizes a picture as the preprocessor does, but for rounding to whole gray levels."""
+def _resize_fn(spec: DatasetSpec) -> Callable[[Any], Any]:
+    """Return a function that resizes like the preprocessor and rounds to uint8."""
     height, width, _ = spec.input_shape
     layer = AntialiasedResizing(height, width)
-    return lambda decode_image: tf.cast(
-        tf.round(layer(tf.cast(decode_image, tf.float32))), tf.uint8
-    )
+    return lambda image: tf.cast(tf.round(layer(tf.cast(image, tf.float32))), tf.uint8)
 
 
 def _digest(rows: Rows) -> str:
@@ -315,24 +325,24 @@ def _digest(rows: Rows) -> str:
 
 
 def _read_tfds(spec: DatasetSpec, data_dir: str | Path | None) -> tuple[dict[str, Rows], str]:
-    builder = tfds_store.open_builder(spec.source, data_dir)
+    builder = open_builder(spec.source, data_dir)
     image_key, label_key = builder.info.supervised_keys
-    tfds_store.ensure_prepared(builder)
+    ensure_prepared(builder)
     _require_memory(spec, sum(split.num_examples for split in builder.info.splits.values()))
-    resize = _resizer(spec)
-    of_one_size = builder.info.features[image_key].shape == spec.input_shape
+    resize = _resize_fn(spec)
+    has_target_size = builder.info.features[image_key].shape == spec.input_shape
 
     def prepare_row(row: dict[str, Any]) -> tuple[Any, Any]:
         image = row[image_key]
-        return (image if of_one_size else resize(image)), row[label_key]
+        return (image if has_target_size else resize(image)), row[label_key]
 
-    return tfds_store.read_splits(builder, prepare_row), builder.info.full_name
+    return read_splits(builder, prepare_row), builder.info.full_name
 
 
 def _require_memory(spec: DatasetSpec, rows: int) -> None:
     needed = rows * int(np.prod(spec.input_shape))
-    if needed > LARGEST_SET:
+    if needed > MAX_DATASET_BYTES:
         raise DatasetError(
-            f"{spec.name} takes {needed / 2**30:.1f} GiB in memory as {rows} images of "
-            f"{spec.input_shape}; at most {LARGEST_SET / 2**30:.0f} GiB are read."
+            f"{spec.name} needs {needed / 2**30:.1f} GiB of memory as {rows} images of shape "
+            f"{spec.input_shape}; the limit is {MAX_DATASET_BYTES / 2**30:.0f} GiB."
         )

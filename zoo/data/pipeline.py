@@ -1,4 +1,4 @@
-"""From raw rows in memory to the batches that a model takes."""
+"""Input pipelines: from raw rows in memory to batches of model inputs and targets."""
 
 import dataclasses
 import functools
@@ -10,124 +10,126 @@ import numpy as np
 import tensorflow as tf
 
 from zoo.errors import DatasetError
-from zoo.specs import MOST, DatasetSpec
+from zoo.specs import MAX_INT, DatasetSpec
 
 SPLIT_SEED = 20_230_116
-HELD_OUT = 0.1
+HOLDOUT_FRACTION = 0.1
 PARALLEL_CALLS = 2
-AHEAD = 4
+PREFETCH = 4
 
 
 @dataclasses.dataclass(frozen=True)
 class Rows:
-    """Rows of one split as they were read.
+    """The raw rows of a split.
 
     Attributes:
-        inputs: ``(rows, *raw shape)``.
-        labels: ``(rows,)``, int64, indices of the class names.
+        inputs: ``(rows, *raw_shape)``.
+        labels: class indices ``(rows,)``, int64.
     """
 
     inputs: np.ndarray
     labels: np.ndarray
 
     def __len__(self) -> int:
-        """Counts the rows."""
+        """Return the number of rows."""
         return len(self.labels)
 
     def __getitem__(self, index: np.ndarray | slice) -> "Rows":
-        """Picks rows."""
+        """Select rows."""
         return Rows(self.inputs[index], self.labels[index])
 
 
 def hold_out(rows: Rows, salt: int) -> tuple[Rows, Rows]:
-    """Cuts a tenth of every class off, the same rows each time.
+    """Hold out a tenth of the rows, stratified by class; the selection is fixed.
 
     Args:
-        rows: what to cut.
-        salt: different for each cut of one data set.
+        rows: rows to split.
+        salt: integer that differs between the splits of one dataset.
 
     Returns:
-        What is left, and what was cut off: disjoint, both in the order of `rows`.
+        The remaining rows and the held-out rows, disjoint and both in the order of `rows`.
     """
     generator = np.random.default_rng([SPLIT_SEED, salt])
-    cut = np.zeros(len(rows), bool)
+    held_out = np.zeros(len(rows), bool)
     for label in np.unique(rows.labels):
         members = np.flatnonzero(rows.labels == label)
-        size = max(1, round(HELD_OUT * len(members))) if len(members) > 1 else 0
-        cut[generator.permutation(members)[:size]] = True
-    return rows[~cut], rows[cut]
+        size = max(1, round(HOLDOUT_FRACTION * len(members))) if len(members) > 1 else 0
+        held_out[generator.permutation(members)[:size]] = True
+    return rows[~held_out], rows[held_out]
 
 
 def fill_missing_splits(spec: DatasetSpec, splits: Mapping[str, Rows]) -> dict[str, Rows]:
-    """Cuts the splits that a data set lacks off its training rows: test first, then validation.
+    """Hold out missing splits from the training rows, test first and then validation.
+
+    Splits that the dataset has are left as they are.
 
     Args:
-        spec: the data set.
-        splits: those that it has, ``train`` at least.
+        spec: spec of the dataset.
+        splits: available splits, at least ``train``.
 
     Returns:
-        All three.
+        All three splits.
 
     Raises:
-        DatasetError: if one has no row.
+        DatasetError: if a split is empty.
     """
-    all_three = dict(splits)
+    all_splits = dict(splits)
     for salt, split in ((1, "test"), (0, "validation")):
-        if split not in all_three:
-            all_three["train"], all_three[split] = hold_out(all_three["train"], salt)
-    for split, rows in all_three.items():
+        if split not in all_splits:
+            all_splits["train"], all_splits[split] = hold_out(all_splits["train"], salt)
+    for split, rows in all_splits.items():
         if not len(rows):
-            raise DatasetError(f"{spec.name}: the {split} split has no row; give more rows.")
-    return all_three
+            raise DatasetError(f"{spec.name} has too few rows: the {split} split is empty.")
+    return all_splits
 
 
 def concatenate_rows(first: Rows, second: Rows) -> Rows:
-    """Puts the rows of two splits one after the other.
+    """Concatenate the rows of two splits.
 
     Args:
-        first: the one.
-        second: the other.
+        first: rows that come first.
+        second: rows that follow.
 
     Returns:
-        All of them.
+        All rows.
     """
     inputs = np.concatenate([first.inputs, second.inputs])
     return Rows(inputs, np.concatenate([first.labels, second.labels]))
 
 
 def split_fold(rows: Rows, number: int, folds: int) -> tuple[Rows, Rows]:
-    """Cuts one of several folds off: equal shares of every class, the same rows each time.
+    """Split off one fold of a stratified cross-validation; the folds are fixed.
 
     Args:
-        rows: what to cut.
-        number: of the fold, from 1.
-        folds: how many there are; each row is in one of them.
+        rows: rows to split.
+        number: number of the fold, from 1.
+        folds: number of folds; each row is in exactly one.
 
     Returns:
-        What is left, and the fold: disjoint, both in the order of `rows`.
+        The remaining rows and the fold, disjoint and both in the order of `rows`.
     """
     generator = np.random.default_rng([SPLIT_SEED, folds])
     by_class = np.lexsort((generator.permutation(len(rows)), rows.labels))
-    fold = np.empty(len(rows), int)
-    fold[by_class] = np.arange(len(rows)) % folds
-    return rows[fold != number - 1], rows[fold == number - 1]
+    fold_of_row = np.empty(len(rows), int)
+    fold_of_row[by_class] = np.arange(len(rows)) % folds
+    return rows[fold_of_row != number - 1], rows[fold_of_row == number - 1]
 
 
 @dataclasses.dataclass(frozen=True)
 class Data:
-    """A data set, ready to feed a model.
+    """The input pipelines of a dataset's splits.
 
     Attributes:
-        spec: what was known of it beforehand.
-        version: of what was read, for example ``"mnist/3.0.1"``.
-        rows: the raw rows of ``train``, ``validation`` and ``test``.
-        preprocessor: the layer from raw rows to the model's input.
-        augmentation: layers that alter raw training rows by a seed; they see no other split.
-        batch_size: rows a batch.
-        seed: of the order of the training rows, and of their alteration.
-        target: what a model is to give: see `zoo.specs.Task`.
-        corruption: the layer that adds noise to what a model is to clear of it, by a seed a row:
-            anew in each epoch of training, and always alike elsewhere; None for no noise.
+        spec: spec of the dataset.
+        version: version of the rows, for example ``"mnist/3.0.1"``.
+        rows: raw rows of ``train``, ``validation`` and ``test``.
+        preprocessor: layer that maps raw rows to model inputs.
+        augmentation: layers that augment raw training rows; not applied to other splits.
+        batch_size: number of rows per batch.
+        seed: seed of the order and the augmentation of the training rows.
+        target: target of the model; see `zoo.specs.Task`.
+        corruption: layer that adds noise to the inputs of a denoising model: new noise in each
+            training epoch, fixed noise for each row elsewhere; None for no noise.
     """
 
     spec: DatasetSpec
@@ -142,7 +144,7 @@ class Data:
 
     @property
     def class_counts(self) -> dict[str, dict[str, int]]:
-        """How many rows of each class there are in each split."""
+        """The number of rows of each class in each split."""
         names = self.spec.class_names
 
         def count(rows: Rows) -> dict[str, int]:
@@ -152,49 +154,49 @@ class Data:
         return {split: count(rows) for split, rows in self.rows.items()}
 
     def rebatched(self, batch_size: int, seed: int) -> "Data":
-        """Gives the same rows in other batches; what has been computed of them is kept.
+        """Return the same dataset with another batch size and seed; caches are shared.
 
         Args:
-            batch_size: rows a batch.
-            seed: of the order of the training rows, and of their alteration.
+            batch_size: number of rows per batch.
+            seed: seed of the order and the augmentation of the training rows.
         """
         return dataclasses.replace(self, batch_size=batch_size, seed=seed)
 
     @functools.cached_property
     def train(self) -> tf.data.Dataset:
-        """One pass over the training split, in another order each time it is iterated."""
-        number = tf.data.Dataset.random(self.seed, rerandomize_each_iteration=True)
-        return self._train_by(number.take(1))
+        """The training split, reshuffled each time it is iterated."""
+        epoch = tf.data.Dataset.random(self.seed, rerandomize_each_iteration=True)
+        return self._shuffled_train(epoch.take(1))
 
     @functools.cached_property
     def validation(self) -> tf.data.Dataset:
-        """One pass over the validation split."""
+        """The validation split."""
         return self.in_order("validation")
 
     @functools.cached_property
     def test(self) -> tf.data.Dataset:
-        """One pass over the test split, in the order of its rows."""
+        """The test split, in the order of its rows."""
         return self.in_order("test")
 
-    def train_in_epoch(self, number: tf.Variable) -> tf.data.Dataset:
-        """Gives one pass over the training split, in an order that its epoch's number decides.
+    def train_in_epoch(self, epoch: tf.Variable) -> tf.data.Dataset:
+        """Return the training split, shuffled in an order that depends on the epoch.
 
-        The order follows from the seed and the number alone, so that a training that starts again
-        at epoch 7 sees what it would have seen without the break. So do augmentation and noise.
+        Order, augmentation and noise are functions of the seed and the epoch number, so a run
+        resumed at epoch 7 sees the same batches as an uninterrupted one.
 
         Args:
-            number: int64 scalar, read each time that an iteration begins.
+            epoch: epoch number, an int64 scalar read at the start of each iteration.
 
         Returns:
             Batches of ``(inputs, target)``.
         """
-        return self._train_by(tf.data.Dataset.range(1).map(lambda _: number.value()))
+        return self._shuffled_train(tf.data.Dataset.range(1).map(lambda _: epoch.value()))
 
     def in_order(self, split: str) -> tf.data.Dataset:
-        """Gives one pass over a split in the order of its rows, none of them augmented.
+        """Return a split in the order of its rows, without augmentation.
 
         Args:
-            split: its name.
+            split: name of the split.
 
         Returns:
             Batches of ``(inputs, target)``.
@@ -202,96 +204,97 @@ class Data:
         return self.batches(split, np.arange(len(self.rows[split])))
 
     def batches(self, split: str, order: np.ndarray) -> tf.data.Dataset:
-        """Gives rows of a split, none of them augmented.
+        """Return rows of a split in a given order, without augmentation.
 
         Args:
-            split: its name.
-            order: numbers of the rows.
+            split: name of the split.
+            order: row indices.
 
         Returns:
             Batches of ``(inputs, target)``.
         """
-        take = self._taker(split)
+        gather = self._gather_fn(split)
         salt = tf.constant(-1 - list(self.rows).index(split), tf.int64)
 
-        def batch(index: tf.Tensor) -> tuple[Any, tf.Tensor]:
-            rows, labels = take(index)
-            return self._pair(rows, labels, index, salt)
+        def make_batch(index: tf.Tensor) -> tuple[Any, tf.Tensor]:
+            rows, labels = gather(index)
+            return self._inputs_and_target(rows, labels, index, salt)
 
-        return _ahead(tf.data.Dataset.from_tensor_slices(order).batch(self.batch_size), batch)
+        return _map_and_prefetch(
+            tf.data.Dataset.from_tensor_slices(order).batch(self.batch_size), make_batch
+        )
 
     def cached_rows(self, split: str) -> np.ndarray:
-        """Gives a split's rows as they are kept in memory: raw.
+        """Return the rows of a split as they are kept in memory: raw.
 
         Args:
-            split: its name.
+            split: name of the split.
         """
         return self.rows[split].inputs
 
-    def to_inputs(self, stored: tf.Tensor) -> tf.Tensor:
-        """Makes the model's input of rows as they are kept.
+    def to_inputs(self, rows: tf.Tensor) -> tf.Tensor:
+        """Convert rows of `cached_rows` to model inputs.
 
         Args:
-            stored: ``(batch, ...)``.
+            rows: ``(batch, ...)``.
         """
-        return self.preprocessor(stored)
+        return self.preprocessor(rows)
 
-    def order(self, seed: tf.Tensor) -> tf.Tensor:
-        """Gives the order of a pass over the training rows, batches being cut from it in turn.
+    def shuffled_order(self, seed: tf.Tensor) -> tf.Tensor:
+        """Return a random order of the training rows; consecutive rows form a batch.
 
         Args:
-            seed: ``(2,)``, int64.
+            seed: stateless seed ``(2,)``, int64.
 
         Returns:
-            ``(rows,)``, int64, a permutation.
+            Permutation ``(rows,)``, int64.
         """
-        numbers = tf.range(len(self.rows["train"]), dtype=tf.int64)
-        return tf.random.experimental.stateless_shuffle(numbers, seed)
+        indices = tf.range(len(self.rows["train"]), dtype=tf.int64)
+        return tf.random.experimental.stateless_shuffle(indices, seed)
 
-    def _train_by(self, number: tf.data.Dataset) -> tf.data.Dataset:
-        """Gives one pass over the training split, by the number that is the only element."""
-        take = self._taker("train")
+    def _shuffled_train(self, epoch: tf.data.Dataset) -> tf.data.Dataset:
+        """Return the training split shuffled by the epoch number, the only element of `epoch`."""
+        gather = self._gather_fn("train")
         steps = -(-len(self.rows["train"]) // self.batch_size)
 
-        def batches_of(number: tf.Tensor) -> tf.data.Dataset:
-            seed = tf.stack([np.int64(self.seed), number])
-            noise = tf.random.stateless_uniform((steps,), seed, maxval=MOST, dtype=tf.int64)
-            order = tf.data.Dataset.from_tensor_slices(self.order(seed)).batch(self.batch_size)
-            return tf.data.Dataset.zip(order, tf.data.Dataset.from_tensor_slices(noise))
+        def batch_indices(epoch: tf.Tensor) -> tf.data.Dataset:
+            seed = tf.stack([np.int64(self.seed), epoch])
+            step_seeds = tf.random.stateless_uniform((steps,), seed, maxval=MAX_INT, dtype=tf.int64)
+            order = tf.data.Dataset.from_tensor_slices(self.shuffled_order(seed))
+            return tf.data.Dataset.zip(
+                order.batch(self.batch_size), tf.data.Dataset.from_tensor_slices(step_seeds)
+            )
 
-        def batch(index: tf.Tensor, noise: tf.Tensor) -> tuple[Any, tf.Tensor]:
-            rows, labels = take(index)
-            for layer, alter in enumerate(self.augmentation):
-                rows = alter(rows, seed=tf.stack([noise, layer]))
-            return self._pair(rows, labels, index, noise)
+        def make_batch(index: tf.Tensor, step_seed: tf.Tensor) -> tuple[Any, tf.Tensor]:
+            rows, labels = gather(index)
+            for layer_index, layer in enumerate(self.augmentation):
+                rows = layer(rows, seed=tf.stack([step_seed, layer_index]))
+            return self._inputs_and_target(rows, labels, index, step_seed)
 
-        batches = number.flat_map(batches_of)
-        return _ahead(batches.apply(tf.data.experimental.assert_cardinality(steps)), batch)
+        indices = epoch.flat_map(batch_indices)
+        return _map_and_prefetch(
+            indices.apply(tf.data.experimental.assert_cardinality(steps)), make_batch
+        )
 
-    def _pair(
-        self, stored: tf.Tensor, labels: tf.Tensor, index: tf.Tensor, noise: tf.Tensor
+    def _inputs_and_target(
+        self, rows: tf.Tensor, labels: tf.Tensor, index: tf.Tensor, noise_seed: tf.Tensor
     ) -> tuple[Any, tf.Tensor]:
-        """Gives what the model takes of rows, and what it is to give."""
-        inputs = self.to_inputs(stored)
+        clean = self.to_inputs(rows)
         if self.target == "label":
-            return inputs, labels
-        given = inputs
+            return clean, labels
+        inputs = clean
         if self.corruption is not None:
-            given = self.corruption(inputs, tf.stack([tf.fill(tf.shape(index), noise), index], 1))
-        return ((given, labels) if self.target == "image given label" else given), inputs
+            seeds = tf.stack([tf.fill(tf.shape(index), noise_seed), index], 1)
+            inputs = self.corruption(clean, seeds)
+        return ((inputs, labels) if self.target == "class-conditional image" else inputs), clean
 
-    def _taker(self, split: str) -> Callable[[tf.Tensor], tuple[tf.Tensor, tf.Tensor]]:
-        inputs, labels = tf.constant(self.cached_rows(split)), tf.constant(self.rows[split].labels)
-        return lambda index: (tf.gather(inputs, index), tf.gather(labels, index))
-
-
-def _ahead(order: tf.data.Dataset, batch: Callable[..., Any]) -> tf.data.Dataset:
-    batches = order.map(batch, num_parallel_calls=PARALLEL_CALLS).prefetch(AHEAD)
-    return batches.with_options(_fixed_parallelism())
+    def _gather_fn(self, split: str) -> Callable[[tf.Tensor], tuple[tf.Tensor, tf.Tensor]]:
+        rows, labels = tf.constant(self.cached_rows(split)), tf.constant(self.rows[split].labels)
+        return lambda index: (tf.gather(rows, index), tf.gather(labels, index))
 
 
-def _fixed_parallelism() -> tf.data.Options:
-    """Spares small data sets the tuning of tf.data, which costs more than it brings them."""
+def _map_and_prefetch(indices: tf.data.Dataset, make_batch: Callable[..., Any]) -> tf.data.Dataset:
+    batches = indices.map(make_batch, num_parallel_calls=PARALLEL_CALLS).prefetch(PREFETCH)
     options = tf.data.Options()
-    options.autotune.enabled = False
-    return options
+    options.autotune.enabled = False  # autotuning costs small datasets more than it saves
+    return batches.with_options(options)

@@ -1,4 +1,4 @@
-"""Raw rows from what users hold: files, arrays and strings, read by the reader of artifacts."""
+"""Errors of the standalone artifact reader, reraised as errors of the zoo."""
 
 import contextlib
 from collections.abc import Iterator
@@ -8,13 +8,13 @@ from zoo.errors import ZooError
 
 
 @contextlib.contextmanager
-def reraise_reader_errors(kind: type[ZooError]) -> Iterator[None]:
-    """Makes an error of the zoo's of one that the reader of artifacts, which knows no zoo, raises.
+def reraise_reader_errors(error_class: type[ZooError]) -> Iterator[None]:
+    """Reraise any `ReaderError` of the managed block as an error of the zoo.
 
     Args:
-        kind: of the error to raise.
+        error_class: class of the error to raise.
     """
     try:
         yield
     except ReaderError as error:
-        raise kind(str(error)) from None
+        raise error_class(str(error)) from None

@@ -1,4 +1,4 @@
-"""Texts with a label: TFDS data sets, a user's own tables, and the generated `toy_reviews`."""
+"""Text classification datasets: TFDS datasets, users' tables and the synthetic `toy_reviews`."""
 
 import hashlib
 from collections.abc import Sequence
@@ -10,11 +10,19 @@ import numpy as np
 import tensorflow as tf
 
 from zoo.artifacts.reader import as_bytes
-from zoo.data import tfds_store, toy_reviews
 from zoo.data.pipeline import Rows, fill_missing_splits
 from zoo.data.readers import reraise_reader_errors
 from zoo.data.sequences import SequenceData
-from zoo.data.tokens import Tokens, standardize_text
+from zoo.data.tfds_store import (
+    classification_keys,
+    ensure_prepared,
+    open_builder,
+    read_splits,
+    summarize,
+)
+from zoo.data.tokens import Tokenizer, standardize_text
+from zoo.data.toy_reviews import VERSION as TOY_REVIEWS_VERSION
+from zoo.data.toy_reviews import generate as generate_toy_reviews
 from zoo.errors import DatasetError, InputError, did_you_mean
 from zoo.specs import DatasetSpec, TextOptions
 
@@ -24,44 +32,45 @@ INPUT_DTYPE = "string"
 SUFFIXES = (".csv", ".jsonl", ".parquet")
 SPLITS = ("train", "validation", "test")
 TITLE, TEXT, LABEL = "title", "text", "label"
-BETWEEN = b"\n"
-READ_ROWS = 512
-PARALLEL_CALLS = 2
+COLUMN_SEPARATOR = b"\n"
+ADAPT_BATCH_SIZE = 512
 
 
-def describe_tfds(builder: Any) -> DatasetSpec | None:
-    """Derives a spec from a TFDS builder's features.
+def describe_text_builder(builder: Any) -> DatasetSpec | None:
+    """Derive a dataset spec from the features of a TFDS builder.
 
     Args:
-        builder: of TFDS.
+        builder: TFDS builder.
 
     Returns:
-        The spec; None if the data set is no classification of texts.
+        The spec; None if this is not a text classification dataset.
+
+    Raises:
+        DatasetError: if the dataset cannot be prepared.
     """
     import tensorflow_datasets as tfds
 
-    keys, features = tfds_store.labeled(builder, tfds.features.Text), builder.info.features
+    keys, features = classification_keys(builder, tfds.features.Text), builder.info.features
     if not keys:
         return None
-    tfds_store.ensure_prepared(builder)
-    name = builder.info.full_name
+    ensure_prepared(builder)
     return DatasetSpec(
-        name=name,
+        name=builder.info.full_name,
         kind="text",
         input_shape=(),
         class_names=tuple(features[keys[1]].names),
-        summary=f"TFDS data set {name}",
-        source=name,
+        summary=summarize(builder),
+        source=builder.info.full_name,
         reference=builder.info.homepage or "",
         columns=(keys[0],),
     )
 
 
 def is_table(path: Path) -> bool:
-    """Tells whether a path is a table of texts, or a folder with one a split.
+    """Return whether a path is a table of texts or a folder with one table per split.
 
     Args:
-        path: any.
+        path: any path.
     """
     if path.is_dir():
         return "train" in _tables_in(path)
@@ -69,19 +78,19 @@ def is_table(path: Path) -> bool:
 
 
 def describe_table(path: Path) -> DatasetSpec:
-    """Derives a spec from a table with the columns ``text`` and ``label``, and perhaps ``title``.
+    """Derive a dataset spec from a table with the columns ``text``, ``label`` and maybe ``title``.
 
-    Classes are the labels of the training rows, sorted.
+    The classes are the sorted labels of the training rows.
 
     Args:
-        path: a ``.csv``, ``.jsonl`` or ``.parquet`` file, or a folder with ``train`` and perhaps
-            ``validation`` and ``test`` of one of these endings.
+        path: a ``.csv``, ``.jsonl`` or ``.parquet`` file, or a folder with a table ``train`` and
+            optionally ``validation`` and ``test`` in one of these formats.
 
     Returns:
         The spec.
 
     Raises:
-        DatasetError: if it cannot be read, lacks a column, or has fewer than two classes.
+        DatasetError: if the table cannot be read, lacks a column, or has fewer than two classes.
     """
     path = path.resolve()
     train = _read_table(_tables_in(path)["train"])
@@ -89,7 +98,7 @@ def describe_table(path: Path) -> DatasetSpec:
     if len(labels) < 2:
         raise DatasetError(
             f"{path} has {len(labels)} class ({', '.join(labels) or 'no rows'}): "
-            "a data set needs at least two."
+            "a text dataset needs at least two."
         )
     return DatasetSpec(
         name=str(path),
@@ -103,21 +112,21 @@ def describe_table(path: Path) -> DatasetSpec:
 
 
 def read(spec: DatasetSpec, data_dir: str | Path | None) -> tuple[dict[str, Rows], str]:
-    """Reads every split into memory, as bytes of UTF-8.
+    """Read all splits into memory, as UTF-8 bytes.
 
     Args:
-        spec: the data set.
-        data_dir: TFDS data directory; its own default if None.
+        spec: spec of the dataset.
+        data_dir: TFDS data directory; the TFDS default if None.
 
     Returns:
-        The rows of ``train``, ``validation`` and ``test``, and the version of what was read.
+        The rows of ``train``, ``validation`` and ``test``, and the dataset version.
 
     Raises:
-        DatasetError: if it cannot be read.
+        DatasetError: if the dataset cannot be read.
     """
     if spec.source == "memory":
-        splits = {split: Rows(*toy_reviews.write(split)) for split in ("train", "test")}
-        version = f"{spec.name}/{toy_reviews.VERSION}"
+        splits = {split: Rows(*generate_toy_reviews(split)) for split in ("train", "test")}
+        version = f"{spec.name}/{TOY_REVIEWS_VERSION}"
     elif spec.source == "file":
         splits, version = _read_tables(spec)
     else:
@@ -126,43 +135,43 @@ def read(spec: DatasetSpec, data_dir: str | Path | None) -> tuple[dict[str, Rows
 
 
 def raw_shape(spec: DatasetSpec) -> tuple[int | None, ...]:
-    """Gives the shape of a raw text: a scalar.
+    """Return the shape of a raw text, a scalar.
 
     Args:
-        spec: the data set.
+        spec: spec of the dataset.
     """
     return ()
 
 
 def preprocessor(spec: DatasetSpec, options: TextOptions, train: np.ndarray) -> keras.Layer:
-    """Makes the layer from texts to numbers, with the vocabulary of the training split.
+    """Build the layer that encodes texts, with the vocabulary of the training split.
 
-    Input ``(batch,)``, strings; output ``(batch, sequence_length)``, int64, 0 for padding on the
-    right and 1 for words unknown; or, multi-hot, ``(batch, vocab_size)``, floats, the first
-    column for words unknown.
+    Input ``(batch,)``, strings; output token ids ``(batch, sequence_length)``, int64, with 0 for
+    padding on the right and 1 for unknown words; or multi-hot encodings ``(batch, vocab_size)``,
+    floats, whose first column stands for unknown words.
 
     Args:
-        spec: the data set.
-        options: encoding and sizes.
-        train: the training split's texts, of which alone the vocabulary is learned.
+        spec: spec of the dataset.
+        options: encoding, vocabulary size and sequence length.
+        train: training texts, from which the vocabulary is learned.
 
     Raises:
-        DatasetError: if none of them has a word.
+        DatasetError: if the training texts contain no words.
     """
-    sequence = options.encoding == "sequence"
+    is_sequence = options.encoding == "sequence"
     vectorize = keras.layers.TextVectorization(
         max_tokens=options.vocab_size,
         standardize=standardize_text,
-        split=Tokens(options.ngrams, options.subwords),
-        output_mode="int" if sequence else "multi_hot",
-        output_sequence_length=options.sequence_length if sequence else None,
-        pad_to_max_tokens=not sequence,
+        split=Tokenizer(options.ngrams, options.subwords),
+        output_mode="int" if is_sequence else "multi_hot",
+        output_sequence_length=options.sequence_length if is_sequence else None,
+        pad_to_max_tokens=not is_sequence,
         name="vectorize",
     )
     try:
-        vectorize.adapt(tf.data.Dataset.from_tensor_slices(train).batch(READ_ROWS))
+        vectorize.adapt(tf.data.Dataset.from_tensor_slices(train).batch(ADAPT_BATCH_SIZE))
     except tf.errors.InvalidArgumentError:
-        raise DatasetError(f"{spec.name}: no training text has a word.") from None
+        raise DatasetError(f"{spec.name}: the training texts contain no words.") from None
     return keras.Sequential(
         [keras.Input(raw_shape(spec), dtype=INPUT_DTYPE, name=INPUT_NAME), vectorize],
         name="preprocessor",
@@ -172,60 +181,60 @@ def preprocessor(spec: DatasetSpec, options: TextOptions, train: np.ndarray) -> 
 def augmentation(
     spec: DatasetSpec, options: TextOptions, train: np.ndarray
 ) -> tuple[keras.Layer, ...]:
-    """Alters nothing.
+    """Return no layers: texts are not augmented.
 
     Args:
-        spec: the data set.
-        options: none of them is about it.
-        train: plays no part.
+        spec: spec of the dataset.
+        options: unused.
+        train: unused.
     """
     return ()
 
 
 def parse(spec: DatasetSpec, inputs: Sequence[Any] | np.ndarray) -> list[np.ndarray]:
-    """Turns texts into raw rows.
+    """Convert texts to raw rows.
 
     Args:
-        spec: the data set.
-        inputs: strings, or bytes of UTF-8; what is not UTF-8 in them is read as unknown words.
+        spec: spec of the dataset.
+        inputs: strings or UTF-8 bytes; invalid UTF-8 is read as unknown words.
 
     Returns:
-        One array ``()`` of bytes an input.
+        One scalar array of bytes per input.
 
     Raises:
-        InputError: if an input is neither.
+        InputError: if an input is neither a string nor bytes.
     """
     if isinstance(inputs, str | bytes):
-        raise InputError("give a list of texts, even of one.")
+        raise InputError("expected a list of texts, got a single text.")
     with reraise_reader_errors(InputError):
         return [np.array(as_bytes(text), object) for text in inputs]
 
 
 def vocabulary(preprocessor: keras.Model) -> list[str]:
-    """Gives the words that a preprocessor knows, in the order of their numbers.
+    """Return the vocabulary of a preprocessor, in the order of the token ids.
 
     Args:
-        preprocessor: of texts.
+        preprocessor: text preprocessor.
 
     Returns:
-        The words; the first is ``""``, for padding, where it makes sequences, and the next
-        ``"[UNK]"``, for all words unknown.
+        The words. With the sequence encoding the first is ``""``, for padding, and the second
+        ``"[UNK]"``, for unknown words; with the multi-hot encoding the first is ``"[UNK]"``.
     """
     return preprocessor.get_layer("vectorize").get_vocabulary()
 
 
-def decode(preprocessor: keras.Model, numbers: Sequence[int]) -> str:
-    """Gives the words that numbers stand for, without the padding.
+def decode(preprocessor: keras.Model, token_ids: Sequence[int]) -> str:
+    """Decode token ids, leaving out the padding.
 
     Args:
-        preprocessor: of texts, that makes sequences.
-        numbers: ``(words,)``.
+        preprocessor: text preprocessor with the sequence encoding.
+        token_ids: ``(sequence_length,)``.
 
     Returns:
         The words, joined by spaces.
     """
     words = vocabulary(preprocessor)
-    return " ".join(words[number] for number in numbers if number)
+    return " ".join(words[token_id] for token_id in token_ids if token_id)
 
 
 def _tables_in(path: Path) -> dict[str, Path]:
@@ -240,97 +249,98 @@ def _tables_in(path: Path) -> dict[str, Path]:
 
 
 def _read_table(path: Path) -> dict[str, list[Any]]:
-    """Reads texts as bytes and labels as strings."""
-    table = _opened(path)
+    """Read a table's texts as bytes and its labels as strings."""
+    table = _load_table(path)
     for column in (TEXT, LABEL):
         if column not in table.column_names:
             raise DatasetError(
                 f"{path} has no column {column!r}.{did_you_mean(column, table.column_names)} "
-                f"There is: {', '.join(table.column_names)}; it needs {TEXT} and {LABEL}, and may "
-                f"have {TITLE}."
+                f"Its columns: {', '.join(table.column_names)}; required: {TEXT} and {LABEL}; "
+                f"optional: {TITLE}."
             )
     columns = [name for name in (TITLE, TEXT, LABEL) if name in table.column_names]
     repeated = [name for name in columns if table.column_names.count(name) > 1]
     if repeated:
-        raise DatasetError(f"{path} has several columns {', '.join(map(repr, repeated))}.")
+        raise DatasetError(f"{path} has duplicate columns {', '.join(map(repr, repeated))}.")
     values = {name: table[name].to_pylist() for name in columns}
     with reraise_reader_errors(DatasetError):
         texts = {
             name: [b"" if value is None else as_bytes(value) for value in values[name]]
             for name in columns[:-1]
         }
-    return {**texts, LABEL: _labels(path, values[LABEL])}
+    return {**texts, LABEL: _parse_labels(path, values[LABEL])}
 
 
-def _opened(path: Path) -> Any:
+def _load_table(path: Path) -> Any:
     import pyarrow
     from pyarrow import csv, parquet
 
     if not path.is_file():
-        raise DatasetError(f"{path}: there is no such file.")
-    as_they_stand = csv.ConvertOptions(
+        raise DatasetError(f"{path}: no such file.")
+    untyped = csv.ConvertOptions(
         column_types={TITLE: pyarrow.binary(), TEXT: pyarrow.binary(), LABEL: pyarrow.string()}
     )
-    readers = {
-        ".csv": lambda: csv.read_csv(path, convert_options=as_they_stand),
-        ".jsonl": lambda: _opened_jsonl(path),
+    loaders = {
+        ".csv": lambda: csv.read_csv(path, convert_options=untyped),
+        ".jsonl": lambda: _load_jsonl(path),
         ".parquet": lambda: parquet.read_table(path),
     }
-    kind = path.suffix.lower()
+    suffix = path.suffix.lower()
     try:
-        return readers[kind]()
+        return loaders[suffix]()
     except (pyarrow.ArrowException, OSError, UnicodeError) as error:
         reason = str(error).splitlines()[0]
-        raise DatasetError(f"{path} is no readable {kind[1:]} table: {reason}") from None
+        raise DatasetError(f"{path} is not a readable {suffix[1:]} table: {reason}") from None
 
 
-def _opened_jsonl(path: Path) -> Any:
-    """Reads texts as texts, those too that look like dates."""
+def _load_jsonl(path: Path) -> Any:
+    """Load a table with string columns, even where the values look like dates."""
     import pyarrow
     from pyarrow import json
 
-    texts = pyarrow.schema([(name, pyarrow.string()) for name in (TITLE, TEXT)])
-    table = json.read_json(path, parse_options=json.ParseOptions(texts))
+    schema = pyarrow.schema([(name, pyarrow.string()) for name in (TITLE, TEXT)])
+    table = json.read_json(path, parse_options=json.ParseOptions(schema))
     absent = [name for name in (TITLE, TEXT) if table[name].null_count == len(table)]
     return table.drop_columns(absent)
 
 
-def _labels(path: Path, values: list[Any]) -> list[str]:
+def _parse_labels(path: Path, values: list[Any]) -> list[str]:
     missing = sum(value is None or value != value or not str(value).strip() for value in values)
     if missing:
-        raise DatasetError(f"{path}: {missing} of its rows have no {LABEL}.")
-    odd = [value for value in values if isinstance(value, list | dict)]
-    if odd:
-        raise DatasetError(f"{path}: {odd[0]!r} is no {LABEL}: give a word or a number.")
+        raise DatasetError(f"{path}: {missing} of {len(values)} rows have no {LABEL}.")
+    nested = [value for value in values if isinstance(value, list | dict)]
+    if nested:
+        raise DatasetError(f"{path}: the {LABEL} {nested[0]!r} is not a string or a number.")
     return [str(value) for value in values]
 
 
 def _read_tables(spec: DatasetSpec) -> tuple[dict[str, Rows], str]:
-    numbers = {name: number for number, name in enumerate(spec.class_names)}
+    index_of = {name: index for index, name in enumerate(spec.class_names)}
     splits = {}
     digest = hashlib.sha256()
     for split, path in _tables_in(Path(spec.name)).items():
         table = _read_table(path)
-        strange = sorted(set(table[LABEL]) - set(numbers))
-        if strange:
+        unknown = sorted(set(table[LABEL]) - set(index_of))
+        if unknown:
             raise DatasetError(
-                f"{path} has the label {strange[0]!r}, which no training row has; those have "
-                f"{', '.join(spec.class_names)}."
+                f"{path} has the label {unknown[0]!r}, which is not in the training split; its "
+                f"labels are {', '.join(spec.class_names)}."
             )
-        texts = [BETWEEN.join(parts) for parts in zip(*map(table.get, spec.columns), strict=True)]
-        labels = np.array([numbers[label] for label in table[LABEL]], np.int64)
+        columns = map(table.get, spec.columns)
+        texts = [COLUMN_SEPARATOR.join(parts) for parts in zip(*columns, strict=True)]
+        labels = np.array([index_of[label] for label in table[LABEL]], np.int64)
         splits[split] = Rows(np.array(texts, object), labels)
         digest.update(b"\0".join(texts) + labels.tobytes())
     return splits, f"{Path(spec.name).name}/{digest.hexdigest()[:12]}"
 
 
 def _read_tfds(spec: DatasetSpec, data_dir: str | Path | None) -> tuple[dict[str, Rows], str]:
-    builder = tfds_store.open_builder(spec.source, data_dir)
-    tfds_store.ensure_prepared(builder)
+    builder = open_builder(spec.source, data_dir)
+    ensure_prepared(builder)
     _, label_key = builder.info.supervised_keys
 
     def prepare_row(row: dict[str, Any]) -> tuple[Any, Any]:
         parts = [row[column] for column in spec.columns]
-        return tf.strings.join(parts, separator=BETWEEN), row[label_key]
+        return tf.strings.join(parts, separator=COLUMN_SEPARATOR), row[label_key]
 
-    return tfds_store.read_splits(builder, prepare_row), builder.info.full_name
+    return read_splits(builder, prepare_row), builder.info.full_name

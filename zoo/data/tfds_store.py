@@ -1,7 +1,8 @@
-"""TFDS data sets on disk: found, prepared where they can be, checked, and read whole."""
+"""TFDS datasets on disk: open, prepare, verify and read them into memory."""
 
 import contextlib
 import difflib
+import importlib
 import shutil
 import sys
 from collections.abc import Callable
@@ -13,64 +14,85 @@ import numpy as np
 import requests
 import tensorflow as tf
 
-from zoo.data import DATASETS
+from zoo.data.catalog import DATASETS
 from zoo.data.pipeline import Rows
 from zoo.errors import DatasetError, UnknownDatasetError
 
-CONNECT_SECONDS = 5
-READ_ROWS = 1024
+# TFDS builders of the zoo, registered with TFDS by importing the module that defines them.
+BUILDER_MODULES = {
+    "digits": "zoo.data.digits",
+    "ag_news_course": "zoo.course.datasets",
+    "cifar10_course": "zoo.course.datasets",
+}
+CONNECT_TIMEOUT = 5
+READ_BATCH_SIZE = 1024
 
 
 def open_builder(name: str, data_dir: str | Path | None) -> Any:
-    """Finds a TFDS builder; needs no network.
+    """Open a TFDS builder, without network access.
 
     Args:
-        name: TFDS name, with configuration and version if need be: ``"mnist:3.*.*"``.
-        data_dir: TFDS data directory; its own default if None.
+        name: TFDS name, optionally with configuration and version: ``"mnist:3.*.*"``.
+        data_dir: TFDS data directory; the TFDS default if None.
 
     Returns:
         The builder.
 
     Raises:
-        UnknownDatasetError: if TFDS has no such data set, in no such version.
-        DatasetError: if what lies in the data directory is damaged.
+        UnknownDatasetError: if TFDS has no such dataset or version.
+        DatasetError: if the prepared data is damaged.
     """
     import tensorflow_datasets as tfds
 
-    import zoo.course.datasets
-    import zoo.data.digits  # noqa: F401, both register their builders
-
-    known = tfds.list_builders(with_community_datasets=False)
-    if name.partition(":")[0].partition("/")[0] not in known:
-        raise UnknownDatasetError(_unknown_dataset(name, known))
+    base_name = name.partition(":")[0].partition("/")[0]
+    if base_name in BUILDER_MODULES:
+        importlib.import_module(BUILDER_MODULES[base_name])
+    names = {*BUILDER_MODULES, *tfds.list_builders(with_community_datasets=False)}
+    if base_name not in names:
+        raise UnknownDatasetError(_unknown_dataset_message(name, names))
     try:
         return tfds.builder(name, data_dir=data_dir)
     except (AssertionError, ValueError) as error:
         raise UnknownDatasetError(f"TFDS cannot open {name!r}: {_first_line(error)}") from error
     except Exception as error:
-        place = data_dir or default_data_dir()
+        directory = data_dir or default_data_dir()
         raise DatasetError(
-            f"{name} is damaged or half-prepared in {place}: {_first_line(error)}; delete its "
-            "folder there and prepare it again."
+            f"{name} is damaged or only partly prepared in {directory}: {_first_line(error)}; "
+            "delete its folder there and prepare it again."
         ) from error
 
 
 def default_data_dir() -> Path:
-    """Says where TFDS keeps its data unless told otherwise."""
+    """Return the default data directory of TFDS."""
     import tensorflow_datasets as tfds
 
     return Path(tfds.core.constants.DATA_DIR).expanduser()
 
 
-def labeled(builder: Any, feature: type) -> tuple[str, str] | None:
-    """Gives the names that inputs and labels have in a data set that is a classification.
+def summarize(builder: Any) -> str:
+    """Return a one-line summary of a dataset.
 
     Args:
-        builder: from `open_builder`.
-        feature: of TFDS, that the inputs must be.
+        builder: TFDS builder.
 
     Returns:
-        Both names; None if it is no classification of such inputs.
+        The description of a builder of the zoo; the full name of any other.
+    """
+    if builder.name in BUILDER_MODULES:
+        return builder.info.description
+    return f"TFDS dataset {builder.info.full_name}"
+
+
+def classification_keys(builder: Any, feature: type) -> tuple[str, str] | None:
+    """Return the feature names of inputs and labels in a classification dataset.
+
+    Args:
+        builder: TFDS builder.
+        feature: TFDS feature class required of the inputs.
+
+    Returns:
+        The input key and the label key; None if the inputs are not of that class or there is no
+        class label.
     """
     import tensorflow_datasets as tfds
 
@@ -84,17 +106,17 @@ def labeled(builder: Any, feature: type) -> tuple[str, str] | None:
 def read_splits(
     builder: Any, prepare_row: Callable[[dict[str, Any]], tuple[Any, Any]]
 ) -> dict[str, Rows]:
-    """Reads every split whole.
+    """Read all splits into memory.
 
     Args:
-        builder: from `open_builder`, prepared.
-        prepare_row: from a row's features to its input and its label, inside `tf.data`.
+        builder: TFDS builder of a prepared dataset.
+        prepare_row: `tf.data` map function from a row's features to its input and label.
 
     Returns:
-        The rows of each of ``train``, ``validation`` and ``test`` that there is and has labels.
+        The rows of ``train``, ``validation`` and ``test``, as far as they exist and have labels.
 
     Raises:
-        DatasetError: if it is damaged or has no training split.
+        DatasetError: if the dataset is damaged or has no training split.
     """
     splits = [name for name in ("train", "validation", "test") if name in builder.info.splits]
     if "train" not in splits:
@@ -109,7 +131,7 @@ def _read_split(
     builder: Any, split: str, prepare_row: Callable[[dict[str, Any]], tuple[Any, Any]]
 ) -> Rows:
     rows = builder.as_dataset(split=split, shuffle_files=False)
-    batches = rows.map(prepare_row, num_parallel_calls=tf.data.AUTOTUNE).batch(READ_ROWS)
+    batches = rows.map(prepare_row, num_parallel_calls=tf.data.AUTOTUNE).batch(READ_BATCH_SIZE)
     damage = f"{builder.name} in {builder.data_dir} is damaged ({split} split)"
     try:
         inputs, labels = zip(*batches.as_numpy_iterator(), strict=True)
@@ -117,22 +139,23 @@ def _read_split(
         raise DatasetError(
             f"{damage}: {_first_line(error)}; delete that folder and prepare it again."
         ) from None
-    read, told = sum(map(len, labels)), builder.info.splits[split].num_examples
-    if told and read != told:
+    read, expected = sum(map(len, labels)), builder.info.splits[split].num_examples
+    if expected and read != expected:
         raise DatasetError(
-            f"{damage}: {read} rows of {told}; delete that folder and prepare it again."
+            f"{damage}: read {read} of {expected} rows; delete that folder and prepare it again."
         )
     return Rows(np.concatenate(inputs), np.concatenate(labels))
 
 
 def ensure_prepared(builder: Any) -> None:
-    """Prepares a data set unless it is: from the user's archives, else by downloading them.
+    """Prepare a dataset if necessary, from local archives or else by download.
 
     Args:
-        builder: from `open_builder`.
+        builder: TFDS builder.
 
     Raises:
-        DatasetError: within seconds, if the download is out of reach or the folder half-prepared.
+        DatasetError: if the dataset cannot be downloaded (noticed within seconds) or its folder is
+            only partly prepared.
     """
     import tensorflow_datasets as tfds
 
@@ -141,19 +164,20 @@ def ensure_prepared(builder: Any) -> None:
     folder = Path(builder.data_dir)
     if folder.exists():
         raise DatasetError(
-            f"{folder} is half-prepared: it has no dataset_info.json. Delete it and try again."
+            f"{folder} is only partly prepared: it has no dataset_info.json; delete it and try "
+            "again."
         )
     archives = Path(builder.data_dir_root) / "downloads" / "manual" / builder.name
     config = tfds.download.DownloadConfig()
     if archives.is_dir() and any(archives.iterdir()):
         config = tfds.download.DownloadConfig(manual_dir=archives)
     else:
-        _require_network(builder, archives)
+        _require_download_host(builder, archives)
     if not sys.stderr.isatty():
         tfds.disable_progress_bar()
     before = _partial_downloads(builder)
     try:
-        with contextlib.redirect_stdout(sys.stderr):  # TFDS prints there
+        with contextlib.redirect_stdout(sys.stderr):  # TFDS prints to standard output
             builder.download_and_prepare(download_config=config)
     except Exception as error:
         raise DatasetError(
@@ -164,22 +188,22 @@ def ensure_prepared(builder: Any) -> None:
             shutil.rmtree(path)
 
 
-def _require_network(builder: Any, archives: Path) -> None:
+def _require_download_host(builder: Any, archives: Path) -> None:
     urls = builder.url_infos
     if not urls:
         return
     size = sum(info.size for info in urls.values()) / 2**20
     url = next(iter(urls))
     try:
-        requests.head(url, timeout=CONNECT_SECONDS)
+        requests.head(url, timeout=CONNECT_TIMEOUT)
     except requests.RequestException:
-        broken = ", ".join(map(str, Path(builder.data_dir).parent.glob("incomplete.*")))
+        partial = ", ".join(map(str, Path(builder.data_dir).parent.glob("incomplete.*")))
         raise DatasetError(
-            f"{builder.name} is not prepared in {builder.data_dir_root} and its download "
-            f"({size:.1f} MiB from {urlsplit(url).hostname}) is out of reach"
-            f"{f' (half-prepared: {broken})' if broken else ''}. Offline: "
+            f"{builder.name} is not prepared in {builder.data_dir_root} and cannot be downloaded "
+            f"({size:.1f} MiB from {urlsplit(url).hostname})"
+            f"{f' (partly prepared: {partial})' if partial else ''}. Offline: "
             f"point --data-dir at a prepared TFDS directory, put the original archives into "
-            f"{archives}, or take a data set that needs no download, such as digits."
+            f"{archives}, or choose a dataset that needs no download, such as digits."
         ) from None
 
 
@@ -187,13 +211,13 @@ def _partial_downloads(builder: Any) -> set[Path]:
     return set(Path(builder.data_dir_root).glob("downloads/**/*.tmp.*"))
 
 
-def _unknown_dataset(name: str, tfds_names: list[str]) -> str:
-    near = difflib.get_close_matches(name, [*DATASETS, *tfds_names], n=1, cutoff=0.6)
+def _unknown_dataset_message(name: str, tfds_names: set[str]) -> str:
+    near = difflib.get_close_matches(name, {*DATASETS, *tfds_names}, n=1, cutoff=0.6)
     hint = f" Did you mean {near[0]!r}?" if near else ""
     return (
-        f"unknown data set {name!r}.{hint} There is: {', '.join(sorted(DATASETS))}; any folder "
-        "with a sub-folder of images for each class; any .csv, .jsonl or .parquet table with the "
-        "columns text and label; any TFDS data set with an image or a text, and a label."
+        f"unknown dataset {name!r}.{hint} Available: {', '.join(sorted(DATASETS))}; a folder with "
+        "one subfolder of images per class; a .csv, .jsonl or .parquet table with the columns text "
+        "and label; any TFDS dataset of labeled images or texts."
     )
 
 

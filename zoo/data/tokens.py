@@ -1,11 +1,11 @@
-"""From text as people write it to words, and from words to the tokens that get numbers."""
+"""Text standardization and tokenization."""
 
 from typing import Any
 
 import keras
 
-UNKNOWN = "[UNK]"
-SHORTEST_PIECE = 3
+UNKNOWN_TOKEN = "[UNK]"
+MIN_SUBWORD_LENGTH = 3
 REPLACEMENTS = (
     (r"<[^>]*>|&#?\w+;|#\d+;|\b(?:quot|lt|gt|amp);", " "),
     (r"([!?\p{Han}\p{So}])", r" \1 "),
@@ -15,13 +15,12 @@ REPLACEMENTS = (
 
 @keras.saving.register_keras_serializable(package="zoo")
 def standardize_text(texts: Any) -> Any:
-    """Lowers case, drops markup and punctuation, and parts what is left by single spaces.
+    """Lowercase texts, strip markup and punctuation, and separate tokens by single spaces.
 
-    A tag such as ``<br />``, or an entity such as ``&quot;``, even one that has lost its ampersand,
-    parts words, it does not glue them. Exclamation and question marks, Chinese characters and emoji
-    count as words of their own; apostrophes stay inside words. What is not UTF-8 becomes the
-    replacement character. A text of which nothing is left becomes the unknown word, so that no row
-    is ever empty.
+    Tags such as ``<br />`` and entities such as ``&quot;``, even without their ampersand, are
+    replaced by spaces. Exclamation marks, question marks, Chinese characters and emoji are separate
+    tokens; apostrophes stay inside words. Invalid UTF-8 is replaced by the replacement character.
+    A text of which nothing remains becomes the unknown token, so no row is empty.
 
     Args:
         texts: strings of any shape.
@@ -37,29 +36,30 @@ def standardize_text(texts: Any) -> Any:
     import tensorflow as tf
 
     texts = tf.strings.unicode_transcode(texts, "UTF-8", "UTF-8", errors="replace")
-    texts = tf.strings.regex_replace(texts, "\x00", " ")  # it would end the text for what is next
+    texts = tf.strings.regex_replace(texts, "\x00", " ")  # a NUL would truncate the text below
     texts = tf.strings.lower(texts, encoding="utf-8")
     for pattern, replacement in REPLACEMENTS:
         texts = tf.strings.regex_replace(texts, pattern, replacement)
     texts = tf.strings.strip(texts)
-    return tf.where(texts == "", UNKNOWN, texts)
+    return tf.where(texts == "", UNKNOWN_TOKEN, texts)
 
 
-@keras.saving.register_keras_serializable(package="zoo")
-class Tokens:
-    """Splits standardized texts into words, runs of neighboring words, and pieces of words.
+@keras.saving.register_keras_serializable(package="zoo", name="Tokens")
+class Tokenizer:
+    """Splits standardized texts into words, word n-grams and subwords (character n-grams).
 
-    All words of a text come first, then all its pairs, and so on; then the pieces of each word. A
-    piece bears the mark ``#``, and ``<`` and ``>`` where a word begins and ends, so that none looks
-    like a word.
+    The words of a text come first, then its bigrams and so on, then the subwords of each word.
+    Subwords are prefixed with ``#``, and ``<`` and ``>`` mark the boundaries of a word, so a
+    subword is never equal to a word.
 
     Args:
-        ngrams: most words in a run; 1 for no runs.
-        subwords: most characters in a piece, of which there are three at least; 0 for no pieces.
+        ngrams: largest n of the word n-grams; 1 for single words only.
+        subwords: largest number of characters in a subword, of which the smallest is 3; 0 for no
+            subwords.
 
     Example:
-        >>> from zoo.data.tokens import Tokens
-        >>> print(*Tokens(ngrams=2, subwords=3)(["so bad"]).numpy()[0])
+        >>> from zoo.data.tokens import Tokenizer
+        >>> print(*Tokenizer(ngrams=2, subwords=3)(["so bad"]).numpy()[0])
         b'so' b'bad' b'so bad' b'#<so' b'#so>' b'#<ba' b'#bad' b'#ad>'
 
     Reference:
@@ -72,23 +72,23 @@ class Tokens:
         self.subwords = subwords
 
     def __call__(self, texts: Any) -> Any:
-        """Splits ``(batch,)`` texts into a ragged ``(batch, tokens)``."""
+        """Tokenize texts ``(batch,)`` to a ragged tensor ``(batch, tokens)``."""
         import tensorflow as tf
 
         words = tf.strings.split(texts)
         tokens = [words, *(tf.strings.ngrams(words, n) for n in range(2, self.ngrams + 1))]
         if self.subwords:
             characters = tf.strings.unicode_split(tf.strings.join(["<", words, ">"]), "UTF-8")
-            lengths = tuple(range(SHORTEST_PIECE, self.subwords + 1))
-            pieces = tf.strings.ngrams(characters, lengths, separator="").merge_dims(1, 2)
-            tokens.append(tf.strings.join(["#", pieces]))
+            lengths = tuple(range(MIN_SUBWORD_LENGTH, self.subwords + 1))
+            subwords = tf.strings.ngrams(characters, lengths, separator="").merge_dims(1, 2)
+            tokens.append(tf.strings.join(["#", subwords]))
         return tf.concat(tokens, axis=1)
 
     def get_config(self) -> dict[str, Any]:
-        """Gives what makes the same splitter again."""
+        """Return the arguments of an equal tokenizer."""
         return {"ngrams": self.ngrams, "subwords": self.subwords}
 
     @classmethod
-    def from_config(cls, config: dict[str, Any]) -> "Tokens":
-        """Makes it again."""
+    def from_config(cls, config: dict[str, Any]) -> "Tokenizer":
+        """Create a tokenizer from its config."""
         return cls(**config)

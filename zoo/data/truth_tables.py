@@ -1,7 +1,7 @@
-"""Truth tables: every row of a Boolean function, which is all that there is to know of it.
+"""Truth tables of Boolean functions.
 
-Training, validation and test are the same rows: the question is whether a network can represent
-the function and find it, not whether it generalizes.
+The training, validation and test splits are the same rows: the question is whether a network can
+represent and learn the function, not whether it generalizes.
 """
 
 from collections.abc import Callable, Sequence
@@ -11,7 +11,7 @@ from pathlib import Path
 import keras
 import numpy as np
 
-from zoo.artifacts.reader import bits
+from zoo.artifacts.reader import parse_bits
 from zoo.data.pipeline import Data, Rows
 from zoo.data.readers import reraise_reader_errors
 from zoo.errors import InputError
@@ -29,41 +29,41 @@ _FUNCTIONS: dict[str, Callable[..., bool]] = {
     "first_input": lambda x0, x1, x2: x0,
     "xor_nand": lambda x0, x1, x2: not ((x0 != x1) and x2),
 }
-_SOME_ROWS = {"first_input": ((1, 1, 0), (1, 0, 0), (0, 1, 0), (0, 0, 0))}
+_PARTIAL_TABLES = {"first_input": ((1, 1, 0), (1, 0, 0), (0, 1, 0), (0, 0, 0))}
 
 
 def read(spec: DatasetSpec, data_dir: str | Path | None) -> tuple[dict[str, Rows], str]:
-    """Computes the table.
+    """Compute the truth table.
 
     Args:
-        spec: the data set.
-        data_dir: plays no part.
+        spec: spec of the dataset.
+        data_dir: unused.
 
     Returns:
-        The same rows as ``train``, ``validation`` and ``test``, and the version.
+        The same rows as ``train``, ``validation`` and ``test``, and the dataset version.
     """
-    bits = _SOME_ROWS.get(spec.name) or tuple(product((0, 1), repeat=spec.input_shape[0]))
-    labels = [_FUNCTIONS[spec.name](*row) for row in bits]
-    table = Rows(np.array(bits, np.uint8), np.array(labels, np.int64))
+    inputs = _PARTIAL_TABLES.get(spec.name) or tuple(product((0, 1), repeat=spec.input_shape[0]))
+    labels = [_FUNCTIONS[spec.name](*row) for row in inputs]
+    table = Rows(np.array(inputs, np.uint8), np.array(labels, np.int64))
     return dict.fromkeys(("train", "validation", "test"), table), f"{spec.name}/1.0.0"
 
 
 def raw_shape(spec: DatasetSpec) -> tuple[int | None, ...]:
-    """Gives the shape of a raw row: ``(bits,)``.
+    """Return the shape of a raw row, ``(bits,)``.
 
     Args:
-        spec: the data set.
+        spec: spec of the dataset.
     """
     return spec.input_shape
 
 
 def preprocessor(spec: DatasetSpec, options: None, train: np.ndarray) -> keras.Layer:
-    """Makes the layer from bits to floats, ``(batch, bits)`` each.
+    """Build the layer that casts bits to floats, ``(batch, bits)`` each.
 
     Args:
-        spec: the data set.
-        options: there are none.
-        train: plays no part.
+        spec: spec of the dataset.
+        options: unused.
+        train: unused.
     """
     return keras.Sequential(
         [
@@ -75,30 +75,30 @@ def preprocessor(spec: DatasetSpec, options: None, train: np.ndarray) -> keras.L
 
 
 def augmentation(spec: DatasetSpec, options: None, train: np.ndarray) -> tuple[keras.Layer, ...]:
-    """Alters nothing.
+    """Return no layers: truth tables are not augmented.
 
     Args:
-        spec: the data set.
-        options: there are none.
-        train: plays no part.
+        spec: spec of the dataset.
+        options: unused.
+        train: unused.
     """
     return ()
 
 
 def parse(spec: DatasetSpec, inputs: Sequence[str] | np.ndarray) -> list[np.ndarray]:
-    """Turns strings of 0 and 1, such as ``"110"``, or sequences of bits into raw rows.
+    """Convert strings of bits, such as ``"110"``, or sequences of bits to raw rows.
 
     Args:
-        spec: the data set.
+        spec: spec of the dataset.
         inputs: the rows.
 
     Returns:
-        One array of shape ``(bits,)`` a row.
+        One array ``(bits,)`` per row.
 
     Raises:
-        InputError: if a row has another number of bits, or anything but 0 and 1.
+        InputError: if a row has the wrong number of bits or contains anything but 0 and 1.
     """
     if isinstance(inputs, str):
-        raise InputError(f"{inputs}: give a list of rows, even of one.")
+        raise InputError(f"expected a list of rows, got the single row {inputs!r}.")
     with reraise_reader_errors(InputError):
-        return [bits(row, *spec.input_shape) for row in inputs]
+        return [parse_bits(row, *spec.input_shape) for row in inputs]

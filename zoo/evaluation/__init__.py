@@ -1,1 +1,1 @@
-"""What a trained model does: predictions, reconstructions, latent codes, word embeddings, insides."""
+"""Evaluation of trained models: predictions, reconstructions, latent codes, embeddings, layers."""

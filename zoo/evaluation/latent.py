@@ -1,6 +1,7 @@
-"""What the codes of a variational autoencoder are worth: which are used, and how likely images are.
+"""Latent-space diagnostics of variational autoencoders: active units and likelihood bounds.
 
-A variational autoencoder has an ``encoder`` to ``[z_mean, z_log_var]`` and a ``decoder``.
+A variational autoencoder has an ``encoder`` that returns ``[z_mean, z_log_var]``, and a
+``decoder``.
 """
 
 import math
@@ -13,41 +14,41 @@ from keras import ops
 from zoo.layers.losses import kl_divergence
 from zoo.tasks import unwrap_single
 
-ACTIVE = 0.01
+MIN_ACTIVE_VARIANCE = 0.01
 
 
 def is_variational(model: keras.Model) -> bool:
-    """Tells whether a model's codes are drawn at random.
+    """Return whether an autoencoder samples its latent code.
 
     Args:
-        model: with an ``encoder``.
+        model: a model with an ``encoder``.
     """
     return isinstance(model.get_layer("encoder").output, list)
 
 
 def kl_per_dimension(model: keras.Model, batches: Any) -> np.ndarray:
-    """Gives what each dimension of the code of each image tells, in nats.
+    """Compute the KL divergence of each latent dimension from the prior, in nats.
 
     Args:
         model: a variational autoencoder.
-        batches: of ``(inputs, target)``, as it is trained on.
+        batches: iterable of ``(inputs, target)``, as for training.
 
     Returns:
-        ``(rows, latent_dim)``; a dimension of 0 has collapsed to the prior.
+        Array ``(rows, latent_dim)``; a dimension at 0 has collapsed to the prior.
     """
     encoder = model.get_layer("encoder")
-    moments = (encoder.predict_on_batch(given) for given, _ in batches)
+    moments = (encoder.predict_on_batch(inputs) for inputs, _ in batches)
     return np.concatenate([np.asarray(kl_divergence(*pair)) for pair in moments])
 
 
 def active_units(codes: np.ndarray) -> int:
-    """Counts the dimensions of the code whose mean varies with the image.
+    """Count the latent dimensions whose mean varies between images.
 
     Args:
-        codes: ``(rows, latent_dim)``, means.
+        codes: mean latent codes, ``(rows, latent_dim)``.
 
     Returns:
-        How many have a variance above 0.01. A model with none has collapsed.
+        Number of dimensions with a variance above 0.01; 0 after posterior collapse.
 
     Example:
         >>> import numpy as np
@@ -59,25 +60,25 @@ def active_units(codes: np.ndarray) -> int:
         Burda, Grosse & Salakhutdinov (2016), Importance weighted autoencoders, section 5.1,
         https://arxiv.org/abs/1509.00519
     """
-    return int(np.sum(np.var(codes, axis=0) > ACTIVE))
+    return int(np.sum(np.var(codes, axis=0) > MIN_ACTIVE_VARIANCE))
 
 
 def log_likelihood(
-    model: keras.Model, given: Any, images: np.ndarray, *, samples: int = 100, seed: int = 0
+    model: keras.Model, inputs: Any, images: np.ndarray, *, samples: int = 100, seed: int = 0
 ) -> np.ndarray:
-    """Bounds from below how likely images are, by weighing codes drawn by the encoder.
+    """Estimate a lower bound of the log-likelihood of images by importance sampling.
 
-    With one sample it is the evidence lower bound; with more it is tighter.
+    With one sample, this is the evidence lower bound (ELBO); with more, the bound is tighter.
 
     Args:
         model: a variational autoencoder.
-        given: its input for these images.
-        images: ``(rows, height, width, channels)``, what it is to give.
-        samples: codes drawn an image, at least 1.
-        seed: of the draws.
+        inputs: model inputs for these images.
+        images: target images, ``(rows, height, width, channels)``.
+        samples: latent codes sampled per image, at least 1.
+        seed: random seed.
 
     Returns:
-        ``(rows,)``, in nats.
+        Array ``(rows,)``, in nats.
 
     Example:
         >>> import numpy as np
@@ -91,30 +92,30 @@ def log_likelihood(
         Burda, Grosse & Salakhutdinov (2016), Importance weighted autoencoders,
         https://arxiv.org/abs/1509.00519
     """
-    z_mean, z_log_var = model.get_layer("encoder")(given)
-    labels = [ops.convert_to_tensor(given[1])] if isinstance(given, list | tuple) else []
+    z_mean, z_log_var = model.get_layer("encoder")(inputs)
+    labels = [ops.convert_to_tensor(inputs[1])] if isinstance(inputs, list | tuple) else []
     generator = keras.random.SeedGenerator(seed)
     weights = []
     for _ in range(samples):
         noise = keras.random.normal(ops.shape(z_mean), seed=generator)
-        code = z_mean + ops.exp(z_log_var / 2) * noise
-        means = model.get_layer("decoder")(unwrap_single([code, *labels]))
-        of_code = ops.sum(_log_normal(code) + (ops.square(noise) + z_log_var) / 2, axis=-1)
-        of_code += z_mean.shape[-1] * math.log(2 * math.pi) / 2
-        weights.append(of_code - model.loss.call(images, means))
+        z = z_mean + ops.exp(z_log_var / 2) * noise
+        outputs = model.get_layer("decoder")(unwrap_single([z, *labels]))
+        log_ratio = ops.sum(_log_normal(z) + (ops.square(noise) + z_log_var) / 2, axis=-1)
+        log_ratio += z_mean.shape[-1] * math.log(2 * math.pi) / 2
+        weights.append(log_ratio - model.loss.call(images, outputs))
     return np.asarray(ops.logsumexp(ops.stack(weights), axis=0)) - math.log(samples)
 
 
 def most_likely_labels(model: keras.Model, images: np.ndarray, num_classes: int) -> np.ndarray:
-    """Gives the label under which each image is likeliest, by the bound at the mean of its code.
+    """Return the label of each image that maximizes the ELBO, evaluated at the mean code.
 
     Args:
-        model: a variational autoencoder that is told labels.
-        images: ``(rows, height, width, channels)``, as it takes them.
-        num_classes: how many labels there are.
+        model: a class-conditional variational autoencoder.
+        images: preprocessed images, ``(rows, height, width, channels)``.
+        num_classes: number of classes.
 
     Returns:
-        ``(rows,)``, numbers of classes.
+        Class indices, ``(rows,)``.
     """
     encoder, decoder = model.get_layer("encoder"), model.get_layer("decoder")
     images, bounds = ops.convert_to_tensor(images), []
@@ -126,5 +127,5 @@ def most_likely_labels(model: keras.Model, images: np.ndarray, num_classes: int)
     return np.asarray(ops.argmax(ops.stack(bounds), axis=0))
 
 
-def _log_normal(code: Any) -> Any:
-    return -(ops.square(code) + math.log(2 * math.pi)) / 2
+def _log_normal(z: Any) -> Any:
+    return -(ops.square(z) + math.log(2 * math.pi)) / 2

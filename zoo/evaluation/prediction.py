@@ -1,4 +1,4 @@
-"""From raw rows to answers, by a run in this process or by an artifact."""
+"""Prediction from raw inputs, with a run or with an artifact."""
 
 import itertools
 from collections.abc import Sequence
@@ -15,29 +15,28 @@ from zoo.evaluation.latent import most_likely_labels
 from zoo.evaluation.reconstruction import deterministic_model, psnr, squared_errors
 from zoo.registry import get_spec
 from zoo.runs import Run, load_run
-from zoo.tasks import TASKS, probabilities_of, unwrap_single
+from zoo.tasks import TASKS, class_probabilities, unwrap_single
 
 
 def predict(
     run: Run | reader.Artifact | str | Path, inputs: Sequence[Any] | np.ndarray
 ) -> list[dict[str, Any]]:
-    """Answers raw inputs with a finished run's model, or with an artifact.
+    """Predict from raw inputs with a finished run or with an artifact.
 
     Args:
-        run: the run or an artifact, opened, or where it is.
+        run: a run, an artifact, or the path of either.
         inputs: texts; image files or uint8 arrays of any size; or, for a truth table, strings of
             bits such as ``"110"``, or sequences of them.
 
     Returns:
-        For each input its ``label`` (a class name), that label's ``probability``, and the
-        ``probabilities`` of all classes by name. From a model of images, its ``code`` and the
-        ``reconstruction``, as nested lists of intensities in [0, 1]; from a run, also how far that
-        is from the input, ``mse`` and ``psnr``, and the ``label`` under which the image is
-        likeliest, if the model is told labels.
+        For each input its ``label`` (a class name), the label's ``probability``, and the
+        ``probabilities`` of all classes by name. From an autoencoder, its latent ``code`` and the
+        ``reconstruction``, as nested lists of intensities in [0, 1]; from a run, also ``mse`` and
+        ``psnr`` of the reconstruction and, if class-conditional, the most likely ``label``.
 
     Raises:
-        RunError: if the run is unfinished or damaged, or there is none.
-        ArtifactError: if the artifact has been cut or altered, or its format's runtime is missing.
+        RunError: if the run does not exist, is unfinished or damaged.
+        ArtifactError: if the artifact is damaged, or the runtime of its format is not installed.
         InputError: if an input cannot be read or is of another kind.
 
     Example:
@@ -48,24 +47,24 @@ def predict(
         >>> [answer["label"] for answer in zoo.predict(run, ["00", "11"])]
         ['1', '0']
     """
-    opened = open_source(run) if isinstance(run, str | Path) else run
-    if isinstance(opened, reader.Artifact):
+    source = open_run_or_artifact(run) if isinstance(run, str | Path) else run
+    if isinstance(source, reader.Artifact):
         with reraise_reader_errors(InputError):
-            return opened.predict(inputs)
-    return _of_run(opened, inputs)
+            return source.predict(inputs)
+    return _predict_with_run(source, inputs)
 
 
-def open_source(source: str | Path) -> Run | reader.Artifact:
-    """Opens what can answer.
+def open_run_or_artifact(path: str | Path) -> Run | reader.Artifact:
+    """Open a run or an artifact.
 
     Args:
-        source: directory of a finished run, or folder of an artifact.
+        path: directory of a finished run, or folder of an artifact.
 
     Raises:
-        RunError: if the run is unfinished or damaged, or there is neither.
-        ArtifactError: if the artifact has been cut or altered, or its format's runtime is missing.
+        RunError: if the run is unfinished or damaged, or the path is neither.
+        ArtifactError: if the artifact is damaged, or the runtime of its format is not installed.
     """
-    folder = Path(source)
+    folder = Path(path)
     if (folder / reader.FACTS).exists():
         with reraise_reader_errors(ArtifactError):
             return reader.Artifact(folder)
@@ -77,8 +76,8 @@ def open_source(source: str | Path) -> Run | reader.Artifact:
     return load_run(folder)
 
 
-def kind_of(source: Run | reader.Artifact) -> str:
-    """Gives the kind of input that is answered: ``"text"``, ``"images"`` or ``"truth_tables"``.
+def input_kind(source: Run | reader.Artifact) -> str:
+    """Return the kind of input expected: ``"text"``, ``"images"`` or ``"truth_tables"``.
 
     Args:
         source: a run or an artifact.
@@ -86,37 +85,38 @@ def kind_of(source: Run | reader.Artifact) -> str:
     return source.dataset.kind if isinstance(source, Run) else source.facts["input"]["kind"]
 
 
-def _of_run(run: Run, inputs: Sequence[Any] | np.ndarray) -> list[dict[str, Any]]:
-    run.file("metrics.json")
+def _predict_with_run(run: Run, inputs: Sequence[Any] | np.ndarray) -> list[dict[str, Any]]:
+    run.file("metrics.json")  # raises if the run is unfinished
     spec = run.dataset
     rows = reader_of(spec).parse(spec, inputs)
     if not rows:
         return []
-    batches = [np.stack(list(alike)) for _, alike in itertools.groupby(rows, key=np.shape)]
+    batches = [np.stack(list(group)) for _, group in itertools.groupby(rows, key=np.shape)]
     prepared = np.concatenate([np.asarray(run.preprocessor(batch)) for batch in batches])
     if TASKS[get_spec(run.config["model"]).task].target != "label":
         return _reconstruct(run, prepared)
-    answers = np.asarray(probabilities_of(run.model.predict(prepared, verbose=0)))
+    outputs = np.asarray(class_probabilities(run.model.predict(prepared, verbose=0)))
     return [
         {
-            "label": spec.class_names[answer.argmax()],
-            "probability": float(answer.max()),
-            "probabilities": dict(zip(spec.class_names, answer.tolist(), strict=True)),
+            "label": spec.class_names[probabilities.argmax()],
+            "probability": float(probabilities.max()),
+            "probabilities": dict(zip(spec.class_names, probabilities.tolist(), strict=True)),
         }
-        for answer in answers
+        for probabilities in outputs
     ]
 
 
 def _reconstruct(run: Run, images: np.ndarray) -> list[dict[str, Any]]:
-    mean, names = deterministic_model(run.model), run.dataset.class_names
-    told = [most_likely_labels(run.model, images, len(names))] if len(mean.inputs) > 1 else []
-    codes, given_back = mean.predict(unwrap_single([images, *told]), verbose=0)
-    facts = {
-        "mse": squared_errors(images, given_back).tolist(),
-        "psnr": psnr(images, given_back).tolist(),
+    model, names = deterministic_model(run.model), run.dataset.class_names
+    is_conditional = len(model.inputs) > 1
+    labels = [most_likely_labels(run.model, images, len(names))] if is_conditional else []
+    codes, reconstructions = model.predict(unwrap_single([images, *labels]), verbose=0)
+    columns = {
+        "mse": squared_errors(images, reconstructions).tolist(),
+        "psnr": psnr(images, reconstructions).tolist(),
         "code": codes.tolist(),
-        "reconstruction": given_back.tolist(),
+        "reconstruction": reconstructions.tolist(),
     }
-    if told:
-        facts = {"label": [names[label] for label in told[0]], **facts}
-    return [dict(zip(facts, values, strict=True)) for values in zip(*facts.values(), strict=True)]
+    if labels:
+        columns = {"label": [names[label] for label in labels[0]], **columns}
+    return [dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)]

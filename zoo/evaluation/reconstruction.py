@@ -1,7 +1,6 @@
-"""How near a model that gives images comes to them, and how near linear maps would come.
+"""Reconstruction error of autoencoders, with the best linear models as bounds.
 
-What a variational autoencoder draws at random is taken at its mean here, as it is when it is
-served.
+Variational autoencoders are evaluated at the mean of the latent code, as they are when served.
 """
 
 import dataclasses
@@ -18,22 +17,24 @@ from zoo.runs import ROWS_SHOWN
 from zoo.tasks import unwrap_single
 
 SSIM_WINDOW = 11
-MOST_FEATURES = 4096
+SSIM_BATCH_SIZE = 4096
+MAX_BOUND_FEATURES = 4096
+MIN_MSE = 1e-10
 
 
 def deterministic_model(model: keras.Model) -> keras.Model:
-    """Gives the model without chance: each code is the mean of those that might be drawn.
+    """Build a deterministic autoencoder that uses the mean of the latent code.
 
     Args:
-        model: with an ``encoder`` and a ``decoder``.
+        model: a model with an ``encoder`` and a ``decoder``.
 
     Returns:
-        A model of the same inputs and layers that gives ``[code, image]``.
+        A model with the same inputs and layers, and the outputs ``[code, image]``.
 
     Example:
         >>> import zoo
         >>> from zoo.evaluation.reconstruction import deterministic_model
-        >>> [part.shape for part in at_the_mean(zoo.build("vae")).outputs]
+        >>> [part.shape for part in deterministic_model(zoo.build("vae")).outputs]
         [(None, 2), (None, 28, 28, 1)]
     """
     encoder, decoder = model.get_layer("encoder"), model.get_layer("decoder")
@@ -43,154 +44,160 @@ def deterministic_model(model: keras.Model) -> keras.Model:
     code = encoder(unwrap_single(inputs))
     code = code[0] if is_variational(model) else code
     image = decoder(unwrap_single([code, *inputs[1:]]))
-    return keras.Model(unwrap_single(inputs), [code, image], name=f"{model.name}_at_the_mean")
+    return keras.Model(unwrap_single(inputs), [code, image], name=f"{model.name}_deterministic")
 
 
 @dataclasses.dataclass(frozen=True)
 class Reconstructions:
-    """What a model makes of a split.
+    """Reconstructions of a split.
 
     Attributes:
-        given: ``(rows, height, width, channels)``: what the model saw.
-        clean: what it was to give, of the same shape.
-        images: what it gave.
-        codes: ``(rows, ...)``.
+        inputs: images as passed to the model, ``(rows, height, width, channels)``.
+        targets: clean images, of the same shape.
+        outputs: reconstructed images, of the same shape.
+        codes: latent codes, ``(rows, ...)``.
     """
 
-    given: np.ndarray
-    clean: np.ndarray
-    images: np.ndarray
+    inputs: np.ndarray
+    targets: np.ndarray
+    outputs: np.ndarray
     codes: np.ndarray
 
     @classmethod
-    def of(cls, model: keras.Model, data: Data, split: str) -> "Reconstructions":
-        """Reads a split once.
+    def from_model(cls, model: keras.Model, data: Data, split: str) -> "Reconstructions":
+        """Compute the reconstructions of a split, which is read once.
 
         Args:
-            model: that gives images.
-            data: what it is trained on.
+            model: an autoencoder.
+            data: its dataset.
             split: name of the split.
         """
-        mean = deterministic_model(model)
+        model = deterministic_model(model)
         batches = []
-        for given, clean in getattr(data, split):
-            codes, images = mean.predict_on_batch(given)
-            image = given[0] if isinstance(given, tuple) else given
-            batches.append((image, clean, images, codes))
+        for inputs, targets in getattr(data, split):
+            codes, outputs = model.predict_on_batch(inputs)
+            images = inputs[0] if isinstance(inputs, tuple) else inputs
+            batches.append((images, targets, outputs, codes))
         return cls(*(np.concatenate(parts) for parts in zip(*batches, strict=True)))
 
     @property
     def errors(self) -> np.ndarray:
-        """The mean squared error of each image, ``(rows,)``."""
-        return squared_errors(self.clean, self.images)
+        """Mean squared error of each image, ``(rows,)``."""
+        return squared_errors(self.targets, self.outputs)
 
 
 def evaluate_reconstruction(
     model: keras.Model, data: Data
 ) -> tuple[dict[str, Any], dict[str, float]]:
-    """Reads the test split, and says what a model makes of it.
+    """Evaluate an autoencoder on the test split.
 
     Args:
-        model: that gives images.
-        data: what it was trained on.
+        model: an autoencoder.
+        data: its dataset.
 
     Returns:
-        Arrays to be kept: ``labels``; ``errors``, the squared error of each image; rows ``index``
-        as they are ``raw``, ``given`` to the model and ``reconstructed``; and what `bounds`
-        computes. And figures: ``test_psnr`` and ``test_ssim``, their means over images, and those
-        of `bounds`.
+        Arrays for ``predictions.npz``: ``labels``; ``errors``, the mean squared error of each
+        image; for the rows ``index``, the ``raw`` image, the model input ``given`` and the image
+        ``reconstructed``; and those of `linear_bounds`. And metrics: ``test_psnr`` and
+        ``test_ssim``, means over images, and those of `linear_bounds`. A variational autoencoder
+        also has the arrays ``codes`` and ``divergences``, and the metric ``test_active_units``.
     """
-    rows, found = data.rows["test"], Reconstructions.of(model, data, "test")
+    rows, results = data.rows["test"], Reconstructions.from_model(model, data, "test")
     index = np.arange(min(ROWS_SHOWN, len(rows)))
     arrays = {
         "labels": rows.labels,
-        "errors": found.errors,
+        "errors": results.errors,
         "index": index,
         "raw": rows.inputs[index],
-        "given": found.given[index],
-        "reconstructed": found.images[index],
+        "given": results.inputs[index],
+        "reconstructed": results.outputs[index],
     }
-    figures = {
-        "test_psnr": float(np.mean(psnr(found.clean, found.images))),
-        "test_ssim": float(np.mean(structural_similarity(found.clean, found.images))),
+    metrics = {
+        "test_psnr": float(np.mean(psnr(results.targets, results.outputs))),
+        "test_ssim": float(np.mean(structural_similarity(results.targets, results.outputs))),
     }
-    for more_arrays, more_figures in (bounds(data, found), _of_codes(model, data, found)):
-        arrays |= more_arrays
-        figures |= more_figures
-    return arrays, figures
+    bound_arrays, bound_metrics = linear_bounds(data, results)
+    arrays, metrics = arrays | bound_arrays, metrics | bound_metrics
+    if is_variational(model):
+        arrays["codes"] = results.codes
+        arrays["divergences"] = kl_per_dimension(model, data.test).mean(axis=0)
+        metrics["test_active_units"] = float(active_units(results.codes))
+    return arrays, metrics
 
 
-def bounds(data: Data, found: Reconstructions) -> tuple[dict[str, Any], dict[str, float]]:
-    """Computes how near linear maps come that are fitted to the same training images.
+def linear_bounds(data: Data, results: Reconstructions) -> tuple[dict[str, Any], dict[str, float]]:
+    """Compute the test error of the best linear models fitted to the training images.
 
     Args:
-        data: what the model was trained on.
-        found: what it makes of the test split.
+        data: dataset of the autoencoder.
+        results: its reconstructions of the test split.
 
     Returns:
-        For a model that clears noise ``cleared``, what the linear denoiser makes of the first
-        images, and the figures ``test_noisy_mse``, of the noisy images as they are, and
-        ``test_wiener_mse``, of the linear denoiser. For one that does not, ``pca_errors``, the
-        error of projecting on principal components, for none of them, one, two and so on; and,
-        where the code is shorter than the image, ``test_pca_mse`` of as many as the code is long.
-        Nothing for images of more than 4096 values.
+        Arrays and metrics. For a denoising autoencoder, the array ``cleared``, the first images as
+        denoised by the linear (Wiener) filter, and the metrics ``test_noisy_mse``, the error of the
+        noisy images themselves, and ``test_wiener_mse``, that of the linear filter. For others,
+        the array ``pca_errors``, the error of PCA with 0, 1, 2, ... components, and, if the latent
+        code is shorter than the image, the metric ``test_pca_mse``, that of PCA with as many
+        components as the code has dimensions. Both empty for images of more than 4096 values.
     """
-    features = found.clean[0].size
-    if features > MOST_FEATURES:
+    if results.targets[0].size > MAX_BOUND_FEATURES:
         return {}, {}
-    given, clean = _flat(found.given), _flat(found.clean)
-    train_given, train_clean = training_images(data)
+    inputs, targets = _flatten(results.inputs), _flatten(results.targets)
+    train_inputs, train_targets = training_images(data)
     if data.corruption is not None:
-        cleared = np.clip(linear_denoiser(train_given, train_clean)(given), 0, 1)
+        denoised = np.clip(linear_denoiser(train_inputs, train_targets)(inputs), 0, 1)
         return (
-            {"cleared": cleared[:ROWS_SHOWN].reshape(found.given[:ROWS_SHOWN].shape)},
+            {"cleared": denoised[:ROWS_SHOWN].reshape(results.inputs[:ROWS_SHOWN].shape)},
             {
-                "test_noisy_mse": float(np.mean(squared_errors(clean, given))),
-                "test_wiener_mse": float(np.mean(squared_errors(clean, cleared))),
+                "test_noisy_mse": float(np.mean(squared_errors(targets, inputs))),
+                "test_wiener_mse": float(np.mean(squared_errors(targets, denoised))),
             },
         )
-    errors = principal_subspace(train_clean, min(train_clean.shape)).errors(clean)
-    size = found.codes[0].size
-    figures = {"test_pca_mse": float(errors[size])} if size < len(errors) else {}
-    return {"pca_errors": errors}, figures
+    errors = principal_subspace(train_targets, min(train_targets.shape)).errors(targets)
+    latent_size = results.codes[0].size
+    metrics = {"test_pca_mse": float(errors[latent_size])} if latent_size < len(errors) else {}
+    return {"pca_errors": errors}, metrics
 
 
 def training_images(data: Data) -> tuple[np.ndarray, np.ndarray]:
-    """Gives the training images in a row each, as a model sees them and as they are.
+    """Return the training images, flattened: model inputs and targets.
 
     Args:
-        data: for a model that gives images.
+        data: dataset of an autoencoder.
 
     Returns:
         Two arrays ``(rows, features)``.
     """
     batches = [
-        (given[0] if isinstance(given, tuple) else given, clean)
-        for given, clean in data.in_order("train").as_numpy_iterator()
+        (inputs[0] if isinstance(inputs, tuple) else inputs, targets)
+        for inputs, targets in data.in_order("train").as_numpy_iterator()
     ]
-    given, clean = (_flat(np.concatenate(parts)) for parts in zip(*batches, strict=True))
-    return given, clean
+    inputs, targets = (_flatten(np.concatenate(parts)) for parts in zip(*batches, strict=True))
+    return inputs, targets
 
 
-def squared_errors(clean: np.ndarray, images: np.ndarray) -> np.ndarray:
-    """Gives the mean squared error of each image.
+def squared_errors(targets: np.ndarray, images: np.ndarray) -> np.ndarray:
+    """Compute the mean squared error of each image.
 
     Args:
-        clean: ``(rows, ...)``.
-        images: of the same shape.
+        targets: reference images, ``(rows, ...)``.
+        images: images of the same shape.
 
     Returns:
-        ``(rows,)``.
+        Array ``(rows,)``.
     """
-    return np.square(_flat(clean) - _flat(images)).mean(axis=1)
+    return np.square(_flatten(targets) - _flatten(images)).mean(axis=1)
 
 
-def psnr(clean: np.ndarray, images: np.ndarray) -> np.ndarray:
-    """Gives the peak signal-to-noise ratio of each image, in decibels, for intensities in [0, 1].
+def psnr(targets: np.ndarray, images: np.ndarray) -> np.ndarray:
+    """Compute the peak signal-to-noise ratio of each image, in decibels.
 
     Args:
-        clean: ``(rows, ...)``.
-        images: of the same shape; an image without error is given 100 dB.
+        targets: reference images with intensities in [0, 1], ``(rows, ...)``.
+        images: images of the same shape.
+
+    Returns:
+        Array ``(rows,)``, at most 100 dB.
 
     Example:
         >>> import numpy as np
@@ -198,45 +205,35 @@ def psnr(clean: np.ndarray, images: np.ndarray) -> np.ndarray:
         >>> psnr(np.zeros((1, 2, 2, 1)), np.full((1, 2, 2, 1), 0.1)).round(3).tolist()
         [20.0]
     """
-    return -10 * np.log10(np.maximum(squared_errors(clean, images), 1e-10))
+    return -10 * np.log10(np.maximum(squared_errors(targets, images), MIN_MSE))
 
 
-def structural_similarity(clean: np.ndarray, images: np.ndarray) -> np.ndarray:
-    """Gives the structural similarity of each image, 1 for the same, for intensities in [0, 1].
+def structural_similarity(targets: np.ndarray, images: np.ndarray) -> np.ndarray:
+    """Compute the structural similarity index (SSIM) of each image, 1 for identical images.
+
+    Windows are 11 pixels wide, or as wide as the shorter side of the image.
 
     Args:
-        clean: ``(rows, height, width, channels)``.
-        images: of the same shape.
+        targets: reference images with intensities in [0, 1], ``(rows, height, width, channels)``.
+        images: images of the same shape.
 
     Returns:
-        ``(rows,)``, by windows of 11 pixels a side, or of the image's side if that is shorter.
+        Array ``(rows,)``.
 
     Reference:
         Wang, Bovik, Sheikh & Simoncelli (2004), Image quality assessment: from error visibility to
         structural similarity, https://doi.org/10.1109/TIP.2003.819861
     """
-    window = min(SSIM_WINDOW, *clean.shape[1:3])
-    parts = [
-        tf.image.ssim(one, other, max_val=1.0, filter_size=window).numpy()
-        for one, other in zip(_in_parts(clean), _in_parts(images), strict=True)
-    ]
-    return np.concatenate(parts)
-
-
-def _of_codes(
-    model: keras.Model, data: Data, found: Reconstructions
-) -> tuple[dict[str, Any], dict[str, float]]:
-    if not is_variational(model):
-        return {}, {}
-    return (
-        {"codes": found.codes, "divergences": kl_per_dimension(model, data.test).mean(axis=0)},
-        {"test_active_units": float(active_units(found.codes))},
+    window = min(SSIM_WINDOW, *targets.shape[1:3])
+    batches = zip(_split_batches(targets), _split_batches(images), strict=True)
+    return np.concatenate(
+        [tf.image.ssim(*pair, max_val=1.0, filter_size=window).numpy() for pair in batches]
     )
 
 
-def _in_parts(images: np.ndarray) -> list[np.ndarray]:
-    return np.array_split(images.astype(np.float32), -(-len(images) // MOST_FEATURES))
+def _split_batches(images: np.ndarray) -> list[np.ndarray]:
+    return np.array_split(images.astype(np.float32), -(-len(images) // SSIM_BATCH_SIZE))
 
 
-def _flat(images: np.ndarray) -> np.ndarray:
+def _flatten(images: np.ndarray) -> np.ndarray:
     return images.reshape(len(images), -1)

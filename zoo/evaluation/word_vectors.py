@@ -1,4 +1,4 @@
-"""What is known about words: neighbors, likeness and analogies of their vectors.
+"""Word embeddings: nearest neighbors, cosine similarity and analogies.
 
 >>> import zoo
 >>> from zoo.evaluation.word_vectors import Embeddings
@@ -6,8 +6,8 @@
 ...     "fasttext", dataset="toy_reviews", sequence_length=24, epochs=1, jit_compile=False,
 ...     run_dir=tmp / "run",
 ... )
->>> vectors = Embeddings.of(run)
->>> len(vectors.nearest("film", 3))
+>>> embeddings = Embeddings.from_run(run)
+>>> len(embeddings.nearest("film", 3))
 3
 """
 
@@ -18,6 +18,7 @@ from pathlib import Path
 
 import numpy as np
 
+import zoo.data
 from zoo.data.cooccurrence import ppmi_svd_embeddings
 from zoo.data.pipeline import Data
 from zoo.data.sequences import SequenceData
@@ -25,20 +26,20 @@ from zoo.data.text import vocabulary
 from zoo.errors import DatasetError, InputError, RunError, did_you_mean
 from zoo.runs import Run
 
-ANALOGIES = Path(__file__).parent / "data" / "analogies.csv"
-SPECIAL = 2
+ANALOGIES = Path(zoo.data.__file__).with_name("analogies.csv")
+NUM_SPECIAL_TOKENS = 2
 
 
 @dataclasses.dataclass(frozen=True)
-class Analogies:
-    """How many analogies hold.
+class AnalogyCounts:
+    """Results on a list of analogies.
 
     Attributes:
-        asked: those of which every word is known.
-        unknown: those of which some word is not.
-        right: those whose answer is among the `k` nearest.
-        k: how many answers were allowed.
-        chance: share of right answers if they were drawn at random.
+        asked: number of analogies whose words are all in the vocabulary.
+        unknown: number of analogies with an out-of-vocabulary word.
+        right: number of analogies whose answer is among the `k` nearest words.
+        k: number of candidates considered.
+        chance: expected accuracy of random guessing.
     """
 
     asked: int
@@ -49,102 +50,105 @@ class Analogies:
 
     @property
     def accuracy(self) -> float:
-        """Share of those asked that hold; 0 if none was."""
+        """Fraction of `asked` that is `right`; 0 if none was asked."""
         return self.right / self.asked if self.asked else 0.0
 
 
 @dataclasses.dataclass(frozen=True)
 class Embeddings:
-    """Words and their vectors.
+    """Normalized word embeddings.
 
     Attributes:
-        words: those with a vector, the commonest first; neither padding nor the unknown word.
-        vectors: ``(words, dimensions)``, each of length 1.
+        words: the vocabulary by decreasing frequency, without padding and the unknown token.
+        vectors: ``(words, embedding_dim)``, of unit length.
     """
 
     words: tuple[str, ...]
     vectors: np.ndarray
 
     @classmethod
-    def of(cls, run: Run) -> "Embeddings":
-        """Takes the vectors out of a finished run.
+    def from_run(cls, run: Run) -> "Embeddings":
+        """Return the word embeddings of a trained model.
 
         Args:
-            run: of a model that has an embedding.
+            run: a finished run of a model with an embedding layer.
 
         Raises:
-            RunError: if it has none.
+            RunError: if the model has no embedding layer.
         """
         layers = [layer for layer in run.model.layers if layer.name == "embedding"]
         if not layers:
-            raise RunError(f"{run.directory}: {run.config['model']} has no vectors of words.")
+            raise RunError(f"{run.directory}: {run.config['model']} has no word embeddings.")
         (layer,) = layers
         table = layer.tokens.embeddings if hasattr(layer, "tokens") else layer.embeddings
-        return cls._named(vocabulary(run.preprocessor), table.numpy())
+        return cls._normalized(vocabulary(run.preprocessor), table.numpy())
 
     @classmethod
-    def counted(cls, data: Data, size: int = 100) -> "Embeddings":
-        """Finds vectors without a network: see `zoo.data.cooccurrence.ppmi_svd_embeddings`.
+    def from_cooccurrence(cls, data: Data, size: int = 100) -> "Embeddings":
+        """Compute PPMI-SVD embeddings; see `zoo.data.cooccurrence.ppmi_svd_embeddings`.
 
         Args:
-            data: texts as sequences; the training split is read, and no label.
-            size: of a vector.
+            data: dataset of token sequences; only its training texts are read.
+            size: dimension of the embeddings.
 
         Raises:
-            DatasetError: if they are no sequences of words.
+            DatasetError: if the dataset does not consist of token sequences.
 
         Example:
             >>> import zoo
             >>> from zoo.evaluation.word_vectors import Embeddings
-            >>> words = Embeddings.counted(zoo.load_data("toy_reviews"), size=8)
-            >>> words.vectors.shape[1]
+            >>> embeddings = Embeddings.from_cooccurrence(zoo.load_data("toy_reviews"), size=8)
+            >>> embeddings.vectors.shape[1]
             8
         """
         if not isinstance(data, SequenceData) or not data.is_sequence:
-            raise DatasetError(f"{data.spec.name} is not read as sequences of words.")
+            raise DatasetError(f"{data.spec.name} does not consist of token sequences.")
         words = vocabulary(data.preprocessor)
-        return cls._named(words, ppmi_svd_embeddings(data.cached_rows("train"), len(words), size))
+        table = ppmi_svd_embeddings(data.cached_rows("train"), len(words), size)
+        return cls._normalized(words, table)
 
     @classmethod
-    def _named(cls, words: Sequence[str], table: np.ndarray) -> "Embeddings":
-        vectors = table[SPECIAL : len(words)]
-        lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
-        return cls(tuple(map(str, words[SPECIAL:])), vectors / np.where(lengths == 0, 1, lengths))
+    def _normalized(cls, words: Sequence[str], table: np.ndarray) -> "Embeddings":
+        vectors = table[NUM_SPECIAL_TOKENS : len(words)]
+        norms = np.linalg.norm(vectors, axis=1, keepdims=True)
+        names = tuple(map(str, words[NUM_SPECIAL_TOKENS:]))
+        return cls(names, vectors / np.where(norms == 0, 1, norms))
 
     def vector(self, word: str) -> np.ndarray:
-        """Gives a word's vector, of length 1.
+        """Return the embedding of a word, of unit length.
 
         Args:
-            word: as the vocabulary has it.
+            word: a word of the vocabulary.
 
         Raises:
-            InputError: if it is not in the vocabulary; names the near miss.
+            InputError: if the word is not in the vocabulary.
         """
         if word not in self.words:
-            raise InputError(f"{word!r} is no word known.{did_you_mean(str(word), self.words)}")
+            hint = did_you_mean(str(word), self.words)
+            raise InputError(f"{word!r} is not in the vocabulary.{hint}")
         return self.vectors[self.words.index(word)]
 
-    def similarity(self, one: str, other: str) -> float:
-        """Gives the cosine of the angle between two words' vectors.
+    def similarity(self, first: str, second: str) -> float:
+        """Return the cosine similarity of two words.
 
         Args:
-            one: a word.
-            other: a word.
+            first: a word of the vocabulary.
+            second: another.
 
         Raises:
-            InputError: if one of them is not in the vocabulary.
+            InputError: if a word is not in the vocabulary.
         """
-        return float(self.vector(one) @ self.vector(other))
+        return float(self.vector(first) @ self.vector(second))
 
     def nearest(self, word: str, k: int = 10) -> list[tuple[str, float]]:
-        """Finds the words whose vectors point most nearly the same way.
+        """Return the nearest neighbors of a word by cosine similarity.
 
         Args:
-            word: a word.
-            k: how many.
+            word: a word of the vocabulary.
+            k: number of neighbors.
 
         Returns:
-            Words and cosines, the nearest first, without the word itself.
+            Words and cosine similarities, the nearest first, without the word itself.
 
         Raises:
             InputError: if the word is not in the vocabulary.
@@ -152,19 +156,19 @@ class Embeddings:
         return self._nearest(self.vector(word), {word}, k)
 
     def analogy(self, a: str, b: str, c: str, k: int = 1) -> list[tuple[str, float]]:
-        """Finds what is to `c` as `b` is to `a`, among all words but those three.
+        """Solve the analogy "`a` is to `b` as `c` is to ...", excluding these three words.
 
         Args:
-            a: a word.
-            b: a word.
-            c: a word.
-            k: how many answers.
+            a: a word of the vocabulary.
+            b: a word of the vocabulary.
+            c: a word of the vocabulary.
+            k: number of candidates.
 
         Returns:
-            Words and cosines with ``b - a + c``, the nearest first.
+            Words and cosine similarities with ``b - a + c``, the nearest first.
 
         Raises:
-            InputError: if one of the words is not in the vocabulary.
+            InputError: if a word is not in the vocabulary.
 
         Reference:
             Mikolov, Yih & Zweig (2013), Linguistic regularities in continuous space word
@@ -173,45 +177,45 @@ class Embeddings:
         target = self.vector(b) - self.vector(a) + self.vector(c)
         return self._nearest(target, {a, b, c}, k)
 
-    def evaluate(self, analogies: Iterable[tuple[str, str, str, str]], k: int = 1) -> Analogies:
-        """Counts the analogies that hold.
+    def evaluate(self, analogies: Iterable[tuple[str, str, str, str]], k: int = 1) -> AnalogyCounts:
+        """Evaluate the embeddings on a list of analogies.
 
         Args:
-            analogies: of four words each: ``a`` is to ``b`` as ``c`` is to ``d``.
-            k: how many answers are allowed.
+            analogies: tuples of four words: ``a`` is to ``b`` as ``c`` is to ``d``.
+            k: number of candidates among which ``d`` counts as found.
 
         Returns:
-            The counts, with the share that guessing would get right.
+            The counts, with the accuracy of random guessing.
         """
-        known = set(self.words)
+        word_set = set(self.words)
         rows = list(analogies)
-        asked = [row for row in rows if known.issuperset(row)]
+        asked = [row for row in rows if word_set.issuperset(row)]
         right = sum(d in dict(self.analogy(a, b, c, k)) for a, b, c, d in asked)
         chance = min(1.0, k / max(1, len(self.words) - 3))
-        return Analogies(len(asked), len(rows) - len(asked), right, k, chance)
+        return AnalogyCounts(len(asked), len(rows) - len(asked), right, k, chance)
 
-    def plane(self) -> np.ndarray:
-        """Projects the vectors on the two directions in which they vary most.
+    def project(self) -> np.ndarray:
+        """Project the embeddings onto their first two principal components.
 
         Returns:
-            ``(words, 2)``.
+            Array ``(words, 2)``.
         """
         centered = self.vectors - self.vectors.mean(axis=0)
         _, _, directions = np.linalg.svd(centered, full_matrices=False)
         return centered @ directions[:2].T
 
-    def _nearest(self, target: np.ndarray, without: set[str], k: int) -> list[tuple[str, float]]:
+    def _nearest(self, target: np.ndarray, excluded: set[str], k: int) -> list[tuple[str, float]]:
         cosines = self.vectors @ (target / (np.linalg.norm(target) or 1))
-        order = np.argsort(-cosines, kind="stable")[: k + len(without)]
-        found = [(self.words[i], float(cosines[i])) for i in order if self.words[i] not in without]
-        return found[:k]
+        order = np.argsort(-cosines, kind="stable")[: k + len(excluded)]
+        pairs = [(self.words[i], float(cosines[i])) for i in order if self.words[i] not in excluded]
+        return pairs[:k]
 
 
 def read_analogies(path: Path = ANALOGIES) -> list[tuple[str, str, str, str]]:
-    """Reads analogies, one a line: ``man,woman,king,queen``.
+    """Read a CSV file of analogies, one per line, such as ``man,woman,king,queen``.
 
     Args:
-        path: a CSV file without a header; the zoo's own list unless told otherwise.
+        path: a CSV file without a header; by default the list that ships with the zoo.
     """
     with path.open(newline="") as file:
         return [(a, b, c, d) for a, b, c, d in csv.reader(file)]

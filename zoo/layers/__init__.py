@@ -1,4 +1,4 @@
-"""What Keras lacks. Importing it registers everything, so that files with it load."""
+"""Layers, losses and optimizers that Keras lacks; importing the package registers them."""
 
 from zoo.layers.image import AntialiasedResizing, Grayscale
 from zoo.layers.initializers import LogRarity

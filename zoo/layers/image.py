@@ -1,4 +1,4 @@
-"""Layers that prepare images."""
+"""Image preprocessing layers."""
 
 from typing import Any
 
@@ -8,16 +8,16 @@ from keras import ops
 
 @keras.saving.register_keras_serializable(package="zoo")
 class AntialiasedResizing(keras.layers.Layer):
-    """Resizes images; costs nothing where they are known to have the size already.
+    """Antialiased bilinear resizing; the identity on images that already have the target size.
 
-    Input ``(batch, any height, any width, channels)`` or without the batch; output
-    ``(batch, height, width, channels)``, floats. It is `tf.image.resize` with bilinear
-    interpolation and antialiasing, computed as two products of matrices: every format of artifact
-    has those, while ONNX and LiteRT know no antialiasing.
+    Input ``(batch, any height, any width, channels)`` or the same without the batch axis; output
+    ``(batch, height, width, channels)``, floats. It equals `tf.image.resize` with bilinear
+    interpolation and antialiasing, but is computed as two matrix products, which every export
+    format supports; ONNX and LiteRT have no antialiased resizing.
 
     Args:
-        height: of the images given.
-        width: of the images given.
+        height: height of the output images.
+        width: width of the output images.
 
     Example:
         >>> import numpy as np
@@ -32,16 +32,17 @@ class AntialiasedResizing(keras.layers.Layer):
         self.width = width
 
     def call(self, inputs: Any) -> Any:
-        """Resizes what does not have the size."""
+        """Resize the images, unless their static shape is already the target size."""
         if tuple(inputs.shape[-3:-1]) == (self.height, self.width):
             return inputs
         height, width = ops.shape(inputs)[-3:-1]
-        narrowed = ops.matmul(self._weights(self.width, width), inputs)
-        turned = ops.swapaxes(narrowed, -3, -2)
-        return ops.swapaxes(ops.matmul(self._weights(self.height, height), turned), -3, -2)
+        resized_rows = ops.matmul(self._interpolation_matrix(self.width, width), inputs)
+        transposed = ops.swapaxes(resized_rows, -3, -2)
+        resized = ops.matmul(self._interpolation_matrix(self.height, height), transposed)
+        return ops.swapaxes(resized, -3, -2)
 
-    def _weights(self, size: int, old_size: Any) -> Any:
-        """Gives what each old pixel adds to each new one: a triangle about its center."""
+    def _interpolation_matrix(self, size: int, old_size: Any) -> Any:
+        """Return weights ``(size, old_size)``: a triangle filter around each new pixel's center."""
         scale = ops.cast(old_size, self.compute_dtype) / size
         centers = (ops.arange(size, dtype=self.compute_dtype) + 0.5) * scale
         old_centers = ops.cast(ops.arange(old_size), self.compute_dtype) + 0.5
@@ -50,26 +51,27 @@ class AntialiasedResizing(keras.layers.Layer):
         return triangles / ops.sum(triangles, axis=1, keepdims=True)
 
     def compute_output_shape(self, input_shape: tuple[int | None, ...]) -> tuple[int | None, ...]:
-        """Gives ``(batch, height, width, channels)``."""
+        """Return ``(batch, height, width, channels)``."""
         return (*input_shape[:-3], self.height, self.width, input_shape[-1])
 
     def get_config(self) -> dict[str, Any]:
-        """Gives what makes the same layer again."""
+        """Return the arguments of an equal layer."""
         return {**super().get_config(), "height": self.height, "width": self.width}
 
 
-SHARES = {"mean": (1 / 3, 1 / 3, 1 / 3), "luminance": (0.299, 0.587, 0.114)}
+CHANNEL_WEIGHTS = {"mean": (1 / 3, 1 / 3, 1 / 3), "luminance": (0.299, 0.587, 0.114)}
 
 
 @keras.saving.register_keras_serializable(package="zoo", name="Greyscale")
 class Grayscale(keras.layers.Layer):
-    """Makes one channel of three.
+    """Conversion of RGB images to grayscale.
 
     Input ``(batch, height, width, 3)``; output ``(batch, height, width, 1)``.
 
     Args:
-        method: ``"mean"`` of the three; or ``"luminance"``, 0.299 red, 0.587 green and 0.114 blue,
-            as ITU-R Recommendation BT.601 has it, https://www.itu.int/rec/R-REC-BT.601.
+        method: ``"mean"``, the mean of the three channels; or ``"luminance"``, 0.299 red + 0.587
+            green + 0.114 blue, the luma of ITU-R Recommendation BT.601,
+            https://www.itu.int/rec/R-REC-BT.601.
 
     Example:
         >>> import numpy as np
@@ -83,10 +85,10 @@ class Grayscale(keras.layers.Layer):
         self.method = method
 
     def call(self, inputs: Any) -> Any:
-        """Weighs the channels."""
-        weights = ops.convert_to_tensor(SHARES[self.method], self.compute_dtype)
+        """Return the weighted sum of the channels."""
+        weights = ops.convert_to_tensor(CHANNEL_WEIGHTS[self.method], self.compute_dtype)
         return ops.sum(ops.cast(inputs, self.compute_dtype) * weights, axis=-1, keepdims=True)
 
     def get_config(self) -> dict[str, Any]:
-        """Gives what makes the same layer again."""
+        """Return the arguments of an equal layer."""
         return {**super().get_config(), "method": self.method}

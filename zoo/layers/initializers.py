@@ -1,4 +1,4 @@
-"""First values of weights that Keras does not have. Importing it registers them."""
+"""Weight initializers that Keras lacks; importing the module registers them."""
 
 from typing import Any
 
@@ -8,16 +8,16 @@ from keras import ops
 
 @keras.saving.register_keras_serializable(package="zoo")
 class LogRarity(keras.initializers.Initializer):
-    """How rare each word is likely to be, for vocabularies in which the commonest come first.
+    """Log inverse document frequency estimated from token rank, for frequency-sorted vocabularies.
 
-    By Zipf's law the share of texts that have a word falls as one over its rank, so that its
-    inverse document frequency, minus the logarithm of that share, grows as the logarithm of the
-    rank. The values are logarithms, times a power: a softmax makes weights of them that go as that
-    power of the inverse document frequency.
+    By Zipf's law the fraction of texts that contain a token is inversely proportional to its rank,
+    so the inverse document frequency, the negative logarithm of that fraction, grows as the
+    logarithm of the rank. The values are `power` times the logarithm of this estimate: a softmax
+    over them yields weights proportional to the inverse document frequency raised to `power`.
 
     Args:
-        power: of the inverse document frequency.
-        common: rank of a word that is in every second text.
+        power: exponent of the inverse document frequency.
+        common: rank of a token that occurs in every second text.
 
     Example:
         >>> from zoo.layers.initializers import LogRarity
@@ -34,11 +34,11 @@ class LogRarity(keras.initializers.Initializer):
         self.common = common
 
     def __call__(self, shape: tuple[int, ...], dtype: str | None = None) -> Any:
-        """Gives one value a row, the same for all its columns."""
+        """Return one value per row, repeated along all other axes."""
         ranks = ops.arange(shape[0], dtype=dtype or keras.config.floatx())
         rarity = self.power * ops.log1p(ops.log1p(ranks / self.common))
         return ops.broadcast_to(ops.reshape(rarity, (-1, *[1] * (len(shape) - 1))), shape)
 
     def get_config(self) -> dict[str, float]:
-        """Gives what makes it again."""
+        """Return the arguments of an equal initializer."""
         return {"power": self.power, "common": self.common}

@@ -1,4 +1,4 @@
-"""Losses that Keras does not have. Importing it registers them, so that files with them load."""
+"""Losses that Keras lacks; importing the module registers them, so that saved models load."""
 
 import math
 from typing import Any
@@ -8,15 +8,15 @@ from keras import ops
 
 
 def kl_divergence(z_mean: Any, z_log_var: Any) -> Any:
-    """Gives how far diagonal normal distributions are from the standard normal one.
+    """Compute the KL divergence of diagonal normal distributions from the standard normal one.
 
     Args:
-        z_mean: ``(..., latent_dim)``.
-        z_log_var: ``(..., latent_dim)``, logarithms of the variances.
+        z_mean: means ``(..., latent_dim)``.
+        z_log_var: logarithms of the variances ``(..., latent_dim)``.
 
     Returns:
-        ``(..., latent_dim)``: the Kullback-Leibler divergence along each dimension, in nats; its
-        sum over the dimensions is that of the whole.
+        The Kullback-Leibler divergence per dimension, ``(..., latent_dim)``, in nats; summed over
+        the dimensions it is the divergence of the joint distribution.
 
     Example:
         >>> import numpy as np
@@ -33,15 +33,14 @@ def kl_divergence(z_mean: Any, z_log_var: Any) -> Any:
 
 @keras.saving.register_keras_serializable(package="zoo")
 class SmoothedCrossentropy(keras.losses.Loss):
-    """Cross-entropy, in nats, of integer labels whose certainty is taken down a little.
+    """Cross-entropy between integer labels and predictions, in nats, with label smoothing.
 
-    The true class counts ``1 - smoothing + smoothing / classes`` and each other one
-    ``smoothing / classes``. Keras smooths one-hot labels only.
-
-    Takes labels ``(batch,)`` and probabilities ``(batch, classes)``.
+    The target probability is ``1 - smoothing + smoothing / classes`` for the true class and
+    ``smoothing / classes`` for every other class. Keras supports label smoothing for one-hot labels
+    only. Labels are ``(batch,)``, predicted probabilities ``(batch, classes)``.
 
     Args:
-        smoothing: share of the label spread over all classes, in [0, 1).
+        smoothing: fraction of the label spread over all classes, in [0, 1).
 
     Example:
         >>> import numpy as np
@@ -62,26 +61,26 @@ class SmoothedCrossentropy(keras.losses.Loss):
         self.smoothing = smoothing
 
     def call(self, y_true: Any, y_pred: Any) -> Any:
-        """Gives the loss of each row."""
+        """Return the loss of each example."""
         classes = y_pred.shape[1]
-        truth = ops.one_hot(ops.cast(ops.reshape(y_true, (-1,)), "int32"), classes, dtype="float32")
-        target = truth * (1 - self.smoothing) + self.smoothing / classes
+        labels = ops.cast(ops.reshape(y_true, (-1,)), "int32")
+        one_hot = ops.one_hot(labels, classes, dtype="float32")
+        target = one_hot * (1 - self.smoothing) + self.smoothing / classes
         return ops.categorical_crossentropy(target, y_pred)
 
     def get_config(self) -> dict[str, Any]:
-        """Gives what makes the same loss again."""
+        """Return the arguments of an equal loss."""
         return {**super().get_config(), "smoothing": self.smoothing}
 
 
 @keras.saving.register_keras_serializable(package="zoo")
 class BernoulliLoss(keras.losses.Loss):
-    """Minus the log-likelihood of images whose pixels are coins: nats an image, summed over pixels.
+    """Negative log-likelihood of images under independent Bernoulli pixels.
 
-    For pixels that are 0 or 1. Those between are gray levels, taken for shares of coins: the
-    figure is then the cross-entropy, and has a floor above zero. An image that leaves [0, 1] has
-    no such likelihood; its loss is not a number.
-
-    Takes images ``(batch, ...)`` and the probabilities of 1 of the same shape.
+    In nats per image, summed over pixels. Gray levels between 0 and 1 are treated as probabilities:
+    the loss is then the cross-entropy, whose minimum is above zero. The likelihood is undefined for
+    images with values outside [0, 1]; their loss is NaN. Images are ``(batch, ...)``, predicted
+    probabilities of 1 have the same shape.
 
     Example:
         >>> import numpy as np
@@ -98,20 +97,19 @@ class BernoulliLoss(keras.losses.Loss):
         super().__init__(name=name, **kwargs)
 
     def call(self, y_true: Any, y_pred: Any) -> Any:
-        """Gives the loss of each image."""
-        pixels = tuple(range(1, len(y_pred.shape)))
-        possible = ops.logical_and(y_true >= 0, y_true <= 1)
-        nats = ops.sum(ops.binary_crossentropy(y_true, y_pred), axis=pixels)
-        return ops.where(ops.all(possible, axis=pixels), nats, float("nan"))
+        """Return the loss of each image."""
+        pixel_axes = tuple(range(1, len(y_pred.shape)))
+        in_range = ops.logical_and(y_true >= 0, y_true <= 1)
+        nats = ops.sum(ops.binary_crossentropy(y_true, y_pred), axis=pixel_axes)
+        return ops.where(ops.all(in_range, axis=pixel_axes), nats, float("nan"))
 
 
 @keras.saving.register_keras_serializable(package="zoo")
 class GaussianLoss(keras.losses.Loss):
-    """Minus the log-density of images under normal distributions of one width about the output.
+    """Negative log-density of images under independent normal pixels of equal standard deviation.
 
-    In nats an image, summed over pixels. It is a density's, so that it may be below zero.
-
-    Takes images ``(batch, ...)`` and the means of the same shape.
+    In nats per image, summed over pixels. Since it derives from a density, it can be negative.
+    Images are ``(batch, ...)``, predicted means have the same shape.
 
     Args:
         stddev: standard deviation of every pixel, above 0.
@@ -132,11 +130,11 @@ class GaussianLoss(keras.losses.Loss):
         self.stddev = stddev
 
     def call(self, y_true: Any, y_pred: Any) -> Any:
-        """Gives the loss of each image."""
-        pixels = tuple(range(1, len(y_pred.shape)))
+        """Return the loss of each image."""
+        pixel_axes = tuple(range(1, len(y_pred.shape)))
         nats = ops.square((y_true - y_pred) / self.stddev) / 2
-        return ops.sum(nats + math.log(self.stddev) + math.log(2 * math.pi) / 2, axis=pixels)
+        return ops.sum(nats + math.log(self.stddev) + math.log(2 * math.pi) / 2, axis=pixel_axes)
 
     def get_config(self) -> dict[str, Any]:
-        """Gives what makes the same loss again."""
+        """Return the arguments of an equal loss."""
         return {**super().get_config(), "stddev": self.stddev}

@@ -1,6 +1,7 @@
-"""The best that linear maps can do: the principal subspace, and the linear denoiser.
+"""Optimal linear maps: principal component analysis and the linear denoiser.
 
-NumPy in double precision. A network that reconstructs images is measured against these.
+Both are computed by NumPy in double precision. They are the baselines of models that reconstruct
+images.
 """
 
 import dataclasses
@@ -12,48 +13,48 @@ from zoo.errors import DatasetError
 
 @dataclasses.dataclass(frozen=True)
 class Subspace:
-    """An origin, and orthonormal directions from it, by how much rows vary along them.
+    """An affine subspace with an orthonormal basis sorted by explained variance.
 
     Attributes:
-        origin: ``(features,)``: the mean of the rows, or zero.
-        directions: ``(features, rank)``.
+        origin: ``(features,)``, the mean of the rows or zero.
+        directions: ``(features, rank)``, the principal axes, one per column.
     """
 
     origin: np.ndarray
     directions: np.ndarray
 
     def errors(self, rows: np.ndarray) -> np.ndarray:
-        """Gives the mean squared error of rows projected on the first directions.
+        """Return the mean squared error of projecting rows on the first 0, 1, ..., rank directions.
 
         Args:
             rows: ``(rows, features)``.
 
         Returns:
-            ``(rank + 1,)``: for no direction, for the first, for the first two, and so on.
+            ``(rank + 1,)``; the first entry is the error of replacing every row by the origin.
         """
-        shifted = rows.astype(np.float64) - self.origin
-        kept = np.square(shifted @ self.directions).sum(axis=0).cumsum()
-        lost = np.square(shifted).sum() - np.concatenate([[0.0], kept])
-        return np.maximum(lost, 0) / rows.size
+        centered = rows.astype(np.float64) - self.origin
+        explained = np.square(centered @ self.directions).sum(axis=0).cumsum()
+        residual = np.square(centered).sum() - np.concatenate([[0.0], explained])
+        return np.maximum(residual, 0) / rows.size
 
 
 def principal_subspace(rows: np.ndarray, rank: int, *, centered: bool = True) -> Subspace:
-    """Finds the subspace on which projecting the rows loses least.
+    """Return the subspace with the least squared projection error.
 
-    The directions are the right singular vectors of the rows, taken from the triangular factor of
-    a QR decomposition, so that no condition number is squared as in the covariance matrix.
+    The directions are the right singular vectors of the rows, computed from the triangular factor
+    of a QR decomposition; unlike the covariance matrix, it does not square the condition number.
 
     Args:
         rows: ``(rows, features)``.
-        rank: dimensions of the subspace, from 1 to the smaller side of `rows`.
-        centered: whether its origin is the mean of the rows, as in principal component analysis,
-            and not zero.
+        rank: dimension of the subspace, from 1 to the smaller side of `rows`.
+        centered: whether the origin is the mean of the rows, as in principal component analysis,
+            instead of zero.
 
     Returns:
         The subspace.
 
     Raises:
-        DatasetError: if the rows have no such rank.
+        DatasetError: if `rank` exceeds the number of rows or of features.
 
     Example:
         >>> import numpy as np
@@ -68,18 +69,18 @@ def principal_subspace(rows: np.ndarray, rank: int, *, centered: bool = True) ->
     """
     if rank > min(rows.shape):
         raise DatasetError(
-            f"a subspace of {rank} dimensions cannot be found in {rows.shape[0]} rows of "
-            f"{rows.shape[1]} values."
+            f"rank={rank}: must be at most {min(rows.shape)} for {rows.shape[0]} rows of "
+            f"{rows.shape[1]} features."
         )
     rows = rows.astype(np.float64)
     origin = rows.mean(axis=0) if centered else np.zeros(rows.shape[1])
-    triangle = np.linalg.qr(rows - origin, mode="r")
-    return Subspace(origin, np.linalg.svd(triangle)[2][:rank].T)
+    triangular_factor = np.linalg.qr(rows - origin, mode="r")
+    return Subspace(origin, np.linalg.svd(triangular_factor)[2][:rank].T)
 
 
 @dataclasses.dataclass(frozen=True)
 class LinearDenoiser:
-    """The affine map from noisy rows to clean ones of least squared error.
+    """An affine map from noisy rows to estimates of the clean ones.
 
     Attributes:
         kernel: ``(features, features)``.
@@ -90,19 +91,19 @@ class LinearDenoiser:
     bias: np.ndarray
 
     def __call__(self, noisy: np.ndarray) -> np.ndarray:
-        """Clears rows ``(rows, features)`` of noise."""
+        """Denoise rows ``(rows, features)``."""
         return noisy @ self.kernel + self.bias
 
 
 def linear_denoiser(noisy: np.ndarray, clean: np.ndarray) -> LinearDenoiser:
-    """Fits the linear denoiser: the Wiener filter of rows that are not stationary.
+    """Fit the least-squares affine denoiser, the Wiener filter of non-stationary rows.
 
     Args:
         noisy: ``(rows, features)``.
         clean: the same rows without noise.
 
     Returns:
-        The map of least squared error on these rows.
+        The affine map with the least squared error on these rows.
 
     Example:
         >>> import numpy as np
@@ -116,7 +117,7 @@ def linear_denoiser(noisy: np.ndarray, clean: np.ndarray) -> LinearDenoiser:
         https://doi.org/10.7551/mitpress/2946.001.0001
     """
     noisy, clean = noisy.astype(np.float64), clean.astype(np.float64)
-    from_mean, to_mean = noisy.mean(axis=0), clean.mean(axis=0)
-    noisy, clean = noisy - from_mean, clean - to_mean
+    noisy_mean, clean_mean = noisy.mean(axis=0), clean.mean(axis=0)
+    noisy, clean = noisy - noisy_mean, clean - clean_mean
     kernel = np.linalg.lstsq(noisy.T @ noisy, noisy.T @ clean, rcond=None)[0]
-    return LinearDenoiser(kernel, to_mean - from_mean @ kernel)
+    return LinearDenoiser(kernel, clean_mean - noisy_mean @ kernel)

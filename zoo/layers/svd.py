@@ -11,14 +11,14 @@ from zoo.layers.pca import principal_subspace
 
 @keras.saving.register_keras_serializable(package="zoo")
 class TruncatedSVD(keras.layers.Layer):
-    """Where rows lie in the subspace of `rank` dimensions that is nearest to the training rows.
+    """Projection of rows on the subspace nearest to the training rows.
 
-    Input ``(batch, features)``; output ``(batch, rank)``. Nothing in it trains; `adapt` finds the
-    subspace.
+    Input ``(batch, features)``; output ``(batch, rank)``. It has no trainable weights: `adapt`
+    computes the subspace.
 
     Args:
-        rank: dimensions of the subspace.
-        centered: whether its origin is the mean of the training rows, and not zero.
+        rank: dimension of the subspace.
+        centered: whether its origin is the mean of the training rows instead of zero.
 
     Example:
         >>> import numpy as np
@@ -39,7 +39,7 @@ class TruncatedSVD(keras.layers.Layer):
         self.centered = centered
 
     def build(self, input_shape: tuple[int | None, ...]) -> None:
-        """Makes the origin and the directions; all zero before `adapt`."""
+        """Create the origin and the directions, which are zero until `adapt` is called."""
         self._add_subspace(int(input_shape[-1] or 0))
 
     def _add_subspace(self, features: int) -> None:
@@ -51,26 +51,26 @@ class TruncatedSVD(keras.layers.Layer):
         )
 
     def adapt(self, rows: np.ndarray) -> None:
-        """Finds the subspace.
+        """Compute the subspace from training rows.
 
         Args:
-            rows: ``(rows, features)``, at least `rank` of them.
+            rows: ``(rows, features)``, at least `rank` rows.
 
         Raises:
-            DatasetError: if the rows are too few.
+            DatasetError: if there are fewer than `rank` rows or features.
         """
         if not hasattr(self, "directions"):
             self.build(rows.shape)
-        found = principal_subspace(rows, self.rank, centered=self.centered)
-        self.origin.assign(found.origin)
-        self.directions.assign(found.directions)
+        subspace = principal_subspace(rows, self.rank, centered=self.centered)
+        self.origin.assign(subspace.origin)
+        self.directions.assign(subspace.directions)
 
     def call(self, inputs: Any) -> Any:
-        """Projects."""
+        """Project the rows on the subspace."""
         return ops.matmul(inputs - self.origin, self.directions)
 
     def compute_output_shape(self, input_shape: tuple[int | None, ...]) -> tuple[int | None, ...]:
-        """Gives ``(batch, rank)``."""
+        """Return ``(batch, rank)``."""
         return (*input_shape[:-1], self.rank)
 
     def get_config(self) -> dict[str, Any]:
@@ -79,30 +79,30 @@ class TruncatedSVD(keras.layers.Layer):
 
     @classmethod
     def from_config(cls, config: dict[str, Any]) -> "TruncatedSVD":
-        """Make the layer from what `get_config` returned, under its earlier name too."""
+        """Create the layer from the output of `get_config`, the old key ``"centred"`` included."""
         return cls(**{"centered" if k == "centred" else k: v for k, v in config.items()})
 
 
 @keras.saving.register_keras_serializable(package="zoo")
 class InverseTruncatedSVD(TruncatedSVD):
-    """From places in the subspace of a `TruncatedSVD` back to rows.
+    """Reconstruction of rows from their projection by a `TruncatedSVD`.
 
-    Input ``(batch, rank)``; output ``(batch, features)``. Its subspace is a copy, found by its own
-    `adapt`, so that the way there and the way back can be saved and loaded apart.
+    Input ``(batch, rank)``; output ``(batch, features)``. It keeps its own copy of the subspace,
+    computed by its own `adapt`, so the two layers can be saved and loaded separately.
 
     Args:
-        rank: dimensions of the subspace.
-        features: of a row.
-        centered: whether its origin is the mean of the training rows, and not zero.
+        rank: dimension of the subspace.
+        features: number of features of a row.
+        centered: whether the origin is the mean of the training rows instead of zero.
 
     Example:
         >>> import numpy as np
         >>> from zoo.layers import InverseTruncatedSVD, TruncatedSVD
         >>> rows = np.array([[3.0, 4.0], [6.0, 8.0]])
-        >>> there, back = TruncatedSVD(1), InverseTruncatedSVD(1, 2)
-        >>> there.adapt(rows), back.adapt(rows)
+        >>> encoder, decoder = TruncatedSVD(1), InverseTruncatedSVD(1, 2)
+        >>> encoder.adapt(rows), decoder.adapt(rows)
         (None, None)
-        >>> back(there(rows)).numpy().round(4).tolist()
+        >>> decoder(encoder(rows)).numpy().round(4).tolist()
         [[3.0, 4.0], [6.0, 8.0]]
 
     Reference:
@@ -115,17 +115,17 @@ class InverseTruncatedSVD(TruncatedSVD):
         self.features = features
 
     def build(self, input_shape: tuple[int | None, ...]) -> None:
-        """Makes the origin and the directions; all zero before `adapt`."""
+        """Create the origin and the directions, which are zero until `adapt` is called."""
         self._add_subspace(self.features)
 
     def call(self, inputs: Any) -> Any:
-        """Goes back."""
+        """Map points of the subspace back to rows."""
         return ops.matmul(inputs, ops.transpose(self.directions)) + self.origin
 
     def compute_output_shape(self, input_shape: tuple[int | None, ...]) -> tuple[int | None, ...]:
-        """Gives ``(batch, features)``."""
+        """Return ``(batch, features)``."""
         return (*input_shape[:-1], self.features)
 
     def get_config(self) -> dict[str, Any]:
-        """Gives what makes the same layer again."""
+        """Return the arguments of an equal layer."""
         return {**super().get_config(), "features": self.features}

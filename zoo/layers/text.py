@@ -8,10 +8,10 @@ from keras import ops
 
 @keras.saving.register_keras_serializable(package="zoo")
 class MaskedMaxPooling1D(keras.layers.Layer):
-    """The largest value over time of each channel, padding left out.
+    """Global max pooling over time that ignores masked steps.
 
-    Keras' own global max pooling counts padding in. Input ``(batch, time, channels)``, with a mask
-    if there is padding; output ``(batch, channels)``.
+    `keras.layers.GlobalMaxPooling1D` does not support masking. Input ``(batch, time, channels)``
+    with an optional padding mask; output ``(batch, channels)``.
 
     Example:
         >>> import numpy as np
@@ -24,30 +24,31 @@ class MaskedMaxPooling1D(keras.layers.Layer):
     supports_masking = True
 
     def call(self, inputs: Any, mask: Any = None) -> Any:
-        """Pools."""
+        """Return the maximum over unmasked steps."""
         if mask is not None:
             lowest = ops.cast(-1e9 if inputs.dtype != "float16" else -6e4, inputs.dtype)
             inputs = ops.where(mask[:, :, None], inputs, lowest)
         return ops.max(inputs, axis=1)
 
     def compute_mask(self, inputs: Any, mask: Any = None) -> None:
-        """Ends the mask: there is no time any more."""
+        """Return None, since the output has no time axis."""
 
     def compute_output_shape(self, input_shape: tuple[int | None, ...]) -> tuple[int | None, ...]:
-        """Gives ``(batch, channels)``."""
+        """Return ``(batch, channels)``."""
         return (input_shape[0], input_shape[2])
 
 
 @keras.saving.register_keras_serializable(package="zoo")
 class TokenAndPositionEmbedding(keras.layers.Layer):
-    """Learned vectors of the words plus learned vectors of their places; 0 is padding.
+    """Sum of learned token embeddings and learned position embeddings.
 
-    Input ``(batch, time)``, integers; output ``(batch, time, embedding_dim)``, with a mask.
+    Input ``(batch, time)``, token ids, where 0 is padding; output ``(batch, time, embedding_dim)``,
+    with a padding mask.
 
     Args:
-        vocab_size: words, padding included.
-        sequence_length: places; no input may be longer.
-        embedding_dim: length of each vector.
+        vocab_size: size of the vocabulary, padding included.
+        sequence_length: maximum length of the input.
+        embedding_dim: dimension of the embeddings.
 
     Example:
         >>> import numpy as np
@@ -72,24 +73,24 @@ class TokenAndPositionEmbedding(keras.layers.Layer):
         self.positions = self.embedding_layer(sequence_length, embedding_dim, name="positions")
 
     def build(self, input_shape: tuple[int | None, ...]) -> None:
-        """Makes the vectors."""
+        """Create both embedding matrices."""
         self.tokens.build(input_shape)
         self.positions.build(input_shape)
 
     def call(self, inputs: Any) -> Any:
-        """Looks both up and adds them."""
+        """Return the sum of both embeddings."""
         return self.tokens(inputs) + self.positions(ops.arange(ops.shape(inputs)[1]))
 
     def compute_mask(self, inputs: Any, mask: Any = None) -> Any:
-        """Marks what is no padding."""
+        """Return the padding mask, False where the token id is 0."""
         return ops.not_equal(inputs, 0)
 
     def compute_output_shape(self, input_shape: tuple[int | None, ...]) -> tuple[int | None, ...]:
-        """Gives ``(batch, time, embedding_dim)``."""
+        """Return ``(batch, time, embedding_dim)``."""
         return (*input_shape, self.embedding_dim)
 
     def get_config(self) -> dict[str, Any]:
-        """Gives what makes the same layer again."""
+        """Return the arguments of an equal layer."""
         return {
             **super().get_config(),
             "vocab_size": self.vocab_size,
@@ -100,15 +101,16 @@ class TokenAndPositionEmbedding(keras.layers.Layer):
 
 @keras.saving.register_keras_serializable(package="zoo")
 class TransformerEncoderBlock(keras.layers.Layer):
-    """Self-attention and a two-layer network, each normalized before and added to its input.
+    """Pre-norm Transformer encoder block: self-attention and a feed-forward network.
 
-    Padding is attended by nobody. Input and output ``(batch, time, channels)``; the mask is kept.
+    Each of the two is preceded by layer normalization and wrapped in a residual connection. Masked
+    steps are not attended to. Input and output ``(batch, time, channels)``; the mask is passed on.
 
     Args:
-        num_heads: of the attention; must divide the channels.
-        intermediate_dim: units between the two layers of the network.
-        dropout: fraction dropped of what is added, while training; as in the paper, none of the
-            attention itself, where it would cost more than all the rest.
+        num_heads: number of attention heads; must divide the number of channels.
+        intermediate_dim: hidden width of the feed-forward network.
+        dropout: dropout rate on the output of each sublayer; as in the paper, attention weights are
+            not dropped, which would cost more time than the rest of the block.
 
     Example:
         >>> import numpy as np
@@ -117,8 +119,8 @@ class TransformerEncoderBlock(keras.layers.Layer):
         TensorShape([1, 3, 8])
 
     Reference:
-        Vaswani et al. (2017), Attention is all you need, https://arxiv.org/abs/1706.03762; with
-        normalization first: Xiong et al. (2020), https://arxiv.org/abs/2002.04745
+        Vaswani et al. (2017), Attention is all you need, https://arxiv.org/abs/1706.03762;
+        pre-norm: Xiong et al. (2020), https://arxiv.org/abs/2002.04745
     """
 
     supports_masking = True
@@ -133,7 +135,7 @@ class TransformerEncoderBlock(keras.layers.Layer):
         self.dropout = dropout
 
     def build(self, input_shape: tuple[int | None, ...]) -> None:
-        """Makes the layers for the input's channels."""
+        """Create the sublayers for the number of input channels."""
         channels = int(input_shape[-1] or 0)
         self.attention_norm = keras.layers.LayerNormalization(epsilon=1e-5, name="attention_norm")
         self.attention = self.attention_layer(
@@ -151,16 +153,16 @@ class TransformerEncoderBlock(keras.layers.Layer):
         self.output_projection.build((*input_shape[:-1], self.intermediate_dim))
 
     def call(self, inputs: Any, mask: Any = None, training: bool | None = None) -> Any:
-        """Attends, then computes."""
+        """Apply self-attention, then the feed-forward network."""
         x = self.attention_norm(inputs)
-        attended = None if mask is None else mask[:, None, :]
-        x = self.attention(x, x, attention_mask=attended, training=training)
+        attention_mask = None if mask is None else mask[:, None, :]
+        x = self.attention(x, x, attention_mask=attention_mask, training=training)
         x = inputs + self.drop(x, training=training)
         y = self.output_projection(self.intermediate(self.network_norm(x)))
         return x + self.drop(y, training=training)
 
     def get_config(self) -> dict[str, Any]:
-        """Gives what makes the same layer again."""
+        """Return the arguments of an equal layer."""
         return {
             **super().get_config(),
             "num_heads": self.num_heads,

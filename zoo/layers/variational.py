@@ -10,13 +10,14 @@ from zoo.layers.losses import kl_divergence
 
 @keras.saving.register_keras_serializable(package="zoo")
 class Sampling(keras.layers.Layer):
-    """Draws codes from diagonal normal distributions, so that gradients reach mean and variance.
+    """Sampling of latent codes from diagonal normal distributions by the reparameterization trick.
 
-    Takes ``[z_mean, z_log_var]``, each ``(batch, latent_dim)``; gives ``(batch, latent_dim)``. It
-    draws anew at each call, in training and out of it, until `restart`.
+    Input ``[z_mean, z_log_var]``, each ``(batch, latent_dim)``; output ``(batch, latent_dim)``,
+    differentiable with respect to both. Every call draws new samples, in training and in inference
+    alike; `restart` makes them repeatable.
 
     Args:
-        seed: of its generator; drawn from Keras' own if None.
+        seed: seed of the layer's generator; drawn from Keras' global generator if None.
 
     Example:
         >>> import numpy as np
@@ -35,11 +36,11 @@ class Sampling(keras.layers.Layer):
         self.seed_generator = keras.random.SeedGenerator(seed)
 
     def restart(self) -> None:
-        """Makes the draws that follow those that a new layer makes whose seed is 0."""
+        """Reset the generator to the state of a new layer with ``seed=0``."""
         self.seed_generator.state.assign([0, 0])
 
     def call(self, inputs: Any) -> Any:
-        """Draws."""
+        """Return one sample per row."""
         z_mean, z_log_var = inputs
         noise = keras.random.normal(
             ops.shape(z_mean), dtype=self.compute_dtype, seed=self.seed_generator
@@ -47,26 +48,27 @@ class Sampling(keras.layers.Layer):
         return z_mean + ops.exp(z_log_var / 2) * noise
 
     def compute_output_shape(self, input_shape: list[tuple[int | None, ...]]) -> Any:
-        """Gives ``(batch, latent_dim)``."""
+        """Return ``(batch, latent_dim)``."""
         return input_shape[0]
 
     def get_config(self) -> dict[str, Any]:
-        """Gives what makes the same layer again, and the same draws."""
+        """Return the arguments of an equal layer, the seed included."""
         return {**super().get_config(), "seed": self.seed_generator.get_config()["seed"]}
 
 
 @keras.saving.register_keras_serializable(package="zoo")
 class KLDivergenceAddLoss(keras.layers.Layer):
-    """Adds to the loss how far codes are from the standard normal distribution, and passes them on.
+    """Identity layer that adds the KL divergence of the latent codes from N(0, I) to the loss.
 
-    Takes and gives ``[z_mean, z_log_var]``, each ``(batch, latent_dim)``. What it adds is `beta`
-    times the divergence in nats, summed over dimensions, of the mean image; the divergence itself
-    is the metric ``kl_loss``, but on JAX, where Keras lets no layer keep a metric.
+    Input and output ``[z_mean, z_log_var]``, each ``(batch, latent_dim)``. The added loss is `beta`
+    times the divergence in nats, summed over dimensions and averaged over the batch. The divergence
+    before weighting is reported as the metric ``kl_loss``, except on JAX, where Keras does not
+    support metrics in layers.
 
     Args:
         beta: weight of the divergence; with 1 the loss is the negative evidence lower bound.
-        warmup_steps: training steps over which the weight rises from 0 to `beta`; evaluation
-            takes `beta` from the first.
+        warmup_steps: number of training steps over which the weight rises linearly from 0 to
+            `beta`; evaluation always uses `beta`.
 
     Example:
         >>> import numpy as np
@@ -77,39 +79,39 @@ class KLDivergenceAddLoss(keras.layers.Layer):
         (3.0, 1.5)
 
     Reference:
-        Higgins et al. (2017), beta-VAE, https://openreview.net/forum?id=Sy2fzU9gl; the warm-up is
-        of Sønderby et al. (2016), https://arxiv.org/abs/1602.02282
+        Higgins et al. (2017), beta-VAE, https://openreview.net/forum?id=Sy2fzU9gl; warm-up:
+        Sønderby et al. (2016), https://arxiv.org/abs/1602.02282
     """
 
     def __init__(self, beta: float = 1.0, warmup_steps: int = 0, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.beta = beta
         self.warmup_steps = warmup_steps
-        on_jax = keras.config.backend() == "jax"
-        self.kl_loss = None if on_jax else keras.metrics.Mean(name="kl_loss")
+        is_jax = keras.config.backend() == "jax"
+        self.kl_loss = None if is_jax else keras.metrics.Mean(name="kl_loss")
         if warmup_steps:
             self.step = self.add_weight(
                 shape=(), initializer="zeros", trainable=False, dtype="float32", name="step"
             )
 
     def call(self, inputs: Any, training: bool | None = None) -> Any:
-        """Adds the loss."""
+        """Add the loss and return the inputs."""
         nats = ops.sum(kl_divergence(*inputs), axis=-1)
         if self.kl_loss is not None:
             self.kl_loss.update_state(nats)
-        self.add_loss(self._weight(training) * ops.mean(nats))
+        self.add_loss(self._current_beta(training) * ops.mean(nats))
         return inputs
 
-    def _weight(self, training: bool | None) -> Any:
+    def _current_beta(self, training: bool | None) -> Any:
         if not (training and self.warmup_steps):
             return self.beta
         self.step.assign_add(1)
         return self.beta * ops.minimum(self.step / self.warmup_steps, 1)
 
     def compute_output_shape(self, input_shape: list[tuple[int | None, ...]]) -> Any:
-        """Gives the shapes of the input."""
+        """Return the input shapes."""
         return input_shape
 
     def get_config(self) -> dict[str, Any]:
-        """Gives what makes the same layer again."""
+        """Return the arguments of an equal layer."""
         return {**super().get_config(), "beta": self.beta, "warmup_steps": self.warmup_steps}

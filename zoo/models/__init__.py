@@ -1,7 +1,7 @@
-"""The catalog of models: name, task, data and recipe of each.
+"""Catalog of models: builder, task, default dataset and training recipe.
 
-The networks themselves are in the modules named by `builder`, one family a file. Those modules
-import Keras; this one does not, so that a list of models costs nothing.
+The builders are in the modules of this package, one per model family. Those modules import Keras;
+this one does not.
 """
 
 from typing import Any
@@ -10,8 +10,8 @@ from zoo.errors import UnknownModelError
 from zoo.registry import get_spec, list_models, register
 from zoo.specs import ImageOptions, ModelSpec, Recipe, TextOptions
 
-_IN_BFLOAT16: dict[str, Any] = {
-    "jit_compile": False,  # XLA multiplies bfloat16 slowly on a CPU
+_BFLOAT16: dict[str, Any] = {
+    "jit_compile": False,  # XLA is slow in bfloat16 on CPUs
     "steps_per_execution": 8,
     "precision": "mixed_bfloat16",
 }
@@ -22,7 +22,7 @@ register(
         task="binary_classification",
         dataset="first_input",
         parameters=4,
-        summary="One sigmoid unit",
+        summary="Single sigmoid unit",
         recipe=Recipe(epochs=100, batch_size=2, steps_per_execution=64),
     )
 )
@@ -32,7 +32,7 @@ register(
         task="binary_classification",
         dataset="xor_nand",
         parameters=21,
-        summary="One hidden layer of sigmoid units and a sigmoid unit",
+        summary="Perceptron with one hidden layer of sigmoid units",
         recipe=Recipe(epochs=100, batch_size=2, steps_per_execution=64),
     )
 )
@@ -42,7 +42,7 @@ register(
         task="multiclass_classification",
         dataset="digits",
         parameters=650,
-        summary="Linear classifier: multinomial logistic regression",
+        summary="Multinomial logistic regression",
         recipe=Recipe(epochs=50, batch_size=32, schedule="cosine", steps_per_execution=16),
     )
 )
@@ -52,7 +52,7 @@ register(
         task="multiclass_classification",
         dataset="mnist",
         parameters=669_706,
-        summary="Multilayer perceptron of any depth, with dropout",
+        summary="Multilayer perceptron with dropout",
         recipe=Recipe(epochs=20, batch_size=128, schedule="cosine", steps_per_execution=16),
     )
 )
@@ -62,12 +62,12 @@ register(
         task="multiclass_classification",
         dataset="cifar10",
         parameters=95_210,
-        summary="Three convolutions, each followed by pooling",
+        summary="CNN with three convolutions, each followed by max pooling",
         recipe=Recipe(
             epochs=30,
             batch_size=256,
             schedule="one_cycle",
-            **_IN_BFLOAT16,
+            **_BFLOAT16,
             images=ImageOptions(scaling="standardized", augmentation="flip+crop"),
         ),
     )
@@ -78,12 +78,12 @@ register(
         task="multiclass_classification",
         dataset="cifar10",
         parameters=960_346,
-        summary="Six convolutions in three pairs, with batch normalization",
+        summary="CNN with six convolutions in three pairs, with batch normalization",
         recipe=Recipe(
             epochs=40,
             batch_size=256,
             schedule="one_cycle",
-            **_IN_BFLOAT16,
+            **_BFLOAT16,
             images=ImageOptions(scaling="standardized", augmentation="flip+crop+cutout"),
         ),
     )
@@ -94,7 +94,7 @@ register(
         task="multiclass_classification",
         dataset="cifar10",
         parameters=11_183_562,
-        summary="Residual network of 18 layers, in torchvision's layout",
+        summary="Residual network with 18 layers, compatible with torchvision weights",
         recipe=Recipe(
             epochs=30,
             batch_size=128,
@@ -112,7 +112,7 @@ register(
         task="multiclass_classification",
         dataset="ag_news_subset",
         parameters=68_484,
-        summary="Multilayer perceptron on which words a text has",
+        summary="Multilayer perceptron on multi-hot encoded texts",
         recipe=Recipe(
             epochs=40,
             batch_size=128,
@@ -129,7 +129,7 @@ register(
         task="multiclass_classification",
         dataset="imdb_reviews",
         parameters=3_300_066,
-        summary="Weighted mean of the vectors of words and pairs of words",
+        summary="Linear classifier of the weighted mean of word and bigram embeddings",
         recipe=Recipe(
             epochs=6,
             batch_size=64,
@@ -145,23 +145,24 @@ register(
         task="multiclass_classification",
         dataset="imdb_reviews",
         parameters=1_329_730,
-        summary="Convolutions over windows of words",
+        summary="CNN over word embeddings, with kernels of several widths",
         recipe=Recipe(
             epochs=6,
             batch_size=64,
             schedule="cosine",
             patience=6,
-            **_IN_BFLOAT16,
+            **_BFLOAT16,
             text=TextOptions(vocab_size=20_000),
         ),
     )
 )
-# XLA over the whole model would not run the halves of a batch side by side, as gated loops do.
+# The layers that `zoo.train` swaps in split the batch of gated networks across cores, which XLA
+# compilation of the whole training step would prevent.
 for _name, _parameters, _epochs, _jit_compile, _summary in (
-    ("simple_rnn", 322_146, 6, True, "Recurrent network with one state and no gates"),
-    ("lstm", 328_386, 5, False, "Recurrent network whose memory is gated"),
-    ("gru", 326_402, 4, False, "Recurrent network with two gates"),
-    ("bilstm", 336_770, 5, False, "Two LSTMs, one of which reads from the end"),
+    ("simple_rnn", 322_146, 6, True, "Simple recurrent network (Elman network)"),
+    ("lstm", 328_386, 5, False, "Long short-term memory network"),
+    ("gru", 326_402, 4, False, "Gated recurrent unit network"),
+    ("bilstm", 336_770, 5, False, "Bidirectional LSTM"),
 ):
     register(
         ModelSpec(
@@ -187,7 +188,7 @@ register(
         task="multiclass_classification",
         dataset="imdb_reviews",
         parameters=188_834,
-        summary="The Transformer's encoder, with positions and a mask",
+        summary="Transformer encoder with learned position embeddings",
         recipe=Recipe(
             epochs=4,
             batch_size=64,
@@ -200,11 +201,11 @@ register(
 )
 
 _GRAY = ImageOptions(grayscale="mean")
-_BY_MUON = Recipe(
+_MUON_RECIPE = Recipe(
     epochs=30,
     batch_size=512,
     schedule="cosine",
-    **_IN_BFLOAT16,
+    **_BFLOAT16,
     images=_GRAY,
 )
 for _name, _parameters, _recipe, _summary in (
@@ -212,37 +213,37 @@ for _name, _parameters, _recipe, _summary in (
         "truncated_svd",
         2 * (1024 * 128 + 1024),
         Recipe(epochs=1, batch_size=512, images=_GRAY),
-        "The nearest subspace, found and not trained: the bound of linear autoencoders",
+        "Projection on the best-fitting subspace, the optimum of linear autoencoders",
     ),
     (
         "linear_autoencoder",
         525_568,
-        _BY_MUON,
-        "One linear layer to a code and one back",
+        _MUON_RECIPE,
+        "Autoencoder with one linear layer as encoder and one as decoder",
     ),
     (
         "nonlinear_autoencoder",
         525_568,
-        _BY_MUON,
-        "One layer of sigmoids to a code and a linear one back",
+        _MUON_RECIPE,
+        "Autoencoder with a sigmoid layer as encoder and a linear layer as decoder",
     ),
     (
         "deep_autoencoder",
         1_395_520,
-        _BY_MUON.replace(epochs=60, augmentation="flip"),
-        "An hourglass: layers that narrow to a code and widen again",
+        _MUON_RECIPE.replace(epochs=60, augmentation="flip"),
+        "Deep autoencoder whose decoder mirrors the encoder",
     ),
     (
         "denoising_autoencoder",
         1_313_024,
-        _BY_MUON.replace(epochs=40, batch_size=1024, noise_stddev=0.3),
-        "An hourglass that clears images of noise",
+        _MUON_RECIPE.replace(epochs=40, batch_size=1024, noise_stddev=0.3),
+        "Autoencoder trained to remove noise from images",
     ),
     (
         "conv_autoencoder",
         78_657,
         Recipe(epochs=15, batch_size=128, schedule="cosine", jit_compile=False, images=_GRAY),
-        "Convolutions to a code of maps and back",
+        "Convolutional autoencoder",
     ),
 ):
     register(
@@ -261,7 +262,7 @@ for _name, _task, _parameters, _recipe, _summary in (
         "generation",
         1_068_820,
         Recipe(epochs=40, batch_size=128, schedule="cosine", steps_per_execution=16),
-        "Variational autoencoder of dense layers",
+        "Variational autoencoder with dense layers",
     ),
     (
         "conv_vae",
@@ -270,14 +271,14 @@ for _name, _task, _parameters, _recipe, _summary in (
         Recipe(
             epochs=12, batch_size=128, schedule="cosine", jit_compile=False, steps_per_execution=8
         ),
-        "Variational autoencoder of convolutions",
+        "Convolutional variational autoencoder",
     ),
     (
         "cvae",
         "conditional_generation",
         1_076_500,
         Recipe(epochs=40, batch_size=128, schedule="cosine", steps_per_execution=16),
-        "Variational autoencoder that is told the class",
+        "Class-conditional variational autoencoder",
     ),
 ):
     register(
@@ -293,7 +294,7 @@ for _name, _task, _parameters, _recipe, _summary in (
 
 
 def __getattr__(name: str) -> Any:
-    """Resolves ``zoo.models.mlp`` to its builder, and imports Keras only then."""
+    """Import and return the builder of a model, such as ``zoo.models.mlp``."""
     try:
         return get_spec(name).load_builder()
     except UnknownModelError as error:

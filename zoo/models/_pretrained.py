@@ -1,8 +1,8 @@
-"""Weights from files: safetensors, torchvision's `.pth`, and Keras' own.
+"""Pretrained weights from safetensors files, torchvision's `.pth` files and `.keras` files.
 
-Everything is first read into arrays by torchvision's names, ``"layer1.0.conv1.weight"``, and only
-then put into a model, all of them or none. No file can make this process run its code: a `.pth` is
-read by an unpickler that builds tensors and nothing else.
+A file is first read into arrays with torchvision's names, such as ``"layer1.0.conv1.weight"``, and
+then loaded into a model, all of them or none. No file can execute code: `.pth` files are read by an
+unpickler that builds nothing but tensors.
 """
 
 import contextlib
@@ -26,10 +26,12 @@ HUB = {"imagenet": ("timm/resnet18.tv_in1k", "model.safetensors")}
 CONNECT_SECONDS = 5
 HEAD = "fc"
 SUFFIXES = (".keras", ".pth", ".safetensors")
-COUNTERS = "num_batches_tracked"
+IGNORED = "num_batches_tracked"
 
-# Keras' name of a variable, torch's, and the axes of torch's array in Keras' order.
-_NAMES: dict[type, dict[str, tuple[str, tuple[int, ...]]]] = {
+Variables = dict[str, tuple[keras.Variable, tuple[int, ...]]]
+
+# Keras' variable name, torch's name, and the axes of torch's array in Keras' order.
+_TORCH_NAMES: dict[Any, dict[str, tuple[str, tuple[int, ...]]]] = {
     keras.layers.Conv2D: {"kernel": ("weight", (2, 3, 1, 0))},
     keras.layers.Dense: {"kernel": ("weight", (1, 0)), "bias": ("bias", (0,))},
     keras.layers.BatchNormalization: {
@@ -39,7 +41,7 @@ _NAMES: dict[type, dict[str, tuple[str, tuple[int, ...]]]] = {
         "moving_variance": ("running_var", (0,)),
     },
 }
-_STORAGES = {
+_STORAGE_DTYPES = {
     "FloatStorage": np.float32,
     "DoubleStorage": np.float64,
     "HalfStorage": np.float16,
@@ -48,15 +50,15 @@ _STORAGES = {
 
 
 def load(model: keras.Model, source: str, *, keep_head: bool) -> None:
-    """Puts weights into a model whose layers bear torchvision's names.
+    """Load weights into a model whose layers have torchvision's names.
 
     Args:
-        model: the model; nothing of it changes unless all goes well.
+        model: the model; it is left unchanged if an error is raised.
         source: ``"imagenet"``, or the path of a ``.safetensors``, ``.pth`` or ``.keras`` file.
-        keep_head: whether the classifier's weights are taken, too.
+        keep_head: whether to load the classifier's weights, too.
 
     Raises:
-        WeightsError: if they cannot be fetched or read, or are another network's.
+        WeightsError: if the weights cannot be downloaded or read, or do not fit the model.
     """
     arrays = read(fetch(source) if source in HUB else Path(source))
     wanted = {
@@ -64,30 +66,31 @@ def load(model: keras.Model, source: str, *, keep_head: bool) -> None:
         for torch_name, (variable, axes) in _variables(model).items()
         if keep_head or not torch_name.startswith(f"{HEAD}.")
     }
-    _require_match(model, source, arrays, wanted)
+    _check_names(model, source, arrays, wanted)
+    _check_arrays(source, arrays, wanted)
     values = {name: arrays[name].transpose(axes) for name, (_, axes) in wanted.items()}
     for name, (variable, _) in wanted.items():
         variable.assign(values[name])
 
 
 def read(path: Path) -> dict[str, np.ndarray]:
-    """Reads a file of weights.
+    """Read a weights file.
 
     Args:
         path: a ``.safetensors``, ``.pth`` or ``.keras`` file.
 
     Returns:
-        The arrays by torchvision's names, in torch's order of axes.
+        The arrays by torchvision's names, with torch's order of axes.
 
     Raises:
-        WeightsError: if there is no such file, or it is damaged, or of another kind.
+        WeightsError: if the file does not exist, is damaged or has another format.
     """
     if path.suffix not in SUFFIXES:
         raise WeightsError(
             f"weights={str(path)!r}: must be random, {', '.join(HUB)}, or a file that ends in "
             f"{', '.join(SUFFIXES)}."
         )
-    if not os.path.isfile(path):  # which says no where Path.is_file raises
+    if not os.path.isfile(path):  # False where Path.is_file raises
         raise WeightsError(f"weights={str(path)!r}: there is no such file.")
     readers = {".safetensors": _read_safetensors, ".pth": _read_pth, ".keras": _read_keras}
     try:
@@ -96,24 +99,24 @@ def read(path: Path) -> dict[str, np.ndarray]:
         raise
     except Exception as error:
         reason = (str(error) or type(error).__name__).splitlines()[0]
-        raise WeightsError(f"{path} is no readable file of weights: {reason}") from error
+        raise WeightsError(f"{path} is not a readable weights file: {reason}") from error
 
 
 def fetch(name: str) -> Path:
-    """Fetches weights from the Hugging Face hub, or finds them in its cache.
+    """Download weights from the Hugging Face Hub, unless they are in its cache.
 
     Args:
         name: key of `HUB`.
 
     Returns:
-        The file.
+        The path of the file in the cache.
 
     Raises:
-        WeightsError: if the hub cannot be reached, or its library is not installed.
+        WeightsError: if the hub cannot be reached, or `huggingface_hub` is not installed.
     """
     repository, file = HUB[name]
-    by_hand = (
-        f"fetch {file} of https://huggingface.co/{repository} elsewhere, and give its path as "
+    workaround = (
+        f"download {file} from https://huggingface.co/{repository} elsewhere, and pass its path as "
         "weights, with scaling=imagenet, image_size=224 and augmentation=none"
     )
     try:
@@ -122,57 +125,60 @@ def fetch(name: str) -> Path:
         from huggingface_hub.errors import LocalEntryNotFoundError
     except ImportError:
         raise WeightsError(
-            f'weights={name!r} needs pip install "keras-model-zoo[pretrained]"; or {by_hand}.'
+            f'weights={name!r} requires pip install "keras-model-zoo[pretrained]"; or {workaround}.'
         ) from None
     with contextlib.suppress(LocalEntryNotFoundError):
         return Path(huggingface_hub.hf_hub_download(repository, file, local_files_only=True))
     try:
-        requests.head(ENDPOINT, timeout=CONNECT_SECONDS)  # its own library tries half a minute
+        requests.head(ENDPOINT, timeout=CONNECT_SECONDS)  # hf_hub_download retries for 30 seconds
         return Path(huggingface_hub.hf_hub_download(repository, file))
     except Exception as error:
         raise WeightsError(
-            f"the Hugging Face hub cannot be reached ({type(error).__name__}): {by_hand}."
+            f"cannot reach the Hugging Face Hub ({type(error).__name__}): {workaround}."
         ) from error
 
 
-def _variables(model: keras.Model) -> dict[str, tuple[keras.Variable, tuple[int, ...]]]:
+def _variables(model: keras.Model) -> Variables:
+    """Return a model's variables, and the axes of torch's arrays, by torchvision's names."""
     return {
         f"{layer.name}.{torch_name}": (getattr(layer, keras_name), axes)
         for layer in model.layers
-        for keras_name, (torch_name, axes) in _NAMES.get(type(layer), {}).items()
+        for layer_type, names in _TORCH_NAMES.items()
+        if isinstance(layer, layer_type)
+        for keras_name, (torch_name, axes) in names.items()
         if getattr(layer, keras_name) is not None
     }
 
 
-def _require_match(
-    model: keras.Model,
-    source: str,
-    arrays: Mapping[str, np.ndarray],
-    wanted: Mapping[str, tuple[keras.Variable, tuple[int, ...]]],
+def _check_names(
+    model: keras.Model, source: str, arrays: Mapping[str, np.ndarray], wanted: Variables
 ) -> None:
     missing = [name for name in wanted if name not in arrays]
-    known = _variables(model)
-    strange = [
-        str(name) for name in arrays if name not in known and not str(name).endswith(COUNTERS)
+    expected = _variables(model)
+    unexpected = [
+        str(name) for name in arrays if name not in expected and not str(name).endswith(IGNORED)
     ]
-    if missing or strange:
-        which = [f"lacks {name}" for name in missing[:1]] + [f"has {name}" for name in strange[:1]]
+    if missing or unexpected:
+        examples = [f"lacks {name}" for name in missing[:1]]
+        examples += [f"has {name}" for name in unexpected[:1]]
         raise WeightsError(
-            f"weights={source!r} are not those of a {model.name}: the file "
-            f"{' and '.join(which)} ({len(missing)} missing, {len(strange)} unknown)."
+            f"weights={source!r} do not fit {model.name}: the file {' and '.join(examples)} "
+            f"({len(missing)} missing, {len(unexpected)} unexpected)."
         )
+
+
+def _check_arrays(source: str, arrays: Mapping[str, np.ndarray], wanted: Variables) -> None:
     for name, (variable, axes) in wanted.items():
         array = arrays[name]
-        of_torch = tuple(np.array(variable.shape)[np.argsort(axes)].tolist())
-        if array.shape != of_torch:
+        expected = tuple(np.array(variable.shape)[np.argsort(axes)].tolist())
+        if array.shape != expected:
             raise WeightsError(
-                f"weights={source!r} do not fit: {name} has the shape {array.shape}, and this "
-                f"model's {of_torch}; other weights, or another stem, filters, num_classes or "
-                "number of color channels?"
+                f"weights={source!r} do not fit: {name} has shape {array.shape}, expected "
+                f"{expected}; check stem, filters, num_classes and the number of color channels."
             )
-        sound = np.issubdtype(array.dtype, np.floating) and np.isfinite(array).all()
-        if not sound or (name.endswith("running_var") and (array < 0).any()):
-            raise WeightsError(f"weights={source!r} are damaged: {name} has values that cannot be.")
+        is_valid = np.issubdtype(array.dtype, np.floating) and np.isfinite(array).all()
+        if not is_valid or (name.endswith("running_var") and (array < 0).any()):
+            raise WeightsError(f"weights={source!r} are damaged: {name} has invalid values.")
 
 
 def _read_safetensors(path: Path) -> dict[str, np.ndarray]:
@@ -180,7 +186,7 @@ def _read_safetensors(path: Path) -> dict[str, np.ndarray]:
         from safetensors.numpy import load_file
     except ImportError:
         raise WeightsError(
-            f'{path}: .safetensors files need pip install "keras-model-zoo[pretrained]".'
+            f'{path}: .safetensors files require pip install "keras-model-zoo[pretrained]".'
         ) from None
     return load_file(path)
 
@@ -196,7 +202,7 @@ def _read_keras(path: Path) -> dict[str, np.ndarray]:
 def _read_pth(path: Path) -> dict[str, np.ndarray]:
     if not zipfile.is_zipfile(path):
         raise WeightsError(
-            f"{path} is no readable file of weights: it is truncated, or of before torch 1.6."
+            f"{path} is not a readable weights file: it is truncated, or older than torch 1.6."
         )
     with zipfile.ZipFile(path) as archive:
         (index,) = (name for name in archive.namelist() if name.endswith("/data.pkl"))
@@ -206,23 +212,23 @@ def _read_pth(path: Path) -> dict[str, np.ndarray]:
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
-class _NumberType:
-    """Names a type of numbers, and can be neither called nor changed by a pickle."""
+class _StorageType:
+    """Name of a storage class; a pickle can neither call nor modify it."""
 
     name: str
 
 
 class _Storage:
-    """Numbers as they lie in the file: only `persistent_load` makes one."""
+    """Flat array of a file; only `persistent_load` creates one."""
 
-    __slots__ = ("numbers",)
+    __slots__ = ("values",)
 
-    def __init__(self, numbers: np.ndarray) -> None:
-        self.numbers = numbers
+    def __init__(self, values: np.ndarray) -> None:
+        self.values = values
 
 
 class _TensorUnpickler(pickle.Unpickler):
-    """Builds the tensors of a state dict, and refuses to import anything else."""
+    """Unpickler of a state dict's tensors that refuses to import anything else."""
 
     def __init__(self, archive: zipfile.ZipFile, pickled: IO[bytes]) -> None:
         super().__init__(pickled)
@@ -230,7 +236,7 @@ class _TensorUnpickler(pickle.Unpickler):
         self.folder = pickled.name.removesuffix("data.pkl")
 
     def find_class(self, module: str, name: str) -> Any:
-        """Gives the few things that a state dict is made of, made anew each time."""
+        """Return a new substitute for one of the few classes and functions of a state dict."""
         if (module, name) == ("collections", "OrderedDict"):
             return type("OrderedDict", (OrderedDict,), {})
         if (module, name) == ("torch._utils", "_rebuild_tensor_v2"):
@@ -238,35 +244,35 @@ class _TensorUnpickler(pickle.Unpickler):
         if (module, name) == ("torch._utils", "_rebuild_parameter"):
             return lambda data, requires_grad, hooks: data
         if module == "torch" and name.endswith("Storage"):
-            return _NumberType(name)
+            return _StorageType(name)
         raise WeightsError(
-            f"{self.archive.filename} would run {module}.{name} when it is read, which weights "
-            "have no need of: refused, and not run."
+            f"{self.archive.filename} would run {module}.{name} when unpickled: refused, since "
+            "weights do not need it."
         )
 
     def persistent_load(self, reference: Any) -> _Storage:
-        """Gives the numbers of a storage."""
-        _, number_type, key, _, size = reference
-        if type(number_type) is not _NumberType or number_type.name not in _STORAGES:
-            raise ValueError(f"numbers of the type {number_type} are not read")
-        dtype = np.dtype(_STORAGES[number_type.name])
+        """Return a storage of the file."""
+        _, storage_type, key, _, size = reference
+        if type(storage_type) is not _StorageType or storage_type.name not in _STORAGE_DTYPES:
+            raise ValueError(f"storage type {storage_type} is not supported")
+        dtype = np.dtype(_STORAGE_DTYPES[storage_type.name])
         entry = self.archive.getinfo(f"{self.folder}data/{key}")
-        stored_as_they_are = entry.compress_type == zipfile.ZIP_STORED
-        if not stored_as_they_are or entry.file_size != size * dtype.itemsize:
-            raise ValueError(f"storage {key} is not of the size told")
+        is_uncompressed = entry.compress_type == zipfile.ZIP_STORED
+        if not is_uncompressed or entry.file_size != size * dtype.itemsize:
+            raise ValueError(f"storage {key} does not have the declared size")
         return _Storage(np.frombuffer(self.archive.read(entry), dtype))
 
 
 def _rebuild_tensor(storage: Any, offset: Any, shape: Any, strides: Any, *_: Any) -> np.ndarray:
-    """Cuts a tensor out of a storage; it may neither leave it nor be larger than it."""
-    places = (offset, *shape, *strides)
+    """Copy a tensor out of a storage, which it may neither exceed in size nor reach beyond."""
     if type(storage) is not _Storage or len(shape) != len(strides):
-        raise ValueError("a tensor is not made of a storage")
-    if not all(type(place) is int and 0 <= place < 2**40 for place in places):
-        raise ValueError(f"a tensor has the shape {shape} and the strides {strides}")
-    numbers = storage.numbers
-    last = sum((side - 1) * stride for side, stride in zip(shape, strides, strict=True))
-    if 0 in shape or offset + last >= len(numbers) or math.prod(shape) > len(numbers):
+        raise ValueError("a tensor has no storage, or not as many strides as axes")
+    integers = (offset, *shape, *strides)
+    if not all(type(number) is int and 0 <= number < 2**40 for number in integers):
+        raise ValueError(f"a tensor has offset {offset}, shape {shape} and strides {strides}")
+    values = storage.values
+    last = sum((size - 1) * stride for size, stride in zip(shape, strides, strict=True))
+    if 0 in shape or offset + last >= len(values) or math.prod(shape) > len(values):
         raise ValueError(f"a tensor of shape {shape} lies outside its storage")
-    steps = [stride * numbers.itemsize for stride in strides]
-    return np.lib.stride_tricks.as_strided(numbers[offset:], shape, steps).copy()
+    byte_strides = [stride * values.itemsize for stride in strides]
+    return np.lib.stride_tricks.as_strided(values[offset:], shape, byte_strides).copy()

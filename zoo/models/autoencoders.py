@@ -1,6 +1,7 @@
-"""Autoencoders: an image to a code of few numbers and back, and the linear bound beside them.
+"""Autoencoders, and truncated SVD, which bounds the linear ones.
 
-Each model is an ``encoder`` and a ``decoder``, models themselves: ``model.get_layer("encoder")``.
+Each model is the composition of two submodels, ``model.get_layer("encoder")`` and
+``model.get_layer("decoder")``.
 """
 
 import functools
@@ -20,39 +21,40 @@ from zoo.models._arguments import (
     Positive,
     PositiveInt,
     Shape,
-    by_layer,
-    checked,
+    downsampled_shape,
+    expand_per_layer,
+    validate_arguments,
 )
 from zoo.tasks import compile_for
 
 
-@checked
+@validate_arguments
 def truncated_svd(
     *,
     input_shape: Shape = (32, 32, 1),
     rank: PositiveInt = 128,
     centered: bool = False,
 ) -> keras.Model:
-    """The nearest subspace of `rank` dimensions: what no linear autoencoder can surpass.
+    """Build a truncated SVD: projection on the best-fitting subspace of `rank` dimensions.
 
-    Nothing in it is trained by gradients: `zoo.train` gives the training images to the ``adapt`` of
-    its layers, and so may you.
+    No linear autoencoder with a latent code of this size has a smaller squared error on the
+    training images. The model has no trainable weights: `zoo.train` passes the training images to
+    the ``adapt`` methods of its layers.
 
-    Input and output ``(batch, *input_shape)``; the code is ``(batch, rank)``. The loss is the
-    squared error, the mean over pixels.
+    Input and output ``(batch, *input_shape)``; the latent code is ``(batch, rank)``. The loss is
+    the mean squared error.
 
     Args:
-        input_shape: of one image, ``(height, width, channels)``.
-        rank: dimensions of the subspace, at most the values of an image.
-        centered: whether the subspace passes through the mean image, as in principal component
-            analysis, and not through zero.
+        input_shape: shape of one image, ``(height, width, channels)``.
+        rank: dimension of the subspace, at most the number of values in an image.
+        centered: whether the mean image is subtracted first, as in principal component analysis.
 
     Returns:
         A compiled model.
 
     Raises:
-        UnknownArgumentError: for any other argument.
-        ArgumentValueError: for a value of another type or out of range.
+        UnknownArgumentError: if an argument is unknown.
+        ArgumentValueError: if a value has the wrong type or is out of range.
 
     Example:
         >>> import zoo
@@ -65,23 +67,21 @@ def truncated_svd(
     """
     features = math.prod(input_shape)
     if rank > features:
-        raise ArgumentValueError(f"truncated_svd: rank={rank}: an image has {features} values.")
+        raise ArgumentValueError(
+            f"truncated_svd: rank={rank}: must be at most {features}, the size of an image."
+        )
     image = keras.Input(input_shape, name="image")
     flat = layers.Flatten(name="flatten")(image)
     codes = TruncatedSVD(rank, centered, name="subspace")(flat)
     code = keras.Input((rank,), name="code")
     pixels = InverseTruncatedSVD(rank, features, centered, name="subspace")(code)
     outputs = layers.Reshape(input_shape, dtype="float32", name="reshape")(pixels)
-    return _joined(
-        "truncated_svd",
-        keras.Model(image, codes, name="encoder"),
-        keras.Model(code, outputs, name="decoder"),
-        optimizer="sgd",
-        learning_rate=0.01,
-    )
+    encoder = keras.Model(image, codes, name="encoder")
+    decoder = keras.Model(code, outputs, name="decoder")
+    return _build_autoencoder("truncated_svd", encoder, decoder, "sgd", 0.01)
 
 
-@checked
+@validate_arguments
 def linear_autoencoder(
     *,
     input_shape: Shape = (32, 32, 1),
@@ -89,26 +89,26 @@ def linear_autoencoder(
     optimizer: Optimizer = "muon",
     learning_rate: Positive = 0.02,
 ) -> keras.Model:
-    """One linear layer to the code and one back: at best, the projection on the principal subspace.
+    """Build a linear autoencoder: one linear layer as encoder and one as decoder.
 
-    It gets there if it is trained to the end. Directions in which images vary little are learned
-    last, and very slowly by Adam; the default optimizer makes equal steps in all directions.
+    Its optimum is the projection on the principal subspace. Directions of low variance converge
+    last, and very slowly with Adam; Muon, the default, takes steps of equal size in all directions.
 
-    Input and output ``(batch, *input_shape)``; the code is ``(batch, latent_dim)``. The loss is the
-    squared error, the mean over pixels.
+    Input and output ``(batch, *input_shape)``; the latent code is ``(batch, latent_dim)``. The loss
+    is the mean squared error.
 
     Args:
-        input_shape: of one image, ``(height, width, channels)``.
-        latent_dim: numbers in a code.
+        input_shape: shape of one image, ``(height, width, channels)``.
+        latent_dim: size of the latent code.
         optimizer: name of the optimizer.
-        learning_rate: its learning rate.
+        learning_rate: learning rate of the optimizer.
 
     Returns:
         A compiled model.
 
     Raises:
-        UnknownArgumentError: for any other argument.
-        ArgumentValueError: for a value of another type or out of range.
+        UnknownArgumentError: if an argument is unknown.
+        ArgumentValueError: if a value has the wrong type or is out of range.
 
     Example:
         >>> import zoo
@@ -119,17 +119,12 @@ def linear_autoencoder(
         Baldi & Hornik (1989), Neural networks and principal component analysis,
         https://doi.org/10.1016/0893-6080(89)90014-2
     """
-    return _hourglass(
-        name="linear_autoencoder",
-        num_layers=0,
-        units=0,
-        activation="linear",
-        output_activation="linear",
-        **locals(),
-    )
+    encoder = _build_encoder(input_shape, [], latent_dim)
+    decoder = _build_decoder(latent_dim, [], input_shape)
+    return _build_autoencoder("linear_autoencoder", encoder, decoder, optimizer, learning_rate)
 
 
-@checked
+@validate_arguments
 def nonlinear_autoencoder(
     *,
     input_shape: Shape = (32, 32, 1),
@@ -139,25 +134,25 @@ def nonlinear_autoencoder(
     optimizer: Optimizer = "muon",
     learning_rate: Positive = 0.002,
 ) -> keras.Model:
-    """One layer of sigmoids to the code, and a linear one back.
+    """Build an autoencoder with one nonlinear layer as encoder and one layer as decoder.
 
-    Input and output ``(batch, *input_shape)``; the code is ``(batch, latent_dim)``. The loss is the
-    squared error, the mean over pixels.
+    Input and output ``(batch, *input_shape)``; the latent code is ``(batch, latent_dim)``. The loss
+    is the mean squared error.
 
     Args:
-        input_shape: of one image, ``(height, width, channels)``.
-        latent_dim: numbers in a code.
-        activation: of the code.
-        output_activation: of the output.
+        input_shape: shape of one image, ``(height, width, channels)``.
+        latent_dim: size of the latent code.
+        activation: activation of the latent code.
+        output_activation: activation of the output.
         optimizer: name of the optimizer.
-        learning_rate: its learning rate.
+        learning_rate: learning rate of the optimizer.
 
     Returns:
         A compiled model.
 
     Raises:
-        UnknownArgumentError: for any other argument.
-        ArgumentValueError: for a value of another type or out of range.
+        UnknownArgumentError: if an argument is unknown.
+        ArgumentValueError: if a value has the wrong type or is out of range.
 
     Example:
         >>> import zoo
@@ -168,16 +163,12 @@ def nonlinear_autoencoder(
         Bourlard & Kamp (1988), Auto-association by multilayer perceptrons and singular value
         decomposition, https://doi.org/10.1007/BF00332918
     """
-    return _hourglass(
-        name="nonlinear_autoencoder",
-        num_layers=0,
-        units=0,
-        code_activation=activation,
-        **locals(),
-    )
+    encoder = _build_encoder(input_shape, [], latent_dim, code_activation=activation)
+    decoder = _build_decoder(latent_dim, [], input_shape, output_activation=output_activation)
+    return _build_autoencoder("nonlinear_autoencoder", encoder, decoder, optimizer, learning_rate)
 
 
-@checked
+@validate_arguments
 def deep_autoencoder(
     *,
     input_shape: Shape = (32, 32, 1),
@@ -189,30 +180,30 @@ def deep_autoencoder(
     optimizer: Optimizer = "muon",
     learning_rate: Positive = 0.003,
 ) -> keras.Model:
-    """An hourglass: layers that narrow to the code, and the same layers back.
+    """Build a deep autoencoder whose decoder mirrors the encoder.
 
-    The code itself is linear.
+    The latent code has no activation.
 
-    Input and output ``(batch, *input_shape)``; the code is ``(batch, latent_dim)``. The loss is the
-    squared error, the mean over pixels.
+    Input and output ``(batch, *input_shape)``; the latent code is ``(batch, latent_dim)``. The loss
+    is the mean squared error.
 
     Args:
-        input_shape: of one image, ``(height, width, channels)``.
-        num_layers: hidden layers on either side of the code.
-        units: of the encoder's hidden layers: a number, or one a layer, as in ``"512-256-128"``;
-            the decoder has them in reverse.
-        latent_dim: numbers in a code.
-        activation: of the hidden layers.
-        output_activation: of the output.
+        input_shape: shape of one image, ``(height, width, channels)``.
+        num_layers: number of hidden layers in the encoder, and in the decoder.
+        units: width of the encoder's hidden layers: one number, or one per layer, such as
+            ``"512-256-128"``; the decoder has the reverse order.
+        latent_dim: size of the latent code.
+        activation: activation of the hidden layers.
+        output_activation: activation of the output.
         optimizer: name of the optimizer.
-        learning_rate: its learning rate.
+        learning_rate: learning rate of the optimizer.
 
     Returns:
         A compiled model.
 
     Raises:
-        UnknownArgumentError: for any other argument.
-        ArgumentValueError: for a value of another type or out of range.
+        UnknownArgumentError: if an argument is unknown.
+        ArgumentValueError: if a value has the wrong type or is out of range.
 
     Example:
         >>> import zoo
@@ -223,10 +214,13 @@ def deep_autoencoder(
         Hinton & Salakhutdinov (2006), Reducing the dimensionality of data with neural networks,
         https://doi.org/10.1126/science.1127647
     """
-    return _hourglass(name="deep_autoencoder", **locals())
+    widths = expand_per_layer("units", units, num_layers)
+    encoder = _build_encoder(input_shape, widths, latent_dim, activation)
+    decoder = _build_decoder(latent_dim, widths[::-1], input_shape, activation, output_activation)
+    return _build_autoencoder("deep_autoencoder", encoder, decoder, optimizer, learning_rate)
 
 
-@checked
+@validate_arguments
 def denoising_autoencoder(
     *,
     input_shape: Shape = (32, 32, 1),
@@ -238,30 +232,31 @@ def denoising_autoencoder(
     optimizer: Optimizer = "muon",
     learning_rate: Positive = 0.005,
 ) -> keras.Model:
-    """An hourglass that is given noisy images, and learns to give them back without the noise.
+    """Build a denoising autoencoder, which is trained to remove noise from images.
 
-    How much noise there is, the recipe's ``noise_stddev`` says.
+    The architecture is that of `deep_autoencoder`. The recipe's ``noise_stddev`` is the standard
+    deviation of the noise added to its inputs.
 
-    Input and output ``(batch, *input_shape)``; the code is ``(batch, latent_dim)``. The loss is the
-    squared error, the mean over pixels.
+    Input and output ``(batch, *input_shape)``; the latent code is ``(batch, latent_dim)``. The loss
+    is the mean squared error.
 
     Args:
-        input_shape: of one image, ``(height, width, channels)``.
-        num_layers: hidden layers on either side of the code.
-        units: of the encoder's hidden layers: a number, or one a layer, as in ``"1024-512"``; the
-            decoder has them in reverse.
-        latent_dim: numbers in a code.
-        activation: of the hidden layers.
-        output_activation: of the output.
+        input_shape: shape of one image, ``(height, width, channels)``.
+        num_layers: number of hidden layers in the encoder, and in the decoder.
+        units: width of the encoder's hidden layers: one number, or one per layer, such as
+            ``"1024-512"``; the decoder has the reverse order.
+        latent_dim: size of the latent code.
+        activation: activation of the hidden layers.
+        output_activation: activation of the output.
         optimizer: name of the optimizer.
-        learning_rate: its learning rate.
+        learning_rate: learning rate of the optimizer.
 
     Returns:
         A compiled model.
 
     Raises:
-        UnknownArgumentError: for any other argument.
-        ArgumentValueError: for a value of another type or out of range.
+        UnknownArgumentError: if an argument is unknown.
+        ArgumentValueError: if a value has the wrong type or is out of range.
 
     Example:
         >>> import zoo
@@ -272,10 +267,13 @@ def denoising_autoencoder(
         Vincent et al. (2008), Extracting and composing robust features with denoising autoencoders,
         https://doi.org/10.1145/1390156.1390294
     """
-    return _hourglass(name="denoising_autoencoder", **locals())
+    widths = expand_per_layer("units", units, num_layers)
+    encoder = _build_encoder(input_shape, widths, latent_dim, activation)
+    decoder = _build_decoder(latent_dim, widths[::-1], input_shape, activation, output_activation)
+    return _build_autoencoder("denoising_autoencoder", encoder, decoder, optimizer, learning_rate)
 
 
-@checked
+@validate_arguments
 def conv_autoencoder(
     *,
     input_shape: Shape = (32, 32, 1),
@@ -290,33 +288,33 @@ def conv_autoencoder(
     optimizer: Optimizer = "adam",
     learning_rate: Positive = 2e-3,
 ) -> keras.Model:
-    """Convolutions that halve the image, a code of maps, and convolutions that double it again.
+    """Build a convolutional autoencoder: strided convolutions, then transposed convolutions.
 
-    Input and output ``(batch, *input_shape)``, whose height and width ``2 ** num_layers`` must
-    divide; the code is ``(batch, height / 2 ** num_layers, width / 2 ** num_layers, latent_dim)``.
-    The loss is the squared error, the mean over pixels.
+    Input and output ``(batch, *input_shape)``; ``2 ** num_layers`` must divide height and width.
+    The latent code is ``(batch, height / 2 ** num_layers, width / 2 ** num_layers, latent_dim)``.
+    The loss is the mean squared error.
 
     Args:
-        input_shape: of one image, ``(height, width, channels)``.
-        num_layers: halvings.
-        num_convs: convolutions at each size, of which one halves the image or doubles it.
-        filters: of the encoder's convolutions: a number, or one a halving, as in ``"32-64"``; the
-            decoder has them in reverse.
-        kernel_size: side of every kernel in pixels.
-        latent_dim: maps of the code.
-        activation: of the hidden layers.
-        batch_normalization: whether each hidden layer is normalized before its activation.
-        output_activation: of the output.
+        input_shape: shape of one image, ``(height, width, channels)``.
+        num_layers: number of layers with stride 2 in the encoder, and in the decoder.
+        num_convs: number of convolutions per resolution, of which one has stride 2.
+        filters: number of filters of the encoder: one number, or one per resolution, such as
+            ``"32-64"``; the decoder has the reverse order.
+        kernel_size: side of the kernels in pixels.
+        latent_dim: number of channels of the latent code.
+        activation: activation of the hidden layers.
+        batch_normalization: whether to apply batch normalization before each activation.
+        output_activation: activation of the output.
         optimizer: name of the optimizer.
-        learning_rate: its learning rate.
+        learning_rate: learning rate of the optimizer.
 
     Returns:
         A compiled model.
 
     Raises:
-        UnknownArgumentError: for any other argument.
-        ArgumentValueError: for a value of another type or out of range, or if the image cannot be
-            halved so often.
+        UnknownArgumentError: if an argument is unknown.
+        ArgumentValueError: if a value has the wrong type or is out of range, or if
+            ``2 ** num_layers`` does not divide height and width.
 
     Example:
         >>> import zoo
@@ -327,114 +325,70 @@ def conv_autoencoder(
         Masci, Meier, Ciresan & Schmidhuber (2011), Stacked convolutional auto-encoders for
         hierarchical feature extraction, https://doi.org/10.1007/978-3-642-21735-7_7
     """
-    height, width, channels = halved(input_shape, num_layers)
-    widths = by_layer("filters", filters, num_layers)
-    hide = functools.partial(hidden, activation=activation, batch_normalization=batch_normalization)
+    height, width, channels = downsampled_shape(input_shape, num_layers)
+    widths = expand_per_layer("filters", filters, num_layers)
+    hidden = functools.partial(
+        _apply_hidden, activation=activation, batch_normalization=batch_normalization
+    )
     x = image = keras.Input(input_shape, name="image")
-    for number, maps in enumerate(widths, 1):
-        x = hide(x, layers.Conv2D(maps, kernel_size, 2, "same", name=f"conv_{number}"))
-        for again in range(2, num_convs + 1):
-            same = layers.Conv2D(maps, kernel_size, padding="same", name=f"conv_{number}_{again}")
-            x = hide(x, same)
+    for i, maps in enumerate(widths, 1):
+        x = hidden(x, layers.Conv2D(maps, kernel_size, 2, "same", name=f"conv_{i}"))
+        for j in range(2, num_convs + 1):
+            x = hidden(x, layers.Conv2D(maps, kernel_size, padding="same", name=f"conv_{i}_{j}"))
     encoder = keras.Model(image, layers.Conv2D(latent_dim, 1, name="code")(x), name="encoder")
     x = code = keras.Input((height, width, latent_dim), name="code")
-    for number, maps in enumerate(widths[::-1], 1):
-        for again in range(2, num_convs + 1):
-            same = layers.Conv2D(maps, kernel_size, padding="same", name=f"conv_{number}_{again}")
-            x = hide(x, same)
-        double = layers.Conv2DTranspose(maps, kernel_size, 2, "same", name=f"deconv_{number}")
-        x = hide(x, double)
+    for i, maps in enumerate(widths[::-1], 1):
+        for j in range(2, num_convs + 1):
+            x = hidden(x, layers.Conv2D(maps, kernel_size, padding="same", name=f"conv_{i}_{j}"))
+        x = hidden(x, layers.Conv2DTranspose(maps, kernel_size, 2, "same", name=f"deconv_{i}"))
     x = layers.Conv2D(channels, kernel_size, padding="same", name="output")(x)
     outputs = layers.Activation(output_activation, dtype="float32", name="pixels")(x)
     decoder = keras.Model(code, outputs, name="decoder")
-    return _joined("conv_autoencoder", encoder, decoder, optimizer, learning_rate)
+    return _build_autoencoder("conv_autoencoder", encoder, decoder, optimizer, learning_rate)
 
 
-def hidden(
+def _apply_hidden(
     x: keras.KerasTensor, layer: keras.Layer, *, activation: str, batch_normalization: bool
 ) -> keras.KerasTensor:
-    """Puts a layer on a tensor, perhaps a normalization, and an activation.
-
-    Args:
-        x: what the layer takes.
-        layer: without an activation.
-        activation: name of one.
-        batch_normalization: whether what the layer gives is normalized before it.
-    """
     x = layer(x)
     if batch_normalization:
         x = layers.BatchNormalization(name=f"{layer.name}_normalization")(x)
     return layers.Activation(activation, name=f"{layer.name}_activation")(x)
 
 
-def halved(shape: tuple[int, ...], times: int) -> tuple[int, int, int]:
-    """Gives the shape of images whose sides are halved some times.
-
-    Args:
-        shape: ``(height, width, channels)``.
-        times: how often.
-
-    Raises:
-        ArgumentValueError: if there are not three, or a side cannot be halved so often.
-    """
-    if len(shape) != 3:
-        raise ArgumentValueError(f"input_shape={shape}: must be (height, width, channels).")
-    height, width, channels = shape
-    if height % 2**times or width % 2**times:
-        raise ArgumentValueError(
-            f"num_layers={times}: an image of {height}x{width} pixels cannot be halved so often."
-        )
-    return height // 2**times, width // 2**times, channels
-
-
-def hidden_layers(
-    x: keras.KerasTensor, widths: Sequence[int], activation: str
-) -> keras.KerasTensor:
-    """Puts dense layers on a tensor, ``hidden_1`` and so on.
-
-    Args:
-        x: ``(batch, features)``.
-        widths: of the layers.
-        activation: of each.
-    """
-    for number, width in enumerate(widths, 1):
-        x = layers.Dense(width, activation=activation, name=f"hidden_{number}")(x)
-    return x
-
-
-def _hourglass(
-    *,
-    name: str,
+def _build_encoder(
     input_shape: tuple[int, ...],
-    num_layers: int,
-    units: int | str,
+    widths: Sequence[int],
     latent_dim: int,
-    activation: str,
-    output_activation: str,
-    optimizer: str,
-    learning_rate: float,
+    activation: str = "linear",
     code_activation: str = "linear",
 ) -> keras.Model:
-    widths = by_layer("units", units, num_layers) if num_layers else []
     image = keras.Input(input_shape, name="image")
-    narrowed = hidden_layers(layers.Flatten(name="flatten")(image), widths, activation)
-    codes = layers.Dense(latent_dim, activation=code_activation, name="code")(narrowed)
-    code = keras.Input((latent_dim,), name="code")
-    pixels = layers.Dense(math.prod(input_shape), name="output")(
-        hidden_layers(code, widths[::-1], activation)
-    )
-    pixels = layers.Reshape(input_shape, name="reshape")(pixels)
-    outputs = layers.Activation(output_activation, dtype="float32", name="pixels")(pixels)
-    return _joined(
-        name,
-        keras.Model(image, codes, name="encoder"),
-        keras.Model(code, outputs, name="decoder"),
-        optimizer,
-        learning_rate,
-    )
+    x = layers.Flatten(name="flatten")(image)
+    for i, width in enumerate(widths, 1):
+        x = layers.Dense(width, activation=activation, name=f"hidden_{i}")(x)
+    code = layers.Dense(latent_dim, activation=code_activation, name="code")(x)
+    return keras.Model(image, code, name="encoder")
 
 
-def _joined(
+def _build_decoder(
+    latent_dim: int,
+    widths: Sequence[int],
+    output_shape: tuple[int, ...],
+    activation: str = "linear",
+    output_activation: str = "linear",
+) -> keras.Model:
+    # Created first to keep the order in which initializers are seeded.
+    output_layer = layers.Dense(math.prod(output_shape), name="output")
+    x = code = keras.Input((latent_dim,), name="code")
+    for i, width in enumerate(widths, 1):
+        x = layers.Dense(width, activation=activation, name=f"hidden_{i}")(x)
+    x = layers.Reshape(output_shape, name="reshape")(output_layer(x))
+    outputs = layers.Activation(output_activation, dtype="float32", name="pixels")(x)
+    return keras.Model(code, outputs, name="decoder")
+
+
+def _build_autoencoder(
     name: str, encoder: keras.Model, decoder: keras.Model, optimizer: str, learning_rate: float
 ) -> keras.Model:
     inputs = keras.Input(encoder.input_shape[1:], name="image")

@@ -1,4 +1,4 @@
-"""Convolutional networks: one configurable classifier, and two networks made of it."""
+"""Convolutional classifiers: two configurations of the same network."""
 
 from typing import Literal
 
@@ -17,18 +17,18 @@ from zoo.models._arguments import (
     PerLayer,
     Positive,
     Shape,
-    by_layer,
-    checked,
+    expand_per_layer,
+    validate_arguments,
 )
 from zoo.tasks import compile_for
 
 MOMENTUM = 0.9
-MOST_FILTERS = 65_536
+MAX_FILTERS = 65_536
 
 Head = Literal["flatten", "average", "max"]
 
 
-@checked
+@validate_arguments
 def simple_cnn(
     *,
     input_shape: Shape = (32, 32, 3),
@@ -48,43 +48,44 @@ def simple_cnn(
     label_smoothing: Fraction = 0.1,
     weight_decay: NonNegative = 5e-3,
 ) -> keras.Model:
-    """Three convolutions, each followed by pooling: a network one can draw on a blackboard.
+    """Build a small CNN: three convolutions, each followed by max pooling.
 
-    Each layer is a convolution that keeps the image's size, then max pooling, then optionally
-    batch normalization, then `activation`, then dropout. Pooling comes before the activation
-    since it costs a quarter there, and for an activation that only rises the result is the same.
+    Each layer is a convolution with padding, max pooling, optional batch normalization, the
+    activation and dropout. Pooling before the activation leaves fewer values to normalize and
+    activate; without normalization, and for an increasing activation, the result is the same.
 
     Input ``(batch, height, width, channels)``; output ``(batch, num_classes)``, probabilities.
     The loss is the smoothed cross-entropy in nats.
 
     Args:
         input_shape: shape of one input.
-        num_classes: how many classes, at least 2.
-        num_layers: convolutions.
-        filters: of the convolutions: a number, or one a layer, as in ``"64-64-32"``.
-        filter_growth: factor from each layer's filters to the next one's, where `filters` is one
-            number; a list of them stands as it is.
-        kernel_size: side of the kernels in pixels: a number, or one a layer.
-        pool_size: side of the pooled squares in pixels: a number, or one a layer; 1 pools nothing.
-        activation: after each convolution.
-        batch_normalization: whether to normalize before each activation; the convolutions then
-            have no bias of their own.
-        dropout: fraction of each layer's outputs dropped while training, in [0, 1).
-        head: what the classifier sees of the last layer: its ``"average"`` or ``"max"`` over the
-            image, or all of it, by ``"flatten"``.
-        head_units: units of a dense layer before the last one; 0 for none.
+        num_classes: number of classes, at least 2.
+        num_layers: number of convolutions.
+        filters: number of filters: one number, or one per layer, such as ``"64-64-32"``.
+        filter_growth: ratio between the numbers of filters of consecutive layers; ignored if
+            `filters` has one number per layer.
+        kernel_size: side of the kernels in pixels: one number, or one per layer.
+        pool_size: side of the pooling windows in pixels: one number, or one per layer; 1 for no
+            pooling.
+        activation: activation after each convolution.
+        batch_normalization: whether to apply batch normalization before each activation, which
+            replaces the biases of the convolutions.
+        dropout: dropout rate after each activation, in [0, 1).
+        head: reduction of the last feature maps: global ``"average"`` or ``"max"`` pooling, or
+            ``"flatten"``.
+        head_units: width of a dense layer before the output layer; 0 for none.
         optimizer: name of the optimizer.
-        learning_rate: its learning rate.
-        label_smoothing: share of each label spread over all classes, in [0, 1).
-        weight_decay: share of each kernel, times the learning rate, taken off at every step.
+        learning_rate: learning rate of the optimizer.
+        label_smoothing: fraction of each label that is spread evenly over all classes, in [0, 1).
+        weight_decay: decoupled weight decay of the kernels per step, relative to the learning rate.
 
     Returns:
         A compiled model.
 
     Raises:
-        UnknownArgumentError: for any other argument.
-        ArgumentValueError: for a value of another type or out of range, for lists that do not
-            have `num_layers` numbers, and for images too small to be pooled so often.
+        UnknownArgumentError: if an argument is unknown.
+        ArgumentValueError: if a value has the wrong type or is out of range, if a list does not
+            have `num_layers` numbers, or if the images are too small for the pooling layers.
 
     Example:
         >>> import zoo
@@ -95,10 +96,28 @@ def simple_cnn(
         LeCun, Bottou, Bengio & Haffner (1998), Gradient-based learning applied to document
         recognition, https://doi.org/10.1109/5.726791
     """
-    return _convolutional_classifier(**locals(), name="simple_cnn")
+    return _build_cnn(
+        name="simple_cnn",
+        input_shape=input_shape,
+        num_classes=num_classes,
+        num_layers=num_layers,
+        filters=filters,
+        filter_growth=filter_growth,
+        kernel_size=kernel_size,
+        pool_size=pool_size,
+        activation=activation,
+        batch_normalization=batch_normalization,
+        dropout=dropout,
+        head=head,
+        head_units=head_units,
+        optimizer=optimizer,
+        learning_rate=learning_rate,
+        label_smoothing=label_smoothing,
+        weight_decay=weight_decay,
+    )
 
 
-@checked
+@validate_arguments
 def deep_cnn(
     *,
     input_shape: Shape = (32, 32, 3),
@@ -118,41 +137,42 @@ def deep_cnn(
     label_smoothing: Fraction = 0.1,
     weight_decay: NonNegative = 5e-3,
 ) -> keras.Model:
-    """Six convolutions in three pairs, each pair at half the size of the one before.
+    """Build a deeper CNN: six convolutions in three pairs, each pair at half the resolution.
 
-    Each layer is as in `simple_cnn`; only the first of a pair pools.
+    The layers are those of `simple_cnn`; the first layer of each pair has max pooling.
 
     Input ``(batch, height, width, channels)``; output ``(batch, num_classes)``, probabilities.
     The loss is the smoothed cross-entropy in nats.
 
     Args:
         input_shape: shape of one input.
-        num_classes: how many classes, at least 2.
-        num_layers: convolutions.
-        filters: of the convolutions: a number, or one a layer, as in ``"64-64-32"``.
-        filter_growth: factor from each layer's filters to the next one's, where `filters` is one
-            number; a list of them stands as it is.
-        kernel_size: side of the kernels in pixels: a number, or one a layer.
-        pool_size: side of the pooled squares in pixels: a number, or one a layer; 1 pools nothing.
-        activation: after each convolution.
-        batch_normalization: whether to normalize before each activation; the convolutions then
-            have no bias of their own.
-        dropout: fraction of each layer's outputs dropped while training, in [0, 1).
-        head: what the classifier sees of the last layer: its ``"average"`` or ``"max"`` over the
-            image, or all of it, by ``"flatten"``.
-        head_units: units of a dense layer before the last one; 0 for none.
+        num_classes: number of classes, at least 2.
+        num_layers: number of convolutions.
+        filters: number of filters: one number, or one per layer, such as ``"64-64-32"``.
+        filter_growth: ratio between the numbers of filters of consecutive layers; ignored if
+            `filters` has one number per layer.
+        kernel_size: side of the kernels in pixels: one number, or one per layer.
+        pool_size: side of the pooling windows in pixels: one number, or one per layer; 1 for no
+            pooling.
+        activation: activation after each convolution.
+        batch_normalization: whether to apply batch normalization before each activation, which
+            replaces the biases of the convolutions.
+        dropout: dropout rate after each activation, in [0, 1).
+        head: reduction of the last feature maps: global ``"average"`` or ``"max"`` pooling, or
+            ``"flatten"``.
+        head_units: width of a dense layer before the output layer; 0 for none.
         optimizer: name of the optimizer.
-        learning_rate: its learning rate.
-        label_smoothing: share of each label spread over all classes, in [0, 1).
-        weight_decay: share of each kernel, times the learning rate, taken off at every step.
+        learning_rate: learning rate of the optimizer.
+        label_smoothing: fraction of each label that is spread evenly over all classes, in [0, 1).
+        weight_decay: decoupled weight decay of the kernels per step, relative to the learning rate.
 
     Returns:
         A compiled model.
 
     Raises:
-        UnknownArgumentError: for any other argument.
-        ArgumentValueError: for a value of another type or out of range, for lists that do not
-            have `num_layers` numbers, and for images too small to be pooled so often.
+        UnknownArgumentError: if an argument is unknown.
+        ArgumentValueError: if a value has the wrong type or is out of range, if a list does not
+            have `num_layers` numbers, or if the images are too small for the pooling layers.
 
     Example:
         >>> import zoo
@@ -164,10 +184,28 @@ def deep_cnn(
         recognition, https://arxiv.org/abs/1409.1556; with batch normalization: Ioffe & Szegedy
         (2015), https://arxiv.org/abs/1502.03167
     """
-    return _convolutional_classifier(**locals(), name="deep_cnn")
+    return _build_cnn(
+        name="deep_cnn",
+        input_shape=input_shape,
+        num_classes=num_classes,
+        num_layers=num_layers,
+        filters=filters,
+        filter_growth=filter_growth,
+        kernel_size=kernel_size,
+        pool_size=pool_size,
+        activation=activation,
+        batch_normalization=batch_normalization,
+        dropout=dropout,
+        head=head,
+        head_units=head_units,
+        optimizer=optimizer,
+        learning_rate=learning_rate,
+        label_smoothing=label_smoothing,
+        weight_decay=weight_decay,
+    )
 
 
-def _convolutional_classifier(
+def _build_cnn(
     *,
     name: str,
     input_shape: tuple[int, ...],
@@ -187,10 +225,10 @@ def _convolutional_classifier(
     label_smoothing: float,
     weight_decay: float,
 ) -> keras.Model:
-    widths = _widths(filters, filter_growth, num_layers)
-    kernels = by_layer("kernel_size", kernel_size, num_layers)
-    pools = by_layer("pool_size", pool_size, num_layers)
-    _require_room(input_shape, pools)
+    widths = _filters_per_layer(filters, filter_growth, num_layers)
+    kernels = expand_per_layer("kernel_size", kernel_size, num_layers)
+    pools = expand_per_layer("pool_size", pool_size, num_layers)
+    _check_input_shape(input_shape, pools)
 
     inputs = keras.Input(input_shape, name="inputs")
     x = inputs
@@ -223,30 +261,28 @@ def _convolutional_classifier(
     )
 
 
-def _widths(filters: int | str, growth: float, num_layers: int) -> list[int]:
-    widths: list[float] = list(by_layer("filters", filters, num_layers))
+def _filters_per_layer(filters: int | str, growth: float, num_layers: int) -> list[int]:
+    widths: list[float] = list(expand_per_layer("filters", filters, num_layers))
     if "-" not in str(filters):
-        widths = [widths[0] * min(growth, MOST_FILTERS) ** i for i in range(num_layers)]
-    if not max(widths) <= MOST_FILTERS:
+        widths = [widths[0] * min(growth, MAX_FILTERS) ** i for i in range(num_layers)]
+    if not max(widths) <= MAX_FILTERS:
         raise ArgumentValueError(
-            f"filters={filters!r} with filter_growth={growth} comes to {max(widths):.3g} filters; "
-            f"a layer has at most {MOST_FILTERS}."
+            f"filters={filters!r} with filter_growth={growth} requires {max(widths):.3g} filters; "
+            f"a layer can have at most {MAX_FILTERS}."
         )
     return [max(1, round(width)) for width in widths]
 
 
-def _require_room(input_shape: tuple[int, ...], pools: list[int]) -> None:
+def _check_input_shape(input_shape: tuple[int, ...], pools: list[int]) -> None:
     if len(input_shape) != 3:
         raise ArgumentValueError(
-            f"input_shape={input_shape}: a convolutional network takes images, "
-            "(height, width, channels)."
+            f"input_shape={input_shape}: must be (height, width, channels) for a CNN."
         )
-    side = least = min(input_shape[:2])
+    side = min(input_shape[:2])
     for pool in pools:
         side //= pool
     if not side:
-        shape = "x".join(map(str, input_shape[:2]))
+        size = "x".join(map(str, input_shape[:2]))
         raise ArgumentValueError(
-            f"images of {shape} are too small for pool_size={'-'.join(map(str, pools))}: "
-            f"{least} pixels shrink to none."
+            f"images of {size} pixels are too small for pool_size={'-'.join(map(str, pools))}."
         )

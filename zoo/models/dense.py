@@ -1,4 +1,4 @@
-"""Dense networks: from one sigmoid unit to the multilayer perceptron."""
+"""Dense networks, from a single sigmoid unit to the multilayer perceptron."""
 
 import keras
 from keras import layers, regularizers
@@ -14,12 +14,12 @@ from zoo.models._arguments import (
     Positive,
     PositiveInt,
     Shape,
-    checked,
+    validate_arguments,
 )
 from zoo.tasks import compile_for
 
 
-@checked
+@validate_arguments
 def perceptron(
     *,
     input_shape: Shape = (3,),
@@ -28,12 +28,11 @@ def perceptron(
     learning_rate: Positive = 0.1,
     loss: BinaryLoss = "binary_crossentropy",
 ) -> keras.Model:
-    """One sigmoid unit: a hyperplane, and the probability of lying on its far side.
+    """Build a single sigmoid unit, which is logistic regression.
 
-    The classic perceptron has a step in place of the sigmoid and a learning rule of its own; this
-    is the differentiable unit that courses call by the same name, and it is logistic regression.
-    Without a bias the hyperplane passes through the origin, so the output for an all-zero input
-    is 0.5 whatever the weights: no training can move it.
+    Rosenblatt's perceptron has a step activation and a learning rule of its own; this is the
+    differentiable unit to which many courses give the same name. Without a bias the decision
+    boundary contains the origin: the output for an all-zero input is 0.5 for any weights.
 
     Input ``(batch, *input_shape)``, flattened; output ``(batch, 1)``, the probability of class 1.
 
@@ -41,15 +40,15 @@ def perceptron(
         input_shape: shape of one input.
         use_bias: whether the unit has a bias.
         optimizer: name of the optimizer.
-        learning_rate: its learning rate.
+        learning_rate: learning rate of the optimizer.
         loss: ``"binary_crossentropy"`` (nats) or ``"mean_squared_error"``.
 
     Returns:
         A compiled model.
 
     Raises:
-        UnknownArgumentError: for any other argument.
-        ArgumentValueError: for a value of another type or out of range.
+        UnknownArgumentError: if an argument is unknown.
+        ArgumentValueError: if a value has the wrong type or is out of range.
 
     Example:
         >>> import zoo
@@ -73,7 +72,7 @@ def perceptron(
     )
 
 
-@checked
+@validate_arguments
 def two_layer_perceptron(
     *,
     input_shape: Shape = (3,),
@@ -84,25 +83,25 @@ def two_layer_perceptron(
     learning_rate: Positive = 0.1,
     loss: BinaryLoss = "binary_crossentropy",
 ) -> keras.Model:
-    """One hidden layer and a sigmoid unit: the smallest network that computes XOR.
+    """Build a perceptron with one hidden layer, the smallest network that can compute XOR.
 
     Input ``(batch, *input_shape)``, flattened; output ``(batch, 1)``, the probability of class 1.
 
     Args:
         input_shape: shape of one input.
-        units: hidden units.
-        activation: of the hidden units.
-        use_bias: whether both layers have biases.
+        units: number of hidden units.
+        activation: activation of the hidden layers.
+        use_bias: whether the layers have biases.
         optimizer: name of the optimizer.
-        learning_rate: its learning rate.
+        learning_rate: learning rate of the optimizer.
         loss: ``"binary_crossentropy"`` (nats) or ``"mean_squared_error"``.
 
     Returns:
         A compiled model.
 
     Raises:
-        UnknownArgumentError: for any other argument.
-        ArgumentValueError: for a value of another type or out of range.
+        UnknownArgumentError: if an argument is unknown.
+        ArgumentValueError: if a value has the wrong type or is out of range.
 
     Example:
         >>> import zoo
@@ -128,7 +127,7 @@ def two_layer_perceptron(
     )
 
 
-@checked
+@validate_arguments
 def softmax_regression(
     *,
     input_shape: Shape = (8, 8, 1),
@@ -137,26 +136,26 @@ def softmax_regression(
     optimizer: Optimizer = "adam",
     learning_rate: Positive = 3e-2,
 ) -> keras.Model:
-    """Multinomial logistic regression: one linear layer and a softmax.
+    """Build multinomial logistic regression: one linear layer and a softmax.
 
-    Many call it a perceptron or a single-layer network; it has no hidden layer.
+    It has no hidden layer; some texts call it a perceptron or a single-layer network.
 
     Input ``(batch, *input_shape)``, flattened; output ``(batch, num_classes)``, probabilities.
-    The loss is the cross-entropy in nats.
+    The loss is the cross-entropy in nats plus the penalty.
 
     Args:
         input_shape: shape of one input.
-        num_classes: how many classes, at least 2.
-        l2: weight of the squared norm of the kernel in the loss.
+        num_classes: number of classes, at least 2.
+        l2: factor of the L2 penalty on the kernel.
         optimizer: name of the optimizer.
-        learning_rate: its learning rate.
+        learning_rate: learning rate of the optimizer.
 
     Returns:
         A compiled model.
 
     Raises:
-        UnknownArgumentError: for any other argument.
-        ArgumentValueError: for a value of another type or out of range.
+        UnknownArgumentError: if an argument is unknown.
+        ArgumentValueError: if a value has the wrong type or is out of range.
 
     Example:
         >>> import zoo
@@ -184,7 +183,7 @@ def softmax_regression(
     )
 
 
-@checked
+@validate_arguments
 def mlp(
     *,
     input_shape: Shape = (28, 28, 1),
@@ -199,33 +198,33 @@ def mlp(
     optimizer: Optimizer = "adam",
     learning_rate: Positive = 1e-3,
 ) -> keras.Model:
-    """Multilayer perceptron: `num_layers` hidden layers of `units`, then a softmax.
+    """Build a multilayer perceptron.
 
-    Each hidden layer is linear, then optionally batch-normalized (and then has no bias of its
-    own), then `activation`, then dropout.
+    Each hidden layer is a linear map, optional batch normalization (which replaces the bias), the
+    activation and dropout; the output layer is a softmax.
 
     Input ``(batch, *input_shape)``, flattened; output ``(batch, num_classes)``, probabilities.
     The loss is the cross-entropy in nats plus the penalties.
 
     Args:
         input_shape: shape of one input.
-        num_classes: how many classes, at least 2.
-        num_layers: hidden layers, at least 1.
-        units: units of each hidden layer.
-        activation: of the hidden units.
-        batch_normalization: whether to normalize before each activation.
-        dropout: fraction of each hidden layer's units dropped while training, in [0, 1).
-        l1: weight of the kernels' absolute sum in the loss.
-        l2: weight of the kernels' squared norm in the loss.
+        num_classes: number of classes, at least 2.
+        num_layers: number of hidden layers, at least 1.
+        units: width of the hidden layers.
+        activation: activation of the hidden layers.
+        batch_normalization: whether to apply batch normalization before each activation.
+        dropout: dropout rate after each hidden layer, in [0, 1).
+        l1: factor of the L1 penalty on the kernels.
+        l2: factor of the L2 penalty on the kernels.
         optimizer: name of the optimizer.
-        learning_rate: its learning rate.
+        learning_rate: learning rate of the optimizer.
 
     Returns:
         A compiled model.
 
     Raises:
-        UnknownArgumentError: for any other argument.
-        ArgumentValueError: for a value of another type or out of range.
+        UnknownArgumentError: if an argument is unknown.
+        ArgumentValueError: if a value has the wrong type or is out of range.
 
     Example:
         >>> import zoo

@@ -1,6 +1,10 @@
-"""Recurrent networks over words: simple, LSTM, GRU, and LSTM in both directions."""
+"""Recurrent text classifiers: simple RNN, LSTM, GRU and bidirectional LSTM.
 
-from typing import Any, Literal
+Each network is a word embedding, recurrent layers, a pooling of the hidden states over time and a
+linear classifier. The layers are those of Keras; `zoo.train` swaps faster ones in.
+"""
+
+from typing import Literal
 
 import keras
 from keras import layers
@@ -14,14 +18,14 @@ from zoo.models._arguments import (
     Positive,
     PositiveInt,
     VocabSize,
-    checked,
+    validate_arguments,
 )
 from zoo.tasks import compile_for
 
 Pooling = Literal["last", "max", "average"]
 
 
-@checked
+@validate_arguments
 def simple_rnn(
     *,
     vocab_size: VocabSize = 10_000,
@@ -35,31 +39,30 @@ def simple_rnn(
     optimizer: Optimizer = "adam",
     learning_rate: Positive = 2e-3,
 ) -> keras.Model:
-    """Elman's network: each word's vector and the last state make the next state.
+    """Build a simple recurrent network (Elman network) for text classification.
 
-    Input ``(batch, time)``, numbers of words, 0 for padding on the right, which changes nothing;
-    output ``(batch, num_classes)``, probabilities. The loss is the cross-entropy in nats.
+    Input ``(batch, time)``, token ids, with 0 for padding on the right, which is masked; output
+    ``(batch, num_classes)``, probabilities. The loss is the cross-entropy in nats.
 
     Args:
-        vocab_size: words, padding and unknown ones included.
-        num_classes: how many classes, at least 2.
-        embedding_dim: length of a word's vector.
-        num_layers: recurrent layers.
-        units: of each.
-        pooling: what the classifier sees: the ``"last"`` state, or the states' ``"max"`` or
-            ``"average"`` over time.
-        dropout: fraction of the channels of the word vectors, and of the pooled states, dropped
-            while training, in [0, 1).
-        word_dropout: fraction of the words dropped while training, in [0, 1).
+        vocab_size: size of the vocabulary, padding and out-of-vocabulary tokens included.
+        num_classes: number of classes, at least 2.
+        embedding_dim: size of the word embeddings.
+        num_layers: number of recurrent layers.
+        units: width of each layer.
+        pooling: reduction of the hidden states over time: the ``"last"`` state, ``"max"`` or
+            ``"average"`` pooling.
+        dropout: dropout rate of the embedding channels and of the pooled states, in [0, 1).
+        word_dropout: dropout rate of whole words, in [0, 1).
         optimizer: name of the optimizer.
-        learning_rate: its learning rate.
+        learning_rate: learning rate of the optimizer.
 
     Returns:
         A compiled model.
 
     Raises:
-        UnknownArgumentError: for any other argument.
-        ArgumentValueError: for a value of another type or out of range.
+        UnknownArgumentError: if an argument is unknown.
+        ArgumentValueError: if a value has the wrong type or is out of range.
 
     Example:
         >>> import zoo
@@ -69,10 +72,15 @@ def simple_rnn(
     Reference:
         Elman (1990), Finding structure in time, https://doi.org/10.1207/s15516709cog1402_1
     """
-    return _recurrent_classifier(layers.SimpleRNN, **locals(), name="simple_rnn")
+    inputs, x = _embed_words(vocab_size, embedding_dim, word_dropout, dropout)
+    for i in range(1, num_layers + 1):
+        all_states = i < num_layers or pooling != "last"
+        x = layers.SimpleRNN(units, return_sequences=all_states, name=f"recurrent_{i}")(x)
+    outputs = _classify_states(x, num_classes, pooling, dropout)
+    return _compile("simple_rnn", inputs, outputs, optimizer, learning_rate)
 
 
-@checked
+@validate_arguments
 def lstm(
     *,
     vocab_size: VocabSize = 10_000,
@@ -86,31 +94,30 @@ def lstm(
     optimizer: Optimizer = "adam",
     learning_rate: Positive = 3e-3,
 ) -> keras.Model:
-    """Long short-term memory: a state that gates write, keep and read.
+    """Build a long short-term memory network for text classification.
 
-    Input ``(batch, time)``, numbers of words, 0 for padding on the right, which changes nothing;
-    output ``(batch, num_classes)``, probabilities. The loss is the cross-entropy in nats.
+    Input ``(batch, time)``, token ids, with 0 for padding on the right, which is masked; output
+    ``(batch, num_classes)``, probabilities. The loss is the cross-entropy in nats.
 
     Args:
-        vocab_size: words, padding and unknown ones included.
-        num_classes: how many classes, at least 2.
-        embedding_dim: length of a word's vector.
-        num_layers: recurrent layers.
-        units: of each.
-        pooling: what the classifier sees: the ``"last"`` state, or the states' ``"max"`` or
-            ``"average"`` over time.
-        dropout: fraction of the channels of the word vectors, and of the pooled states, dropped
-            while training, in [0, 1).
-        word_dropout: fraction of the words dropped while training, in [0, 1).
+        vocab_size: size of the vocabulary, padding and out-of-vocabulary tokens included.
+        num_classes: number of classes, at least 2.
+        embedding_dim: size of the word embeddings.
+        num_layers: number of recurrent layers.
+        units: width of each layer.
+        pooling: reduction of the hidden states over time: the ``"last"`` state, ``"max"`` or
+            ``"average"`` pooling.
+        dropout: dropout rate of the embedding channels and of the pooled states, in [0, 1).
+        word_dropout: dropout rate of whole words, in [0, 1).
         optimizer: name of the optimizer.
-        learning_rate: its learning rate.
+        learning_rate: learning rate of the optimizer.
 
     Returns:
         A compiled model.
 
     Raises:
-        UnknownArgumentError: for any other argument.
-        ArgumentValueError: for a value of another type or out of range.
+        UnknownArgumentError: if an argument is unknown.
+        ArgumentValueError: if a value has the wrong type or is out of range.
 
     Example:
         >>> import zoo
@@ -121,10 +128,15 @@ def lstm(
         Hochreiter & Schmidhuber (1997), Long short-term memory,
         https://doi.org/10.1162/neco.1997.9.8.1735
     """
-    return _recurrent_classifier(layers.LSTM, **locals(), name="lstm")
+    inputs, x = _embed_words(vocab_size, embedding_dim, word_dropout, dropout)
+    for i in range(1, num_layers + 1):
+        all_states = i < num_layers or pooling != "last"
+        x = layers.LSTM(units, return_sequences=all_states, name=f"recurrent_{i}")(x)
+    outputs = _classify_states(x, num_classes, pooling, dropout)
+    return _compile("lstm", inputs, outputs, optimizer, learning_rate)
 
 
-@checked
+@validate_arguments
 def gru(
     *,
     vocab_size: VocabSize = 10_000,
@@ -138,31 +150,32 @@ def gru(
     optimizer: Optimizer = "adam",
     learning_rate: Positive = 3e-3,
 ) -> keras.Model:
-    """Gated recurrent units: two gates in place of the LSTM's three, and no separate memory.
+    """Build a gated recurrent unit network for text classification.
 
-    Input ``(batch, time)``, numbers of words, 0 for padding on the right, which changes nothing;
-    output ``(batch, num_classes)``, probabilities. The loss is the cross-entropy in nats.
+    A GRU has two gates where an LSTM has three, and no separate cell state.
+
+    Input ``(batch, time)``, token ids, with 0 for padding on the right, which is masked; output
+    ``(batch, num_classes)``, probabilities. The loss is the cross-entropy in nats.
 
     Args:
-        vocab_size: words, padding and unknown ones included.
-        num_classes: how many classes, at least 2.
-        embedding_dim: length of a word's vector.
-        num_layers: recurrent layers.
-        units: of each.
-        pooling: what the classifier sees: the ``"last"`` state, or the states' ``"max"`` or
-            ``"average"`` over time.
-        dropout: fraction of the channels of the word vectors, and of the pooled states, dropped
-            while training, in [0, 1).
-        word_dropout: fraction of the words dropped while training, in [0, 1).
+        vocab_size: size of the vocabulary, padding and out-of-vocabulary tokens included.
+        num_classes: number of classes, at least 2.
+        embedding_dim: size of the word embeddings.
+        num_layers: number of recurrent layers.
+        units: width of each layer.
+        pooling: reduction of the hidden states over time: the ``"last"`` state, ``"max"`` or
+            ``"average"`` pooling.
+        dropout: dropout rate of the embedding channels and of the pooled states, in [0, 1).
+        word_dropout: dropout rate of whole words, in [0, 1).
         optimizer: name of the optimizer.
-        learning_rate: its learning rate.
+        learning_rate: learning rate of the optimizer.
 
     Returns:
         A compiled model.
 
     Raises:
-        UnknownArgumentError: for any other argument.
-        ArgumentValueError: for a value of another type or out of range.
+        UnknownArgumentError: if an argument is unknown.
+        ArgumentValueError: if a value has the wrong type or is out of range.
 
     Example:
         >>> import zoo
@@ -173,10 +186,15 @@ def gru(
         Cho et al. (2014), Learning phrase representations using RNN encoder-decoder,
         https://arxiv.org/abs/1406.1078
     """
-    return _recurrent_classifier(layers.GRU, **locals(), name="gru")
+    inputs, x = _embed_words(vocab_size, embedding_dim, word_dropout, dropout)
+    for i in range(1, num_layers + 1):
+        all_states = i < num_layers or pooling != "last"
+        x = layers.GRU(units, return_sequences=all_states, name=f"recurrent_{i}")(x)
+    outputs = _classify_states(x, num_classes, pooling, dropout)
+    return _compile("gru", inputs, outputs, optimizer, learning_rate)
 
 
-@checked
+@validate_arguments
 def bilstm(
     *,
     vocab_size: VocabSize = 10_000,
@@ -190,32 +208,33 @@ def bilstm(
     optimizer: Optimizer = "adam",
     learning_rate: Positive = 3e-3,
 ) -> keras.Model:
-    """Two LSTMs side by side, one of which reads from the end.
+    """Build a bidirectional LSTM for text classification.
 
-    Input ``(batch, time)``, numbers of words, 0 for padding on the right, which changes nothing;
-    output ``(batch, num_classes)``, probabilities. The loss is the cross-entropy in nats.
+    Each layer is a pair of LSTMs, one of which reads the text in reverse order; their states are
+    concatenated.
+
+    Input ``(batch, time)``, token ids, with 0 for padding on the right, which is masked; output
+    ``(batch, num_classes)``, probabilities. The loss is the cross-entropy in nats.
 
     Args:
-        vocab_size: words, padding and unknown ones included.
-        num_classes: how many classes, at least 2.
-        embedding_dim: length of a word's vector.
-        num_layers: recurrent layers.
-        units: of each direction of each.
-        pooling: what the classifier sees: the ``"last"`` states, which are those of each
-            direction when it has read the whole text, or the states' ``"max"`` or ``"average"``
-            over time.
-        dropout: fraction of the channels of the word vectors, and of the pooled states, dropped
-            while training, in [0, 1).
-        word_dropout: fraction of the words dropped while training, in [0, 1).
+        vocab_size: size of the vocabulary, padding and out-of-vocabulary tokens included.
+        num_classes: number of classes, at least 2.
+        embedding_dim: size of the word embeddings.
+        num_layers: number of recurrent layers.
+        units: width of each layer, per direction.
+        pooling: reduction of the hidden states over time: the ``"last"`` state of each direction,
+            which has read the whole text, or ``"max"`` or ``"average"`` pooling.
+        dropout: dropout rate of the embedding channels and of the pooled states, in [0, 1).
+        word_dropout: dropout rate of whole words, in [0, 1).
         optimizer: name of the optimizer.
-        learning_rate: its learning rate.
+        learning_rate: learning rate of the optimizer.
 
     Returns:
         A compiled model.
 
     Raises:
-        UnknownArgumentError: for any other argument.
-        ArgumentValueError: for a value of another type or out of range.
+        UnknownArgumentError: if an argument is unknown.
+        ArgumentValueError: if a value has the wrong type or is out of range.
 
     Example:
         >>> import zoo
@@ -226,41 +245,42 @@ def bilstm(
         Graves & Schmidhuber (2005), Framewise phoneme classification with bidirectional LSTM,
         https://doi.org/10.1016/j.neunet.2005.06.042
     """
-    return _recurrent_classifier(_bidirectional_lstm, **locals(), name="bilstm")
+    inputs, x = _embed_words(vocab_size, embedding_dim, word_dropout, dropout)
+    for i in range(1, num_layers + 1):
+        all_states = i < num_layers or pooling != "last"
+        one_direction = layers.LSTM(units, return_sequences=all_states)
+        x = layers.Bidirectional(one_direction, name=f"recurrent_{i}")(x)
+    outputs = _classify_states(x, num_classes, pooling, dropout)
+    return _compile("bilstm", inputs, outputs, optimizer, learning_rate)
 
 
-def _bidirectional_lstm(units: int, *, return_sequences: bool, name: str) -> keras.Layer:
-    return layers.Bidirectional(layers.LSTM(units, return_sequences=return_sequences), name=name)
-
-
-def _recurrent_classifier(
-    layer: Any,
-    *,
-    name: str,
-    vocab_size: int,
-    num_classes: int,
-    embedding_dim: int,
-    num_layers: int,
-    units: int,
-    pooling: Pooling,
-    dropout: float,
-    word_dropout: float,
-    optimizer: str,
-    learning_rate: float,
-) -> keras.Model:
+def _embed_words(
+    vocab_size: int, embedding_dim: int, word_dropout: float, dropout: float
+) -> tuple[keras.KerasTensor, keras.KerasTensor]:
     inputs = keras.Input((None,), dtype="int64", name="inputs")
     x = layers.Embedding(vocab_size, embedding_dim, mask_zero=True, name="embedding")(inputs)
     x = layers.Dropout(word_dropout, noise_shape=(None, None, 1), name="dropout_words")(x)
-    x = layers.SpatialDropout1D(dropout, name="dropout_channels")(x)
-    for i in range(1, num_layers + 1):
-        all_states = i < num_layers or pooling != "last"
-        x = layer(units, return_sequences=all_states, name=f"recurrent_{i}")(x)
+    return inputs, layers.SpatialDropout1D(dropout, name="dropout_channels")(x)
+
+
+def _classify_states(
+    x: keras.KerasTensor, num_classes: int, pooling: Pooling, dropout: float
+) -> keras.KerasTensor:
     if pooling == "max":
         x = MaskedMaxPooling1D(name="max")(x)
     elif pooling == "average":
         x = layers.GlobalAveragePooling1D(name="average")(x)
     x = layers.Dropout(dropout, name="dropout")(x)
-    outputs = layers.Dense(num_classes, activation="softmax", dtype="float32", name="output")(x)
+    return layers.Dense(num_classes, activation="softmax", dtype="float32", name="output")(x)
+
+
+def _compile(
+    name: str,
+    inputs: keras.KerasTensor,
+    outputs: keras.KerasTensor,
+    optimizer: str,
+    learning_rate: float,
+) -> keras.Model:
     return compile_for(
         "multiclass_classification",
         keras.Model(inputs, outputs, name=name),

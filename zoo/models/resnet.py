@@ -1,4 +1,4 @@
-"""The residual network of 18 layers, laid out as torchvision lays it out."""
+"""ResNet-18, with the layer names and the padding of torchvision."""
 
 from typing import Annotated, Literal
 
@@ -7,7 +7,7 @@ import pydantic
 from keras import layers
 
 from zoo.errors import ArgumentValueError
-from zoo.models import _pretrained as weight_files
+from zoo.models import _pretrained
 from zoo.models._arguments import (
     Fraction,
     NonNegative,
@@ -16,7 +16,7 @@ from zoo.models._arguments import (
     Positive,
     PositiveInt,
     Shape,
-    checked,
+    validate_arguments,
 )
 from zoo.tasks import compile_for
 
@@ -30,7 +30,7 @@ Freeze = Literal["none", "stem", "backbone"]
 Stem = Literal["imagenet", "cifar"]
 
 
-@checked
+@validate_arguments
 def resnet18(
     *,
     input_shape: Shape = (32, 32, 3),
@@ -45,44 +45,44 @@ def resnet18(
     label_smoothing: Fraction = 0.1,
     weight_decay: NonNegative = 5e-3,
 ) -> keras.Model:
-    """ResNet18: a stem, four stages of two basic blocks, global average, and a linear classifier.
+    """Build a ResNet-18, optionally with pretrained weights.
 
-    A basic block adds its input to what two 3x3 convolutions make of it; from the second stage on,
-    the first block of each halves the image and doubles the filters. Layers, strides, padding and
-    the batch normalization's epsilon of 1e-5 are torchvision's, and layers bear its names, so that
-    its weights fit: with 1000 classes and the ImageNet stem there are 11,689,512 parameters, and
-    9,600 running statistics.
+    A stem is followed by four stages of two basic blocks, global average pooling and a linear
+    classifier. A basic block adds its input to the output of two 3x3 convolutions; from the second
+    stage on, the first block of a stage has stride 2 and twice as many filters. Layer names,
+    strides, padding and the epsilon of batch normalization are torchvision's, whose weights can be
+    loaded: with 1000 classes and the ImageNet stem there are 11,689,512 parameters and 9,600
+    running statistics.
 
-    Input ``(batch, height, width, 3)``, standardized as `weights` were; output
+    Input ``(batch, height, width, channels)``, scaled as for the pretrained weights; output
     ``(batch, num_classes)``, probabilities. The loss is the smoothed cross-entropy in nats.
 
     Args:
         input_shape: shape of one input.
-        num_classes: how many classes, at least 2.
-        filters: of the first stage; each further stage has twice those of the one before.
-        stem: ``"imagenet"``, a 7x7 convolution and pooling, both of stride 2, for images of some
-            200 pixels; or ``"cifar"``, a 3x3 convolution of stride 1, for some 32.
-        weights: ``"random"``; ``"imagenet"``, fetched from the Hugging Face hub and kept in its
-            cache, for the ImageNet stem; or a file: ``.safetensors`` or torchvision's ``.pth``,
-            which is read without running what is pickled in it, or a ``.keras`` file of this
-            model's, such as a run's ``model.keras``.
-        keep_head: whether the classifier, too, is taken from `weights`; it must then have
-            `num_classes` outputs. Otherwise it starts at random.
-        freeze: what training leaves as it is: ``"none"``, the ``"stem"``, or the ``"backbone"``,
-            which is all but the classifier. Frozen batch normalization uses its running
-            statistics, in training too, and does not move them.
+        num_classes: number of classes, at least 2.
+        filters: number of filters of the first stage; it doubles with every further stage.
+        stem: ``"imagenet"``, a 7x7 convolution and max pooling, both with stride 2, for images of
+            about 200 pixels; or ``"cifar"``, a 3x3 convolution with stride 1, for about 32 pixels.
+        weights: ``"random"``; ``"imagenet"``, downloaded from the Hugging Face Hub and cached, for
+            the ImageNet stem; or the path of a ``.safetensors`` file, of a ``.pth`` file of
+            torchvision, which is read without executing pickled code, or of a ``.keras`` file of
+            this architecture, such as the ``model.keras`` of a run.
+        keep_head: whether to load the classifier as well, which must have `num_classes` outputs;
+            otherwise it is initialized at random.
+        freeze: layers to freeze: ``"none"``, the ``"stem"``, or the ``"backbone"``, which is all
+            but the classifier. Frozen batch normalization layers run in inference mode.
         optimizer: name of the optimizer.
-        learning_rate: its learning rate.
-        label_smoothing: share of each label spread over all classes, in [0, 1).
-        weight_decay: share of each kernel, times the learning rate, taken off at every step.
+        learning_rate: learning rate of the optimizer.
+        label_smoothing: fraction of each label that is spread evenly over all classes, in [0, 1).
+        weight_decay: decoupled weight decay of the kernels per step, relative to the learning rate.
 
     Returns:
         A compiled model.
 
     Raises:
-        UnknownArgumentError: for any other argument.
-        ArgumentValueError: for a value of another type or out of range.
-        WeightsError: if the weights cannot be fetched or read, or are another network's.
+        UnknownArgumentError: if an argument is unknown.
+        ArgumentValueError: if a value has the wrong type or is out of range.
+        WeightsError: if the weights cannot be downloaded or read, or do not match the model.
 
     Example:
         >>> import zoo
@@ -95,22 +95,24 @@ def resnet18(
     """
     if len(input_shape) != 3:
         raise ArgumentValueError(
-            f"input_shape={input_shape}: resnet18 takes images, (height, width, channels)."
+            f"input_shape={input_shape}: must be (height, width, channels) for resnet18."
         )
     if keep_head and weights == "random":
-        raise ArgumentValueError("keep_head=True: there are no weights to keep it from.")
+        raise ArgumentValueError(
+            "keep_head=True requires pretrained weights, not weights='random'."
+        )
     inputs = keras.Input(input_shape, name="inputs")
-    x = _stem(inputs, filters, stem)
+    x = _apply_stem(inputs, filters, stem)
     for stage in range(1, STAGES + 1):
         for block in range(BLOCKS_PER_STAGE):
             stride = 2 if stage > 1 and block == 0 else 1
-            x = _basic_block(x, filters * 2 ** (stage - 1), stride, f"layer{stage}.{block}")
+            x = _apply_basic_block(x, filters * 2 ** (stage - 1), stride, f"layer{stage}.{block}")
     x = layers.GlobalAveragePooling2D(name="avgpool")(x)
     outputs = layers.Dense(num_classes, activation="softmax", dtype="float32", name="fc")(x)
     model = keras.Model(inputs, outputs, name="resnet18")
 
     if weights != "random":
-        weight_files.load(model, weights, keep_head=keep_head)
+        _pretrained.load(model, weights, keep_head=keep_head)
     for layer in model.layers:
         layer.trainable = not _is_frozen(layer, freeze)
     return compile_for(
@@ -123,27 +125,29 @@ def resnet18(
     )
 
 
-def _stem(x: keras.KerasTensor, filters: int, stem: Stem) -> keras.KerasTensor:
+def _apply_stem(x: keras.KerasTensor, filters: int, stem: Stem) -> keras.KerasTensor:
     if stem == "cifar":
-        return _convolution(x, filters, 3, 1, "conv1", "bn1", "relu")
-    x = _convolution(x, filters, 7, 2, "conv1", "bn1", "relu")
+        return _apply_conv(x, filters, 3, 1, "conv1", "bn1", "relu")
+    x = _apply_conv(x, filters, 7, 2, "conv1", "bn1", "relu")
     x = layers.ZeroPadding2D(1, name="maxpool.pad")(x)
     return layers.MaxPooling2D(3, 2, name="maxpool")(x)
 
 
-def _basic_block(x: keras.KerasTensor, filters: int, stride: int, name: str) -> keras.KerasTensor:
+def _apply_basic_block(
+    x: keras.KerasTensor, filters: int, stride: int, name: str
+) -> keras.KerasTensor:
     shortcut = x
     if stride > 1:
-        shortcut = _convolution(
+        shortcut = _apply_conv(
             x, filters, 1, stride, f"{name}.downsample.0", f"{name}.downsample.1"
         )
-    x = _convolution(x, filters, 3, stride, f"{name}.conv1", f"{name}.bn1", f"{name}.relu1")
-    x = _convolution(x, filters, 3, 1, f"{name}.conv2", f"{name}.bn2")
+    x = _apply_conv(x, filters, 3, stride, f"{name}.conv1", f"{name}.bn1", f"{name}.relu1")
+    x = _apply_conv(x, filters, 3, 1, f"{name}.conv2", f"{name}.bn2")
     x = layers.Add(name=f"{name}.add")([x, shortcut])
     return layers.Activation("relu", name=f"{name}.relu2")(x)
 
 
-def _convolution(
+def _apply_conv(
     x: keras.KerasTensor,
     filters: int,
     kernel_size: int,
@@ -153,7 +157,7 @@ def _convolution(
     activation: str | None = None,
 ) -> keras.KerasTensor:
     padding = "same"
-    if stride > 1 and kernel_size > 1:  # Keras would pad more on the right, torchvision does not
+    if stride > 1 and kernel_size > 1:  # torchvision pads both sides equally, Keras does not
         padding = "valid"
         x = layers.ZeroPadding2D(kernel_size // 2, name=f"{name}.pad")(x)
     x = layers.Conv2D(

@@ -1,4 +1,4 @@
-"""Networks over words that need no memory: bags of words, and convolutions over them."""
+"""Text classifiers without recurrence: bag-of-words models and a CNN."""
 
 from typing import Literal
 
@@ -19,13 +19,13 @@ from zoo.models._arguments import (
     Positive,
     PositiveInt,
     VocabSize,
-    by_layer,
-    checked,
+    expand_per_layer,
+    validate_arguments,
 )
 from zoo.tasks import compile_for
 
 
-@checked
+@validate_arguments
 def text_mlp(
     *,
     vocab_size: VocabSize = 1_000,
@@ -40,31 +40,31 @@ def text_mlp(
     optimizer: Optimizer = "adam",
     learning_rate: Positive = 3e-3,
 ) -> keras.Model:
-    """Multilayer perceptron on which words of the vocabulary a text has.
+    """Build a multilayer perceptron on multi-hot encoded texts.
 
-    Input ``(batch, vocab_size)``, 1 for each word that the text has; output
+    Input ``(batch, vocab_size)``, 1 for each token that occurs in the text and 0 elsewhere; output
     ``(batch, num_classes)``, probabilities. The loss is the cross-entropy in nats plus the
     penalties.
 
     Args:
-        vocab_size: words, unknown ones included.
-        num_classes: how many classes, at least 2.
-        num_layers: hidden layers, at least 1.
-        units: of the hidden layers: a number, or one a layer, as in ``"64-128-256"``.
-        activation: of the hidden units.
-        word_dropout: fraction of the words dropped while training, in [0, 1).
-        dropout: fraction of each hidden layer's units dropped while training, in [0, 1).
-        l1: weight of the kernels' absolute sum in the loss.
-        l2: weight of the kernels' squared norm in the loss.
+        vocab_size: size of the vocabulary, the out-of-vocabulary token included.
+        num_classes: number of classes, at least 2.
+        num_layers: number of hidden layers, at least 1.
+        units: width of the hidden layers: one number, or one per layer, such as ``"64-128-256"``.
+        activation: activation of the hidden layers.
+        word_dropout: dropout rate of whole words, in [0, 1).
+        dropout: dropout rate after each hidden layer, in [0, 1).
+        l1: factor of the L1 penalty on the kernels.
+        l2: factor of the L2 penalty on the kernels.
         optimizer: name of the optimizer.
-        learning_rate: its learning rate.
+        learning_rate: learning rate of the optimizer.
 
     Returns:
         A compiled model.
 
     Raises:
-        UnknownArgumentError: for any other argument.
-        ArgumentValueError: for a value of another type or out of range.
+        UnknownArgumentError: if an argument is unknown.
+        ArgumentValueError: if a value has the wrong type or is out of range.
 
     Example:
         >>> import zoo
@@ -77,7 +77,7 @@ def text_mlp(
     """
     inputs = keras.Input((vocab_size,), name="inputs")
     x = layers.Dropout(word_dropout, name="dropout_words")(inputs)
-    for i, width in enumerate(by_layer("units", units, num_layers), 1):
+    for i, width in enumerate(expand_per_layer("units", units, num_layers), 1):
         x = layers.Dense(
             width,
             activation=activation,
@@ -100,7 +100,7 @@ def text_mlp(
     )
 
 
-@checked
+@validate_arguments
 def fasttext(
     *,
     vocab_size: VocabSize = 100_000,
@@ -112,34 +112,34 @@ def fasttext(
     optimizer: Optimizer = "adam",
     learning_rate: Positive = 3e-3,
 ) -> keras.Model:
-    """The mean of the vectors of a text's words and pairs of words, and a linear classifier.
+    """Build fastText: a linear classifier of the mean of word and n-gram embeddings.
 
-    The baseline that any network of words has to beat: it knows no order but that inside a pair.
-    The pairs are the vocabulary's, by the setting ``ngrams`` of the data; so are pieces of words,
-    by ``subwords``.
+    It is a strong baseline that ignores word order except within n-grams. The recipe's ``ngrams``
+    and ``subwords`` determine which n-grams and subwords the vocabulary contains.
 
-    Input ``(batch, time)``, numbers of words, 0 for padding, which changes nothing; output
+    Input ``(batch, time)``, token ids, with 0 for padding, which is masked; output
     ``(batch, num_classes)``, probabilities. The loss is the cross-entropy in nats.
 
     Args:
-        vocab_size: words and pairs, padding and unknown ones included.
-        num_classes: how many classes, at least 2.
-        embedding_dim: length of a word's vector.
-        pooling: the ``"average"`` of the vectors; or ``"weighted"``, by a softmax over the text of
-            one learned number a word, which starts from how rare the word is: De Boom et al.
-            (2016), Representation learning for very short texts using weighted word embedding
-            aggregation, https://arxiv.org/abs/1607.00570.
-        word_dropout: fraction of the words dropped while training, in [0, 1).
-        dropout: fraction of the mean's channels dropped while training, in [0, 1).
+        vocab_size: size of the vocabulary of words, n-grams and subwords, padding and
+            out-of-vocabulary tokens included.
+        num_classes: number of classes, at least 2.
+        embedding_dim: size of the word embeddings.
+        pooling: ``"average"``, the mean of the embeddings; or ``"weighted"``, a mean with weights
+            from a softmax over one learned score per token, initialized by the rarity of the token
+            (De Boom et al., 2016, Representation learning for very short texts using weighted word
+            embedding aggregation, https://arxiv.org/abs/1607.00570).
+        word_dropout: dropout rate of whole words, in [0, 1).
+        dropout: dropout rate of the mean embedding, in [0, 1).
         optimizer: name of the optimizer.
-        learning_rate: its learning rate.
+        learning_rate: learning rate of the optimizer.
 
     Returns:
         A compiled model.
 
     Raises:
-        UnknownArgumentError: for any other argument.
-        ArgumentValueError: for a value of another type or out of range.
+        UnknownArgumentError: if an argument is unknown.
+        ArgumentValueError: if a value has the wrong type or is out of range.
 
     Example:
         >>> import zoo
@@ -169,7 +169,7 @@ def fasttext(
     )
 
 
-@checked
+@validate_arguments
 def text_cnn(
     *,
     vocab_size: VocabSize = 20_000,
@@ -181,28 +181,28 @@ def text_cnn(
     optimizer: Optimizer = "adam",
     learning_rate: Positive = 1e-3,
 ) -> keras.Model:
-    """Convolutions over windows of several widths, side by side, and the largest value of each.
+    """Build a CNN for text classification, with parallel convolutions and max pooling over time.
 
-    Input ``(batch, time)``, numbers of words, 0 for padding, which changes nothing; output
+    Input ``(batch, time)``, token ids, with 0 for padding, which is masked; output
     ``(batch, num_classes)``, probabilities. The loss is the cross-entropy in nats.
 
     Args:
-        vocab_size: words, padding and unknown ones included.
-        num_classes: how many classes, at least 2.
-        embedding_dim: length of a word's vector.
-        filters: of each width.
-        kernel_size: the widths in words, joined by ``-``.
-        dropout: fraction of the word vectors' channels, and of the largest values, dropped while
-            training, in [0, 1).
+        vocab_size: size of the vocabulary, padding and out-of-vocabulary tokens included.
+        num_classes: number of classes, at least 2.
+        embedding_dim: size of the word embeddings.
+        filters: number of filters of each convolution.
+        kernel_size: widths of the convolutions in words, joined by ``-``.
+        dropout: dropout rate of the embedding channels and of the pooled features, in [0, 1).
         optimizer: name of the optimizer.
-        learning_rate: its learning rate.
+        learning_rate: learning rate of the optimizer.
 
     Returns:
         A compiled model.
 
     Raises:
-        UnknownArgumentError: for any other argument.
-        ArgumentValueError: for a value of another type or out of range, or a repeated width.
+        UnknownArgumentError: if an argument is unknown.
+        ArgumentValueError: if a value has the wrong type or is out of range, or if a width is
+            repeated.
 
     Example:
         >>> import zoo
@@ -215,18 +215,18 @@ def text_cnn(
     """
     widths = [int(width) for width in str(kernel_size).split("-")]
     if len(set(widths)) < len(widths):
-        raise ArgumentValueError(f"kernel_size={kernel_size!r}: each width may be there once.")
+        raise ArgumentValueError(f"kernel_size={kernel_size!r}: the widths must be different.")
     inputs = keras.Input((None,), dtype="int64", name="inputs")
-    is_word = ops.not_equal(inputs, 0)  # by hand: convolutions know no masks
+    mask = ops.not_equal(inputs, 0)  # explicit, since Conv1D does not propagate masks
     x = layers.Embedding(vocab_size, embedding_dim, name="embedding")(inputs)
     x = layers.SpatialDropout1D(dropout, name="dropout_words")(x)
-    words = x * ops.cast(is_word[:, :, None], x.dtype)
+    embedded = x * ops.cast(mask[:, :, None], x.dtype)
     pooled = []
     for width in widths:
         x = layers.Conv1D(filters, width, padding="same", activation="relu", name=f"conv_{width}")(
-            words
+            embedded
         )
-        pooled.append(MaskedMaxPooling1D(name=f"max_{width}")(x, mask=is_word))
+        pooled.append(MaskedMaxPooling1D(name=f"max_{width}")(x, mask=mask))
     x = layers.Concatenate(name="widths")(pooled) if len(pooled) > 1 else pooled[0]
     x = layers.Dropout(dropout, name="dropout")(x)
     outputs = layers.Dense(num_classes, activation="softmax", dtype="float32", name="output")(x)

@@ -1,4 +1,4 @@
-"""The Transformer's encoder as a classifier of texts."""
+"""Transformer encoder for text classification."""
 
 import keras
 from keras import layers
@@ -13,12 +13,12 @@ from zoo.models._arguments import (
     Positive,
     PositiveInt,
     VocabSize,
-    checked,
+    validate_arguments,
 )
 from zoo.tasks import compile_for
 
 
-@checked
+@validate_arguments
 def transformer(
     *,
     vocab_size: VocabSize = 5_000,
@@ -33,35 +33,35 @@ def transformer(
     optimizer: Optimizer = "adam",
     learning_rate: Positive = 1e-3,
 ) -> keras.Model:
-    """Words with their places, blocks of self-attention, the mean over time, and a classifier.
+    """Build a Transformer encoder with average pooling and a linear classifier.
 
-    Only the encoder: a classifier has no sequence to decode. Padding is attended by nobody and
-    left out of the mean.
+    Token and position embeddings are followed by pre-norm encoder blocks. The padding mask excludes
+    padding from attention and from pooling.
 
-    Input ``(batch, time)``, numbers of words, 0 for padding on the right, which changes nothing;
-    output ``(batch, num_classes)``, probabilities. The loss is the cross-entropy in nats.
+    Input ``(batch, time)``, token ids, with 0 for padding on the right; output
+    ``(batch, num_classes)``, probabilities. The loss is the cross-entropy in nats.
 
     Args:
-        vocab_size: words, padding and unknown ones included.
-        sequence_length: places known; no text may be longer.
-        num_classes: how many classes, at least 2.
-        embedding_dim: channels of words, places and blocks.
-        num_layers: blocks.
-        num_heads: of each attention; must divide `embedding_dim`.
-        intermediate_dim: units between the two layers of a block's network.
-        dropout: fraction dropped of the channels of the word vectors, of what each block adds, and
-            of the mean, while training, in [0, 1).
-        word_dropout: fraction of the words dropped while training, in [0, 1).
+        vocab_size: size of the vocabulary, padding and out-of-vocabulary tokens included.
+        sequence_length: maximum number of tokens per text.
+        num_classes: number of classes, at least 2.
+        embedding_dim: size of the embeddings and of the outputs of the blocks.
+        num_layers: number of encoder blocks.
+        num_heads: number of attention heads per block; must divide `embedding_dim`.
+        intermediate_dim: hidden width of the feed-forward networks.
+        dropout: dropout rate of the embedding channels, of the outputs of attention and
+            feed-forward network in each block, and of the pooled features, in [0, 1).
+        word_dropout: dropout rate of whole words, in [0, 1).
         optimizer: name of the optimizer.
-        learning_rate: its learning rate.
+        learning_rate: learning rate of the optimizer.
 
     Returns:
         A compiled model.
 
     Raises:
-        UnknownArgumentError: for any other argument.
-        ArgumentValueError: for a value of another type or out of range, or if the heads do not
-            divide the channels.
+        UnknownArgumentError: if an argument is unknown.
+        ArgumentValueError: if a value has the wrong type or is out of range, or if `num_heads`
+            does not divide `embedding_dim`.
 
     Example:
         >>> import zoo

@@ -1,12 +1,14 @@
-"""Variational autoencoders: images from codes that are drawn at random.
+"""Variational autoencoders.
 
-Each model is an ``encoder``, which gives ``[z_mean, z_log_var]``, and a ``decoder``, models
-themselves: ``model.get_layer("decoder")``. Between them the layer ``kl`` adds the divergence to the
-loss, and ``z`` draws. The loss is the negative evidence lower bound in nats an image:
-``reconstruction_loss``, summed over pixels, and `beta` times ``kl_loss``, summed over the code.
+Each model is composed of the submodels ``encoder``, which outputs ``[z_mean, z_log_var]``, and
+``decoder``, such as ``model.get_layer("decoder")``. Between them, the layer ``kl`` adds the KL
+divergence to the loss and the layer ``z`` samples latent codes. The loss is the negative evidence
+lower bound in nats per image: ``reconstruction_loss``, summed over pixels, plus `beta` times
+``kl_loss``, summed over latent dimensions.
 """
 
 import math
+from collections.abc import Sequence
 from typing import Literal
 
 import keras
@@ -25,16 +27,16 @@ from zoo.models._arguments import (
     Positive,
     PositiveInt,
     Shape,
-    by_layer,
-    checked,
+    downsampled_shape,
+    expand_per_layer,
+    validate_arguments,
 )
-from zoo.models.autoencoders import halved, hidden_layers
 from zoo.tasks import compile_for, unwrap_single
 
 Likelihood = Literal["bernoulli", "gaussian"]
 
 
-@checked
+@validate_arguments
 def vae(
     *,
     input_shape: Shape = (28, 28, 1),
@@ -49,32 +51,32 @@ def vae(
     optimizer: Optimizer = "adam",
     learning_rate: Positive = 1e-3,
 ) -> keras.Model:
-    """The variational autoencoder, of dense layers.
+    """Build a variational autoencoder with dense layers.
 
     Input ``(batch, *input_shape)`` in [0, 1]; output of the same shape, the means of the pixels.
 
     Args:
-        input_shape: of one image, ``(height, width, channels)``.
-        num_layers: hidden layers of encoder and decoder each.
-        units: of the encoder's hidden layers: a number, or one a layer, as in ``"512-256"``; the
-            decoder has them in reverse.
-        latent_dim: dimensions of a code.
-        activation: of the hidden layers.
-        likelihood: of an image given its code: ``"bernoulli"``, in which pixels are coins, or
-            ``"gaussian"``, in which they are normally distributed.
-        stddev: the normal distributions' standard deviation, of full intensity 1.
-        beta: weight of the divergence; with 1 the loss is the bound, with 0 nothing holds the
-            codes together.
-        warmup_steps: training steps over which that weight rises from 0 to `beta`.
+        input_shape: shape of one image, ``(height, width, channels)``.
+        num_layers: number of hidden layers in the encoder, and in the decoder.
+        units: width of the encoder's hidden layers: one number, or one per layer, such as
+            ``"512-256"``; the decoder has the reverse order.
+        latent_dim: size of the latent code.
+        activation: activation of the hidden layers.
+        likelihood: distribution of a pixel given the latent code: ``"bernoulli"`` or
+            ``"gaussian"``.
+        stddev: standard deviation of the Gaussian likelihood, for pixels in [0, 1].
+        beta: weight of the KL divergence; with 1 the loss is the negative ELBO, with 0 the latent
+            codes are not regularized.
+        warmup_steps: training steps over which the weight increases linearly from 0 to `beta`.
         optimizer: name of the optimizer.
-        learning_rate: its learning rate.
+        learning_rate: learning rate of the optimizer.
 
     Returns:
         A compiled model.
 
     Raises:
-        UnknownArgumentError: for any other argument.
-        ArgumentValueError: for a value of another type or out of range.
+        UnknownArgumentError: if an argument is unknown.
+        ArgumentValueError: if a value has the wrong type or is out of range.
 
     Example:
         >>> import zoo
@@ -84,26 +86,26 @@ def vae(
     Reference:
         Kingma & Welling (2014), Auto-encoding variational Bayes, https://arxiv.org/abs/1312.6114
     """
-    widths = by_layer("units", units, num_layers)
+    widths = expand_per_layer("units", units, num_layers)
     image = keras.Input(input_shape, name="image")
-    encoded = hidden_layers(layers.Flatten(name="flatten")(image), widths, activation)
+    encoded = _dense_layers(layers.Flatten(name="flatten")(image), widths, activation)
     code = keras.Input((latent_dim,), name="code")
-    decoded = hidden_layers(code, widths[::-1], activation)
+    decoded = _dense_layers(code, widths[::-1], activation)
     pixels = layers.Dense(math.prod(input_shape), name="output")(decoded)
-    return _variational(
+    return _build_vae(
         "generation",
         "vae",
-        _encoder([image], encoded, latent_dim),
-        _decoder([code], layers.Reshape(input_shape, name="reshape")(pixels), likelihood),
+        _build_encoder([image], encoded, latent_dim),
+        _build_decoder([code], layers.Reshape(input_shape, name="reshape")(pixels), likelihood),
         beta=beta,
         warmup_steps=warmup_steps,
-        loss=_loss(likelihood, stddev),
+        loss=_reconstruction_loss(likelihood, stddev),
         optimizer=optimizer,
         learning_rate=learning_rate,
     )
 
 
-@checked
+@validate_arguments
 def conv_vae(
     *,
     input_shape: Shape = (28, 28, 1),
@@ -120,36 +122,37 @@ def conv_vae(
     optimizer: Optimizer = "adam",
     learning_rate: Positive = 1e-3,
 ) -> keras.Model:
-    """The variational autoencoder, of convolutions that halve the image and double it again.
+    """Build a variational autoencoder with strided and transposed convolutions.
 
-    Input ``(batch, *input_shape)`` in [0, 1], whose height and width ``2 ** num_layers`` must
-    divide; output of the same shape, the means of the pixels.
+    Input ``(batch, *input_shape)`` in [0, 1], where ``2 ** num_layers`` must divide height and
+    width; output of the same shape, the means of the pixels.
 
     Args:
-        input_shape: of one image, ``(height, width, channels)``.
-        num_layers: halvings.
-        filters: of the encoder's convolutions: a number, or one a layer, as in ``"16-32"``; the
-            decoder has them in reverse.
-        kernel_size: side of every kernel in pixels.
-        units: of the dense layer between the maps and the code, on either side.
-        latent_dim: dimensions of a code.
-        activation: of the hidden layers.
-        likelihood: of an image given its code: ``"bernoulli"``, in which pixels are coins, or
-            ``"gaussian"``, in which they are normally distributed.
-        stddev: the normal distributions' standard deviation, of full intensity 1.
-        beta: weight of the divergence; with 1 the loss is the bound, with 0 nothing holds the
-            codes together.
-        warmup_steps: training steps over which that weight rises from 0 to `beta`.
+        input_shape: shape of one image, ``(height, width, channels)``.
+        num_layers: number of convolutions with stride 2 in the encoder, and in the decoder.
+        filters: number of filters of the encoder: one number, or one per layer, such as
+            ``"16-32"``; the decoder has the reverse order.
+        kernel_size: side of the kernels in pixels.
+        units: width of the dense layer between feature maps and latent code, in encoder and
+            decoder.
+        latent_dim: size of the latent code.
+        activation: activation of the hidden layers.
+        likelihood: distribution of a pixel given the latent code: ``"bernoulli"`` or
+            ``"gaussian"``.
+        stddev: standard deviation of the Gaussian likelihood, for pixels in [0, 1].
+        beta: weight of the KL divergence; with 1 the loss is the negative ELBO, with 0 the latent
+            codes are not regularized.
+        warmup_steps: training steps over which the weight increases linearly from 0 to `beta`.
         optimizer: name of the optimizer.
-        learning_rate: its learning rate.
+        learning_rate: learning rate of the optimizer.
 
     Returns:
         A compiled model.
 
     Raises:
-        UnknownArgumentError: for any other argument.
-        ArgumentValueError: for a value of another type or out of range, or if the image cannot be
-            halved so often.
+        UnknownArgumentError: if an argument is unknown.
+        ArgumentValueError: if a value has the wrong type or is out of range, or if
+            ``2 ** num_layers`` does not divide height and width.
 
     Example:
         >>> import zoo
@@ -158,39 +161,36 @@ def conv_vae(
 
     Reference:
         Kingma & Welling (2014), Auto-encoding variational Bayes, https://arxiv.org/abs/1312.6114;
-        the convolutions are those of Radford, Metz & Chintala (2016),
-        https://arxiv.org/abs/1511.06434
+        with the convolutions of Radford, Metz & Chintala (2016), https://arxiv.org/abs/1511.06434
     """
-    height, width, channels = halved(input_shape, num_layers)
-    widths = by_layer("filters", filters, num_layers)
+    height, width, channels = downsampled_shape(input_shape, num_layers)
+    widths = expand_per_layer("filters", filters, num_layers)
     x = image = keras.Input(input_shape, name="image")
-    for number, maps in enumerate(widths, 1):
-        x = layers.Conv2D(
-            maps, kernel_size, 2, "same", activation=activation, name=f"conv_{number}"
-        )(x)
-    encoded = hidden_layers(layers.Flatten(name="flatten")(x), [units], activation)
+    for i, maps in enumerate(widths, 1):
+        x = layers.Conv2D(maps, kernel_size, 2, "same", activation=activation, name=f"conv_{i}")(x)
+    encoded = _dense_layers(layers.Flatten(name="flatten")(x), [units], activation)
     code = keras.Input((latent_dim,), name="code")
-    x = hidden_layers(code, [units, height * width * widths[-1]], activation)
+    x = _dense_layers(code, [units, height * width * widths[-1]], activation)
     x = layers.Reshape((height, width, widths[-1]), name="maps")(x)
-    for number, maps in enumerate(widths[::-1], 1):
+    for i, maps in enumerate(widths[::-1], 1):
         x = layers.Conv2DTranspose(
-            maps, kernel_size, 2, "same", activation=activation, name=f"deconv_{number}"
+            maps, kernel_size, 2, "same", activation=activation, name=f"deconv_{i}"
         )(x)
     pixels = layers.Conv2D(channels, kernel_size, padding="same", name="output")(x)
-    return _variational(
+    return _build_vae(
         "generation",
         "conv_vae",
-        _encoder([image], encoded, latent_dim),
-        _decoder([code], pixels, likelihood),
+        _build_encoder([image], encoded, latent_dim),
+        _build_decoder([code], pixels, likelihood),
         beta=beta,
         warmup_steps=warmup_steps,
-        loss=_loss(likelihood, stddev),
+        loss=_reconstruction_loss(likelihood, stddev),
         optimizer=optimizer,
         learning_rate=learning_rate,
     )
 
 
-@checked
+@validate_arguments
 def cvae(
     *,
     input_shape: Shape = (28, 28, 1),
@@ -206,35 +206,35 @@ def cvae(
     optimizer: Optimizer = "adam",
     learning_rate: Positive = 1e-3,
 ) -> keras.Model:
-    """The variational autoencoder that is told the class: codes need only say the rest.
+    """Build a class-conditional variational autoencoder with dense layers.
 
-    Inputs ``[image, label]``, ``(batch, *input_shape)`` in [0, 1] and ``(batch,)``, numbers of
-    classes; output of the image's shape, the means of the pixels. The encoder takes ``[image,
-    label]`` and the decoder ``[code, label]``.
+    Inputs ``[image, label]``: ``(batch, *input_shape)`` in [0, 1], and class indices ``(batch,)``.
+    Output of the shape of the images, the means of the pixels. The encoder takes
+    ``[image, label]`` and the decoder ``[code, label]``.
 
     Args:
-        input_shape: of one image, ``(height, width, channels)``.
-        num_classes: how many classes, at least 2.
-        num_layers: hidden layers of encoder and decoder each.
-        units: of the encoder's hidden layers: a number, or one a layer, as in ``"512-256"``; the
-            decoder has them in reverse.
-        latent_dim: dimensions of a code.
-        activation: of the hidden layers.
-        likelihood: of an image given its code: ``"bernoulli"``, in which pixels are coins, or
-            ``"gaussian"``, in which they are normally distributed.
-        stddev: the normal distributions' standard deviation, of full intensity 1.
-        beta: weight of the divergence; with 1 the loss is the bound, with 0 nothing holds the
-            codes together.
-        warmup_steps: training steps over which that weight rises from 0 to `beta`.
+        input_shape: shape of one image, ``(height, width, channels)``.
+        num_classes: number of classes, at least 2.
+        num_layers: number of hidden layers in the encoder, and in the decoder.
+        units: width of the encoder's hidden layers: one number, or one per layer, such as
+            ``"512-256"``; the decoder has the reverse order.
+        latent_dim: size of the latent code.
+        activation: activation of the hidden layers.
+        likelihood: distribution of a pixel given the latent code: ``"bernoulli"`` or
+            ``"gaussian"``.
+        stddev: standard deviation of the Gaussian likelihood, for pixels in [0, 1].
+        beta: weight of the KL divergence; with 1 the loss is the negative ELBO, with 0 the latent
+            codes are not regularized.
+        warmup_steps: training steps over which the weight increases linearly from 0 to `beta`.
         optimizer: name of the optimizer.
-        learning_rate: its learning rate.
+        learning_rate: learning rate of the optimizer.
 
     Returns:
         A compiled model.
 
     Raises:
-        UnknownArgumentError: for any other argument.
-        ArgumentValueError: for a value of another type or out of range.
+        UnknownArgumentError: if an argument is unknown.
+        ArgumentValueError: if a value has the wrong type or is out of range.
 
     Example:
         >>> import zoo
@@ -245,42 +245,51 @@ def cvae(
         Sohn, Yan & Lee (2015), Learning structured output representation using deep conditional
         generative models, https://papers.nips.cc/paper/5775
     """
-    widths = by_layer("units", units, num_layers)
+    widths = expand_per_layer("units", units, num_layers)
     label = keras.Input((), dtype="int64", name="label")
     image = keras.Input(input_shape, name="image")
-    told = [layers.Flatten(name="flatten")(image), ops.one_hot(label, num_classes)]
-    encoded = hidden_layers(layers.Concatenate(name="told")(told), widths, activation)
-    encoder = _encoder([image, label], encoded, latent_dim)
+    x = _concatenate_label(layers.Flatten(name="flatten")(image), label, num_classes)
+    encoder = _build_encoder([image, label], _dense_layers(x, widths, activation), latent_dim)
     label = keras.Input((), dtype="int64", name="label")
     code = keras.Input((latent_dim,), name="code")
-    told = [code, ops.one_hot(label, num_classes)]
-    decoded = hidden_layers(layers.Concatenate(name="told")(told), widths[::-1], activation)
-    pixels = layers.Dense(math.prod(input_shape), name="output")(decoded)
-    return _variational(
+    x = _dense_layers(_concatenate_label(code, label, num_classes), widths[::-1], activation)
+    pixels = layers.Dense(math.prod(input_shape), name="output")(x)
+    pixels = layers.Reshape(input_shape, name="reshape")(pixels)
+    return _build_vae(
         "conditional_generation",
         "cvae",
         encoder,
-        _decoder([code, label], layers.Reshape(input_shape, name="reshape")(pixels), likelihood),
+        _build_decoder([code, label], pixels, likelihood),
         beta=beta,
         warmup_steps=warmup_steps,
-        loss=_loss(likelihood, stddev),
+        loss=_reconstruction_loss(likelihood, stddev),
         optimizer=optimizer,
         learning_rate=learning_rate,
     )
 
 
-def _loss(likelihood: Likelihood, stddev: float) -> keras.Loss:
-    return BernoulliLoss() if likelihood == "bernoulli" else GaussianLoss(stddev)
+def _dense_layers(
+    x: keras.KerasTensor, widths: Sequence[int], activation: str
+) -> keras.KerasTensor:
+    for i, width in enumerate(widths, 1):
+        x = layers.Dense(width, activation=activation, name=f"hidden_{i}")(x)
+    return x
 
 
-def _encoder(
+def _concatenate_label(
+    x: keras.KerasTensor, label: keras.KerasTensor, num_classes: int
+) -> keras.KerasTensor:
+    return layers.Concatenate(name="told")([x, ops.one_hot(label, num_classes)])
+
+
+def _build_encoder(
     inputs: list[keras.KerasTensor], encoded: keras.KerasTensor, latent_dim: int
 ) -> keras.Model:
     moments = [layers.Dense(latent_dim, name=name)(encoded) for name in ("z_mean", "z_log_var")]
     return keras.Model(unwrap_single(inputs), moments, name="encoder")
 
 
-def _decoder(
+def _build_decoder(
     inputs: list[keras.KerasTensor], pixels: keras.KerasTensor, likelihood: Likelihood
 ) -> keras.Model:
     activation = "sigmoid" if likelihood == "bernoulli" else "linear"
@@ -288,7 +297,11 @@ def _decoder(
     return keras.Model(unwrap_single(inputs), outputs, name="decoder")
 
 
-def _variational(
+def _reconstruction_loss(likelihood: Likelihood, stddev: float) -> keras.Loss:
+    return BernoulliLoss() if likelihood == "bernoulli" else GaussianLoss(stddev)
+
+
+def _build_vae(
     task: str,
     name: str,
     encoder: keras.Model,
@@ -303,14 +316,14 @@ def _variational(
     image, *label = (
         keras.Input(part.shape[1:], dtype=part.dtype, name=part.name) for part in encoder.inputs
     )
-    moments = encoder(unwrap_single([image, *label]))
+    inputs = unwrap_single([image, *label])
+    moments = encoder(inputs)
     moments = KLDivergenceAddLoss(beta, warmup_steps, dtype="float32", name="kl")(moments)
     code = Sampling(dtype="float32", name="z")(moments)
+    outputs = decoder(unwrap_single([code, *label]))
     return compile_for(
         task,
-        keras.Model(
-            unwrap_single([image, *label]), decoder(unwrap_single([code, *label])), name=name
-        ),
+        keras.Model(inputs, outputs, name=name),
         optimizer=optimizer,
         learning_rate=learning_rate,
         loss=loss,

@@ -1,27 +1,30 @@
-"""Figures of a run, drawn from its files."""
+"""Figures of a finished run, drawn from its files."""
 
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 from zoo.plots import autoencoder
-from zoo.plots.canvas import DOTS_PER_INCH, INCHES, save
+from zoo.plots.canvas import DPI, FIGURE_SIZE, save_figure
 from zoo.plots.classification import confusion_matrix, learning_curves, mistakes, samples
 from zoo.plots.cnn import augmentations, feature_maps, filters, grad_cam, parameters, weights
 from zoo.plots.text import attention, embedding, misread_texts
 from zoo.plots.truth_table import decision_surface, row_outputs
 from zoo.runs import Run
 
+Panel = Callable[[Any, Run], None]
+SHEET_PANELS = 4
+
 
 def draw(run: Run) -> list[Path]:
-    """Draws every figure that fits a finished run, into its ``figures/``.
+    """Draw all figures that apply to a finished run into its ``figures/`` folder.
 
     Args:
-        run: the run.
+        run: finished run.
 
     Returns:
-        The PNG files: one a figure, and ``sheet.png`` with the main ones together.
+        Paths of the PNG files: one per figure, and ``sheet.png`` with the first figures combined.
 
     Raises:
         RunError: if the run is unfinished or damaged.
@@ -29,28 +32,34 @@ def draw(run: Run) -> list[Path]:
     from matplotlib.figure import Figure
 
     folder = run.directory / "figures"
-    figures = _figures_for(run)
-    written = []
-    for name, panel in figures.items():
-        figure = Figure(figsize=INCHES, dpi=DOTS_PER_INCH, layout="constrained")
+    panels = _panels_for(run)
+    paths = []
+    for name, panel in panels.items():
+        figure = Figure(figsize=FIGURE_SIZE, dpi=DPI, layout="constrained")
         panel(figure, run)
-        written.append(save(figure, folder / f"{name}.png"))
-    shown = min(len(figures), 4)
-    columns = 3 if shown == 3 else 2
-    rows = shown // columns
+        paths.append(save_figure(figure, folder / f"{name}.png"))
+    sheet = _draw_sheet(list(panels.values())[:SHEET_PANELS], run)
+    return [*paths, save_figure(sheet, folder / "sheet.png")]
+
+
+def _draw_sheet(panels: Sequence[Panel], run: Run) -> Any:
+    from matplotlib.figure import Figure
+
+    columns = 3 if len(panels) == 3 else 2
+    rows = len(panels) // columns
     sheet = Figure(
-        figsize=(columns * INCHES[0], rows * INCHES[1]),
-        dpi=DOTS_PER_INCH,
+        figsize=(columns * FIGURE_SIZE[0], rows * FIGURE_SIZE[1]),
+        dpi=DPI,
         layout="constrained",
     )
     sheet.suptitle(_title(run), fontsize=20)
     parts = sheet.subfigures(rows, columns, squeeze=False).flat
-    for part, panel in zip(parts, list(figures.values())[:4], strict=True):
+    for part, panel in zip(parts, panels, strict=True):
         panel(part, run)
-    return [*written, save(sheet, folder / "sheet.png")]
+    return sheet
 
 
-def _figures_for(run: Run) -> dict[str, Callable[[Any, Run], None]]:
+def _panels_for(run: Run) -> dict[str, Panel]:
     from zoo.evaluation import inspection
 
     if "reconstructed" in run.predictions:
@@ -58,32 +67,32 @@ def _figures_for(run: Run) -> dict[str, Callable[[Any, Run], None]]:
     if run.dataset.kind == "truth_tables":
         return _by_name(learning_curves, decision_surface, row_outputs)
     if run.dataset.kind == "text":
-        figures = _by_name(learning_curves, confusion_matrix, misread_texts)
+        panels = _by_name(learning_curves, confusion_matrix, misread_texts)
         if any(layer.name == "embedding" for layer in run.model.layers):
-            figures |= _by_name(embedding)
+            panels |= _by_name(embedding)
         if run.config["model"] == "transformer":
-            figures |= _by_name(attention)
-        return figures
-    figures = _by_name(learning_curves, confusion_matrix, samples, mistakes)
+            panels |= _by_name(attention)
+        return panels
+    panels = _by_name(learning_curves, confusion_matrix, samples, mistakes)
     if run.recipe.images.augmentations:
-        figures |= _by_name(augmentations)
-    convolutions = inspection.convolutions(run.model)
-    if convolutions:
-        figures |= _by_name(feature_maps, grad_cam, parameters)
-    elif len(inspection.parameters(run.model)) == 1:
-        figures |= _by_name(weights)
-    for layer in convolutions:
-        figures[f"filters_{layer}"] = functools.partial(filters, layer=layer)
-    return figures
+        panels |= _by_name(augmentations)
+    conv_layers = inspection.conv_layer_names(run.model)
+    if conv_layers:
+        panels |= _by_name(feature_maps, grad_cam, parameters)
+    elif len(inspection.layer_parameters(run.model)) == 1:
+        panels |= _by_name(weights)
+    for layer in conv_layers:
+        panels[f"filters_{layer}"] = functools.partial(filters, layer=layer)
+    return panels
 
 
-def _by_name(*panels: Callable[[Any, Run], None]) -> dict[str, Callable[[Any, Run], None]]:
+def _by_name(*panels: Panel) -> dict[str, Panel]:
     return {panel.__name__: panel for panel in panels}
 
 
 def _title(run: Run) -> str:
     if "reconstructed" in run.predictions:
         return autoencoder.title(run)
-    rows = "rows" if run.dataset.kind == "truth_tables" else "test rows"
-    right = f"{100 * run.metrics['test_accuracy']:.2f} % of the {rows} are right"
-    return f"{run.config['model']} on {run.dataset.name}: {right}"
+    label = "accuracy" if run.dataset.kind == "truth_tables" else "test accuracy"
+    accuracy = f"{label} {100 * run.metrics['test_accuracy']:.2f} %"
+    return f"{run.config['model']} on {run.dataset.name}: {accuracy}"

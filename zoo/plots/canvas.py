@@ -1,5 +1,6 @@
-"""What all figures share: size, colors, and how they are written."""
+"""Size, colors and output of all figures."""
 
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -8,17 +9,17 @@ import numpy as np
 from zoo.runs import ROWS_SHOWN
 from zoo.runs.files import atomic_write
 
-INCHES = (10, 6)
-DOTS_PER_INCH = 120
-COLORS = "RdBu_r"
+FIGURE_SIZE = (10, 6)
+DPI = 120
+DIVERGING_COLORMAP = "RdBu_r"
 
 
-def save(figure: Any, path: Path) -> Path:
-    """Writes a figure as PNG, whole or not at all.
+def save_figure(figure: Any, path: Path) -> Path:
+    """Save a figure as a PNG file, atomically.
 
     Args:
-        figure: the figure.
-        path: the file.
+        figure: matplotlib figure.
+        path: path of the file; its folder is created if necessary.
 
     Returns:
         The path.
@@ -29,9 +30,22 @@ def save(figure: Any, path: Path) -> Path:
     return path
 
 
-def marker(history: dict[str, list[float]]) -> str:
+def choose_marker(history: Mapping[str, Sequence[float]]) -> str:
+    """Return the marker for the points of a learning curve: none if there are many.
+
+    Args:
+        history: history of a run.
+    """
     return "." if len(history["epoch"]) < ROWS_SHOWN else ""
 
 
-def displayed(image: np.ndarray) -> np.ndarray:
+def squeeze_grayscale(image: np.ndarray) -> np.ndarray:
+    """Remove the channel axis of a grayscale image; return a color image unchanged.
+
+    Args:
+        image: image of shape ``(height, width, channels)``.
+
+    Returns:
+        Image that matplotlib can display.
+    """
     return image[..., 0] if image.shape[2] == 1 else image

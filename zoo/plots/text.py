@@ -1,4 +1,7 @@
-"""Figures of text classifiers."""
+"""Panels of text classifiers.
+
+They draw on a matplotlib figure or subfigure, from a finished run.
+"""
 
 from typing import Any
 
@@ -6,54 +9,54 @@ import numpy as np
 
 from zoo.runs import Run, worst_mistakes
 
-WORDS_SHOWN = 150
-WORDS_ATTENDED = 24
-TEXTS_SHOWN = 12
-LETTERS_SHOWN = 150
+MAX_WORDS = 150
+MAX_ATTENTION_WORDS = 24
+MAX_TEXTS = 12
+MAX_CHARACTERS = 150
 
 
 def misread_texts(figure: Any, run: Run) -> None:
-    """The test texts whose true class got the smallest probability."""
-    names, answers = run.dataset.class_names, run.predictions
-    raw_of = dict(zip(answers["index"].tolist(), answers["raw"], strict=True))
+    """Show the misclassified test texts with the lowest probability of the true class."""
+    names, predictions = run.dataset.class_names, run.predictions
+    raw_of = dict(zip(predictions["index"].tolist(), predictions["raw"], strict=True))
     axes = figure.subplots()
     axes.axis("off")
-    rows = worst_mistakes(answers["labels"], answers["probabilities"]).tolist()
-    for place, row in enumerate(rows[:TEXTS_SHOWN]):
-        probabilities = answers["probabilities"][row]
-        guess, truth = names[probabilities.argmax()], names[answers["labels"][row]]
-        text = " ".join(raw_of[row].decode("utf-8", "replace").split())[:LETTERS_SHOWN]
-        height = 1 - (place + 0.5) / TEXTS_SHOWN
-        axes.text(0, height, f"{guess}  {100 * probabilities.max():.0f} %, is {truth}",
+    rows = worst_mistakes(predictions["labels"], predictions["probabilities"]).tolist()
+    for position, row in enumerate(rows[:MAX_TEXTS]):
+        probabilities = predictions["probabilities"][row]
+        predicted, label = names[probabilities.argmax()], names[predictions["labels"][row]]
+        text = " ".join(raw_of[row].decode("utf-8", "replace").split())[:MAX_CHARACTERS]
+        height = 1 - (position + 0.5) / MAX_TEXTS
+        axes.text(0, height, f"{predicted}  {100 * probabilities.max():.0f} %, is {label}",
                   color="firebrick", va="bottom", fontsize=9)  # fmt: skip
         axes.text(0, height, text.replace("$", r"\$"), va="top", fontsize=8, wrap=True)
-    figure.suptitle("Worst mistakes: predicted class and its probability, truth, text")
+    figure.suptitle("Worst mistakes: predicted class and its probability, true class, text")
 
 
 def embedding(figure: Any, run: Run) -> None:
-    """The vectors of the commonest words, in the plane in which all vectors vary most."""
+    """Plot the embeddings of the most frequent words on their first two principal components."""
     from zoo.evaluation.word_vectors import Embeddings
 
-    embeddings = Embeddings.of(run)
-    places = embeddings.plane()[:WORDS_SHOWN]
+    embeddings = Embeddings.from_run(run)
+    points = embeddings.project()[:MAX_WORDS]
     axes = figure.subplots()
-    axes.plot(*places.T, ".", color="steelblue", alpha=0.4)
-    for word, place in zip(embeddings.words, places, strict=False):
-        axes.annotate(word, place, fontsize=7)
-    axes.set(xlabel="first principal direction", ylabel="second")
-    figure.suptitle(f"Vectors of the {len(places)} commonest words, of length 1, projected")
+    axes.plot(*points.T, ".", color="steelblue", alpha=0.4)
+    for word, point in zip(embeddings.words, points, strict=False):
+        axes.annotate(word, point, fontsize=7)
+    axes.set(xlabel="first principal component", ylabel="second principal component")
+    figure.suptitle(f"Normalized embeddings of the {len(points)} most frequent words")
 
 
 def attention(figure: Any, run: Run) -> None:
-    """How the words of the shortest test text kept attend to each other, head by head."""
+    """Plot the attention scores of the shortest stored test text, by layer and head."""
     from zoo.data.text import decode
     from zoo.evaluation import inspection
 
     raw = min(run.predictions["raw"], key=len)
-    numbers = np.asarray(run.preprocessor(np.array([raw], object)))[0]
-    numbers = numbers[numbers != 0][:WORDS_ATTENDED]
-    words = decode(run.preprocessor, numbers).split(" ")
-    maps = inspection.attention(run.model, numbers)
+    token_ids = np.asarray(run.preprocessor(np.array([raw], object)))[0]
+    token_ids = token_ids[token_ids != 0][:MAX_ATTENTION_WORDS]
+    words = decode(run.preprocessor, token_ids).split(" ")
+    maps = inspection.attention_scores(run.model, token_ids)
     heads = next(iter(maps.values())).shape[0]
     grid = figure.subplots(len(maps), heads, squeeze=False)
     for row, (name, scores) in zip(grid, maps.items(), strict=True):
@@ -63,5 +66,5 @@ def attention(figure: Any, run: Run) -> None:
             axes.set_xticks(range(len(words)), words, rotation=90, fontsize=6)
             axes.set_yticks(range(len(words)), words if head == 0 else [], fontsize=6)
             figure.colorbar(image, ax=axes, shrink=0.6)
-    grid[0, 0].set_ylabel("attending word")
-    figure.suptitle("Attention: how much each word (row) takes from each other one (column)")
+    grid[0, 0].set_ylabel("query")
+    figure.suptitle("Attention scores: queries in rows, keys in columns")

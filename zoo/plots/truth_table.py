@@ -1,19 +1,22 @@
-"""Figures of truth tables."""
+"""Panels of truth tables.
+
+They draw on a matplotlib figure or subfigure, from a finished run.
+"""
 
 from typing import Any
 
 import numpy as np
 
-from zoo.plots.canvas import COLORS, marker
+from zoo.plots.canvas import DIVERGING_COLORMAP, choose_marker
 from zoo.runs import Run
 
 BOUNDARY_MARGIN = 0.3
 
 
 def decision_surface(figure: Any, run: Run) -> None:
-    """The output over the square of the first two inputs, a panel a value of the third."""
+    """Plot the output over the first two inputs, one panel per value of the third."""
     thirds = (0, 1) if run.dataset.input_shape == (3,) else (None,)
-    answers = run.predictions
+    predictions = run.predictions
     side = np.linspace(-BOUNDARY_MARGIN, 1 + BOUNDARY_MARGIN, 101)
     x0, x1 = np.meshgrid(side, side)
     panels = figure.subplots(1, len(thirds), squeeze=False)[0]
@@ -22,42 +25,44 @@ def decision_surface(figure: Any, run: Run) -> None:
         inputs = np.stack(points, axis=-1).reshape(-1, len(points)).astype("float32")
         output = run.model.predict(inputs, batch_size=len(inputs), verbose=0)[:, -1]
         output = output.reshape(x0.shape)
-        surface = axes.contourf(x0, x1, output, levels=np.linspace(0, 1, 11), cmap=COLORS)
+        surface = axes.contourf(
+            x0, x1, output, levels=np.linspace(0, 1, 11), cmap=DIVERGING_COLORMAP
+        )
         if output.min() < 0.5 < output.max():
             axes.contour(x0, x1, output, levels=[0.5], colors="black", linewidths=2)
-        for bits, label in zip(answers["raw"], answers["labels"], strict=True):
+        for bits, label in zip(predictions["raw"], predictions["labels"], strict=True):
             if third is None or bits[2] == third:
                 axes.plot(*bits[:2], "o", markersize=16, color="white", markeredgecolor="black")
                 axes.text(*bits[:2], str(label), ha="center", va="center")
         axes.set(xlabel="x0", ylabel="x1", aspect="equal")
         axes.set_title("" if third is None else f"x2 = {third}")
     figure.colorbar(surface, ax=list(panels), label="output: probability of 1")
-    figure.suptitle("Decision surface: circles hold the targets, the black line is at 0.5")
+    figure.suptitle("Decision surface: targets in circles, decision boundary in black")
 
 
 def row_outputs(figure: Any, run: Run) -> None:
-    """The output for each row of the truth table, epoch by epoch."""
-    history, answers = run.history, run.predictions
+    """Plot the output for each row of the truth table by epoch."""
+    history, predictions = run.history, run.predictions
     axes = figure.subplots()
-    for bits, label in zip(answers["raw"], answers["labels"], strict=True):
+    for bits, label in zip(predictions["raw"], predictions["labels"], strict=True):
         name = "".join(map(str, bits))
         style = "-" if label else "--"
         axes.plot(
             history["epoch"],
             history[f"output_{name}"],
             style,
-            marker=marker(history),
+            marker=choose_marker(history),
             label=f"{name} → {label}",
         )
     axes.axhline(0.5, color="gray", linewidth=0.8)
     axes.set(xlabel="epoch", ylabel="output: probability of 1", ylim=(-0.02, 1.02))
     axes.legend(title="row → target", loc="center left", bbox_to_anchor=(1, 0.5))
     axes.grid(alpha=0.3)
-    figure.suptitle("Output for each row over training" + _why_half(run))
+    figure.suptitle("Output for each row by epoch" + _explain_zero_row(run))
 
 
-def _why_half(run: Run) -> str:
+def _explain_zero_row(run: Run) -> str:
     without_bias = run.config["arguments"].get("use_bias") is False
     if run.config["model"] == "perceptron" and without_bias:
-        return "\nAll-zero row: without a bias its weighted sum is 0, so the output stays 0.5"
+        return "\nAll-zero row: without a bias its weighted sum is 0, so its output stays at 0.5"
     return ""

@@ -1,22 +1,23 @@
-"""A run directory: what is in it, and how it is written and read back.
+"""Run directories: their contents, and the functions that create and open them.
 
-    config.json        what was asked for, and on what machine; written first
-    history.csv        one row an epoch
-    checkpoint.npz     the last finished epoch, while the run is unfinished
+    config.json        arguments, recipe, dataset and environment; written first
+    history.csv        one row per epoch
+    checkpoint.npz     state after the last completed epoch, while the run is unfinished
     model.keras        the trained model
-    preprocessor.keras the layer from raw rows to the model's input
-    predictions.npz    the model's answers on the test split, and some of its raw rows
-    README.md          the model's card
-    metrics.json       the figures; written last, so that it marks a finished run
-    figures/           drawn by `zoo report`
+    preprocessor.keras the layer that maps raw rows to the input of the model
+    predictions.npz    predictions for the test split, and some of its raw rows
+    README.md          the model card
+    metrics.json       the metrics; written last, so that it marks a finished run
+    figures/           written by `zoo report`
     lock               held by the process that trains, while the run is unfinished
 
-Every file is written whole or not at all.
+Every file is written atomically.
 """
 
 import csv
 import dataclasses
 import functools
+import importlib
 import json
 import tempfile
 import zipfile
@@ -26,25 +27,31 @@ from typing import TYPE_CHECKING, Any
 
 from zoo.errors import RunError
 from zoo.runs.files import PARTIAL, wrap_read_errors, write_json
+from zoo.runs.notebook import FigureList, render_run
 from zoo.specs import DatasetSpec, Recipe
 
 if TYPE_CHECKING:
     import keras
     import numpy as np
+    import pandas as pd
 
 
 FORMAT = 2
-KEYS = {"model", "arguments", "recipe", "dataset", "dataset_version", "data_dir", "seed"}
+REQUIRED_KEYS = {"model", "arguments", "recipe", "dataset", "dataset_version", "data_dir", "seed"}
 ROWS_SHOWN = 20
+MAX_METRICS_IN_REPR = 4
 
 
 @dataclasses.dataclass(frozen=True)
 class Run:
-    """A run, read from its directory when asked.
+    """A training run, whose files are read from its directory on access.
+
+    In a notebook it is displayed as a table of its metrics with its figures, or with the learning
+    curves if no figures have been drawn.
 
     Attributes:
-        directory: where it is.
-        config: content of ``config.json``.
+        directory: the run directory.
+        config: contents of ``config.json``.
     """
 
     directory: Path
@@ -52,35 +59,42 @@ class Run:
 
     @property
     def dataset(self) -> DatasetSpec:
-        """The data set's spec, as it was when the run began."""
+        """The spec of the dataset at the time of training."""
         return DatasetSpec.from_json(self.config["dataset"])
 
     @property
     def recipe(self) -> Recipe:
-        """How the run was trained."""
+        """The training recipe."""
         return Recipe.from_json(self.config["recipe"])
 
     @property
     def is_finished(self) -> bool:
-        """Whether the run came to its end."""
+        """Whether training has finished."""
         return (self.directory / "metrics.json").exists()
 
     @property
     def metrics(self) -> dict[str, Any]:
-        """The figures: ``test_accuracy`` and the like, by split, and what they cost."""
+        """Metrics by split, such as ``test_accuracy``, and the cost of training."""
         with wrap_read_errors(self.file("metrics.json")) as path:
             return json.loads(path.read_text())
 
     @property
     def history(self) -> dict[str, list[float]]:
-        """One list a column of ``history.csv``, one entry an epoch."""
+        """The columns of ``history.csv``, with one value per epoch.
+
+        ``pandas.DataFrame(run.history)`` takes it as it is; see also `to_frame`.
+        """
         with wrap_read_errors(self.file("history.csv")) as path:
             rows = list(csv.DictReader(path.read_text().splitlines()))
             return {key: [float(row[key]) for row in rows] for key in rows[0]}
 
     @property
     def predictions(self) -> dict[str, "np.ndarray"]:
-        """``labels`` and ``probabilities`` of the test split; rows ``index`` of it as ``raw``."""
+        """Arrays of ``predictions.npz``.
+
+        For a classifier, ``labels`` and ``probabilities`` of the test split, and its rows
+        ``index`` as ``raw``.
+        """
         import numpy as np
 
         with wrap_read_errors(self.file("predictions.npz")) as path, path.open("rb") as file:
@@ -90,64 +104,130 @@ class Run:
     def model(self) -> "keras.Model":
         """The trained, compiled model.
 
-        Keras keeps in no file which weights are spared decay: training it on by hand, where the
-        recipe has any, decays them all. `zoo.train` builds the optimizer anew.
+        Keras does not save which weights are excluded from weight decay: if the recipe excludes
+        any, calling `fit` on this model decays all of them. `zoo.train` rebuilds the optimizer.
         """
         return _load_keras(self.file("model.keras"))
 
     @functools.cached_property
     def preprocessor(self) -> "keras.Model":
-        """The layer from raw rows to the model's input."""
+        """The layer that maps raw rows to the input of the model."""
         return _load_keras(self.file("preprocessor.keras"))
 
     def file(self, name: str) -> Path:
-        """Finds a file of the run.
+        """Return the path of a file of the run.
 
         Args:
-            name: its name.
-
-        Returns:
-            Its path.
+            name: name of the file.
 
         Raises:
-            RunError: if it is not there; says whether the run is unfinished.
+            RunError: if the file does not exist; says whether the run is unfinished or damaged.
         """
         path = self.directory / name
         if not path.exists():
-            why = "is damaged" if self.is_finished else "is unfinished: go on with --resume"
-            raise RunError(f"{self.directory} has no {name}; the run {why}.")
+            state = "is damaged" if self.is_finished else "is unfinished: resume it with --resume"
+            raise RunError(f"{self.directory} has no {name}; the run {state}.")
         return path
 
+    def to_frame(self) -> "pd.DataFrame":
+        """Return the history as a pandas DataFrame with one row per epoch.
 
-def refuse_existing(directory: Path) -> None:
-    """Makes sure that a run can be put somewhere.
+        Raises:
+            ImportError: if pandas is not installed.
+            RunError: if no epoch has been completed, or the history is damaged.
+        """
+        try:
+            import pandas as pd
+        except ImportError as error:
+            raise ImportError(
+                "run.to_frame() requires pandas: pip install pandas, or use the dict run.history."
+            ) from error
+        return pd.DataFrame(self.history)
+
+    def plot(self) -> list[Path]:
+        """Plot the figures of a finished run into its ``figures/``, as `zoo report` does.
+
+        Returns:
+            The PNG files, ``sheet.png`` last. In a notebook the sheet is displayed.
+
+        Raises:
+            RunError: if the run is unfinished or damaged.
+        """
+        plots = importlib.import_module("zoo.plots")  # which imports this module
+        return FigureList(plots.draw(self))
+
+    def __repr__(self) -> str:
+        metrics = {k: v for k, v in self._metrics_if_readable().items() if k.startswith("test_")}
+        shown = list(metrics.items())[:MAX_METRICS_IN_REPR]
+        lines = [
+            f"Run({str(self.directory)!r})",
+            self._describe(),
+            ", ".join(f"{name} {value:.5g}" for name, value in shown),
+        ]
+        return "\n".join(filter(None, lines))
+
+    def _repr_html_(self) -> str:
+        return render_run(
+            self.directory,
+            self._describe(),
+            self._metrics_if_readable(),
+            self._history_if_readable(),
+        )
+
+    def _describe(self) -> str:
+        """Return one line: model, dataset, size, and how far training got."""
+        if not self.config.keys() >= REQUIRED_KEYS:
+            return ""
+        count = len(self._history_if_readable().get("epoch", ()))
+        epochs = f"{count} epoch{'' if count == 1 else 's'}"
+        state = f"finished after {epochs}" if self.is_finished else f"unfinished after {epochs}"
+        size = f"{self.config['parameters']:,} parameters" if "parameters" in self.config else ""
+        parts = (f"{self.config['model']} on {self.dataset.name}", size, state)
+        return ", ".join(filter(None, parts))
+
+    def _metrics_if_readable(self) -> dict[str, Any]:
+        try:
+            return self.metrics
+        except RunError:
+            return {}
+
+    def _history_if_readable(self) -> dict[str, list[float]]:
+        try:
+            return self.history
+        except RunError:
+            return {}
+
+
+def require_empty_directory(directory: Path) -> None:
+    """Check that a run can be created in a directory.
 
     Args:
-        directory: where.
+        directory: the directory.
 
     Raises:
-        RunError: if there is something already, other than an empty folder.
+        RunError: if it exists, unless it is an empty directory.
     """
     if directory.exists() and (not directory.is_dir() or any(directory.iterdir())):
         raise RunError(
-            f"{directory} exists already: choose another --run-dir, or go on with --resume."
+            f"{directory} already exists: choose another --run-dir, or resume the run with "
+            "--resume."
         )
 
 
 def create_run(directory: Path, config: Mapping[str, Any]) -> Run:
-    """Makes a run directory with its config.
+    """Create a run directory.
 
     Args:
-        directory: must not exist, or be empty.
-        config: what ``config.json`` is to hold.
+        directory: the directory; must not exist or be empty.
+        config: contents of ``config.json``.
 
     Returns:
         The run.
 
     Raises:
-        RunError: if there is something already.
+        RunError: if the directory exists and is not empty.
     """
-    refuse_existing(directory)
+    require_empty_directory(directory)
     directory.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=directory.parent, prefix=PARTIAL) as folder:
         new = Path(folder) / "run"
@@ -156,52 +236,54 @@ def create_run(directory: Path, config: Mapping[str, Any]) -> Run:
         try:
             new.rename(directory)
         except OSError:
-            refuse_existing(directory)  # another process was first
+            require_empty_directory(directory)  # another process may have created it meanwhile
             raise
     return load_run(directory)
 
 
 def load_run(directory: str | Path) -> Run:
-    """Opens a run from its directory; anything else is read when it is asked for.
+    """Open a run directory. Only ``config.json`` is read now, and other files on access.
 
     Args:
-        directory: what `train` was told or made as its run directory.
+        directory: a run directory of `zoo.train`.
 
     Returns:
         The run: ``run.model``, ``run.preprocessor``, ``run.metrics``, ``run.history``.
 
     Raises:
-        RunError: if it is no run directory, is damaged, or of another version of the zoo.
+        RunError: if it is not a run directory, is damaged, or has an unsupported format.
 
     Example:
         >>> import zoo
         >>> zoo.load_run("no/such/run")
         Traceback (most recent call last):
         ...
-        zoo.errors.RunError: no/such/run is no run directory: it has no config.json.
+        zoo.errors.RunError: no/such/run is not a run directory: it has no config.json.
     """
     directory = Path(directory)
     path = directory / "config.json"
     if not path.is_file():
-        raise RunError(f"{directory} is no run directory: it has no config.json.")
+        raise RunError(f"{directory} is not a run directory: it has no config.json.")
     try:
         config = json.loads(path.read_text())
-        written_in, by = config["format"], config["zoo"]
-        complete = written_in != FORMAT or config.keys() >= KEYS
+        run_format, version = config["format"], config["zoo"]
+        is_complete = run_format != FORMAT or config.keys() >= REQUIRED_KEYS
+        if run_format == FORMAT and is_complete:
+            config = _update_names(config)
     except (ValueError, KeyError, TypeError, AttributeError):
-        complete = False
-    if not complete:
-        raise RunError(f"{path} is damaged, or of no run of this zoo.") from None
-    if written_in != FORMAT:
+        is_complete = False
+    if not is_complete:
+        raise RunError(f"{path} is damaged, or was not written by zoo.")
+    if run_format != FORMAT:
         raise RunError(
-            f"{directory} is in run format {written_in}, written by zoo {by}; this zoo reads "
-            f"format {FORMAT}: open it with that version, or train again."
+            f"{directory} has run format {run_format}, written by zoo {version}; this version "
+            f"reads format {FORMAT}: open it with that version, or train again."
         )
-    return Run(directory, _with_current_names(config))
+    return Run(directory, config)
 
 
-def _with_current_names(config: Mapping[str, Any]) -> dict[str, Any]:
-    """Return a configuration with the names that settings had in earlier versions replaced."""
+def _update_names(config: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a configuration in which settings have their current names."""
     arguments, recipe = dict(config["arguments"]), dict(config["recipe"])
     images = dict(recipe["images"])
     recipe.pop("max_gap", None)  # a stop rule of the course, which passes it to `zoo.train`
@@ -215,14 +297,14 @@ def _with_current_names(config: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def worst_mistakes(labels: "np.ndarray", probabilities: "np.ndarray") -> "np.ndarray":
-    """Finds the wrong answers whose true class got the smallest probability.
+    """Return the misclassified rows whose true class has the lowest probability.
 
     Args:
-        labels: ``(rows,)``, the true classes.
-        probabilities: ``(rows, classes)``.
+        labels: true classes, ``(rows,)``.
+        probabilities: predicted probabilities, ``(rows, classes)``.
 
     Returns:
-        Indices of at most `ROWS_SHOWN` rows, the worst first.
+        Indices of at most `ROWS_SHOWN` rows, in ascending order of that probability.
     """
     import numpy as np
 
@@ -232,14 +314,14 @@ def worst_mistakes(labels: "np.ndarray", probabilities: "np.ndarray") -> "np.nda
 
 
 def _load_keras(path: Path) -> "keras.Model":
-    """Reads a model; nothing in its file is run as code."""
+    """Load a Keras file in safe mode, so that no code in it is executed."""
     import keras
 
     try:
         return keras.saving.load_model(path, safe_mode=True)
     except Exception as error:
         reason = (str(error) or type(error).__name__).splitlines()[0]
-        written_by = _keras_version_in(path)
+        written_by = _read_keras_version(path)
         if written_by in (None, keras.__version__):
             raise RunError(f"{path} is damaged: {reason}") from error
         raise RunError(
@@ -248,7 +330,7 @@ def _load_keras(path: Path) -> "keras.Model":
         ) from error
 
 
-def _keras_version_in(path: Path) -> str | None:
+def _read_keras_version(path: Path) -> str | None:
     try:
         with zipfile.ZipFile(path) as file:
             return json.loads(file.read("metadata.json"))["keras_version"]

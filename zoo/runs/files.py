@@ -1,4 +1,4 @@
-"""Files that are written atomically, directories that one process works in, errors that name the file."""
+"""Atomic writes, locks on directories, and read errors that name the file."""
 
 import contextlib
 import csv
@@ -8,28 +8,24 @@ import os
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import filelock
 
 from zoo.errors import RunError
-
-if TYPE_CHECKING:
-    pass
-
 
 PARTIAL = ".partial-"
 
 
 @contextlib.contextmanager
 def exclusive_lock(directory: Path) -> Iterator[None]:
-    """Lets no second process work in a directory.
+    """Lock a directory against other processes.
 
     Args:
-        directory: it has a file ``lock`` meanwhile.
+        directory: the directory; contains a file ``lock`` while it is locked.
 
     Raises:
-        RunError: if another process is at work there.
+        RunError: if another process holds the lock.
     """
     lock = directory / "lock"
     try:
@@ -37,21 +33,22 @@ def exclusive_lock(directory: Path) -> Iterator[None]:
             try:
                 yield
             finally:
-                with contextlib.suppress(PermissionError):  # Windows removes no file that is open
+                with contextlib.suppress(PermissionError):  # Windows cannot delete an open file
                     lock.unlink(missing_ok=True)
     except filelock.Timeout:
-        raise RunError(f"another process is at work in {directory} now.") from None
+        raise RunError(f"another process is working in {directory}.") from None
 
 
 @contextlib.contextmanager
 def atomic_write(path: Path) -> Iterator[Path]:
-    """Writes a file whole or not at all.
+    """Write a file completely or not at all.
 
     Args:
         path: the file.
 
     Yields:
-        A path beside it with the same ending to write to, moved to `path` if all goes well.
+        A temporary path with the same suffix in the same directory. It replaces `path` if the
+        block succeeds, and is deleted otherwise.
     """
     handle, name = tempfile.mkstemp(dir=path.parent, prefix=PARTIAL, suffix=path.suffix)
     os.close(handle)
@@ -67,17 +64,17 @@ def atomic_write(path: Path) -> Iterator[Path]:
 
 
 def remove_partial_files(directory: Path) -> None:
-    """Removes what a process that was killed has left half-written.
+    """Delete the temporary files that a killed process left behind.
 
     Args:
-        directory: of the run.
+        directory: a run directory.
     """
     for path in directory.glob(f"{PARTIAL}*"):
         path.unlink()
 
 
 def write_json(path: Path, content: Mapping[str, Any]) -> None:
-    """Writes a mapping as JSON, whole or not at all.
+    """Write a mapping as JSON, atomically.
 
     Args:
         path: the file.
@@ -88,11 +85,11 @@ def write_json(path: Path, content: Mapping[str, Any]) -> None:
 
 
 def write_csv(path: Path, rows: Sequence[Mapping[str, Any]]) -> None:
-    """Writes rows as CSV, whole or not at all.
+    """Write rows as CSV, atomically.
 
     Args:
         path: the file.
-        rows: at least one, all of the same keys.
+        rows: at least one row, all with the same keys.
     """
     text = io.StringIO()
     writer = csv.DictWriter(text, fieldnames=list(rows[0]), lineterminator="\n")
@@ -104,16 +101,16 @@ def write_csv(path: Path, rows: Sequence[Mapping[str, Any]]) -> None:
 
 @contextlib.contextmanager
 def wrap_read_errors(path: Path) -> Iterator[Path]:
-    """Names the file if reading it fails.
+    """Turn any exception in the block into an error that names the file.
 
     Args:
-        path: the file.
+        path: the file that is read in the block.
 
     Yields:
         The same path.
 
     Raises:
-        RunError: if what is inside cannot be read as what it should be.
+        RunError: if the block raises an exception.
     """
     try:
         yield path

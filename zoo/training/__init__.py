@@ -9,7 +9,7 @@ import keras
 from zoo.acceleration import accelerate
 from zoo.data.pipeline import Data
 from zoo.errors import ArgumentValueError
-from zoo.runs import Run, create_run, load_run, refuse_existing
+from zoo.runs import Run, create_run, load_run, require_empty_directory
 from zoo.runs.files import exclusive_lock, remove_partial_files
 from zoo.training.callbacks import StopRule
 from zoo.training.config import (
@@ -100,7 +100,7 @@ def train(
                 _fit_and_finish(run, model, data, stop_rule, tensorboard, progress)
         return run
     if run_dir is not None:
-        refuse_existing(Path(run_dir))
+        require_empty_directory(Path(run_dir))
     config = resolve_config(name, dataset, data_dir, 0 if seed is None else seed, overrides)
     directory = Path(run_dir) if run_dir is not None else default_run_directory(config)
     model, data = seed_and_build(config), load_run_data(config, data_dir)

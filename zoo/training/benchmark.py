@@ -1,4 +1,4 @@
-"""How fast a model trains on this machine under each way to execute its training step."""
+"""Training speed of a model on this machine, for each way to execute its training step."""
 
 import dataclasses
 import itertools
@@ -13,16 +13,15 @@ import numpy as np
 import tensorflow as tf
 
 from zoo.errors import ArgumentValueError
-from zoo.registry import get_spec
 from zoo.specs import PRECISIONS, require_integer
-from zoo.tasks import TASKS
+from zoo.tasks import unwrap_single
 from zoo.training.config import RunConfig, resolve_config, seed_and_build
 
 PASSES = 3
-LEAST_SECONDS = 0.5
-MOST_STEPS = 100_000
+MIN_SECONDS = 0.5
+MAX_STEPS = 100_000
 STEPS_PER_EXECUTION = (1, 8)
-WAYS = tuple(
+EXECUTION_MODES = tuple(
     {"precision": precision, "jit_compile": compiled, "steps_per_execution": steps}
     for precision, compiled, steps in itertools.product(
         PRECISIONS, (False, True), STEPS_PER_EXECUTION
@@ -38,26 +37,26 @@ def benchmark(
     steps: int = 16,
     **overrides: Any,
 ) -> Iterator[dict[str, Any]]:
-    """Measures the recipe's way to execute a training step, and the others.
+    """Measure the execution mode of a model's recipe, and then the other modes.
 
-    The steps run on random rows of the shape that the data set's have, texts at their full length,
-    so that no data are read; what prepares rows is not measured.
+    The steps run on random rows of the dataset's shape, texts at full length, so that no data are
+    read. The input pipeline is not measured.
 
     Args:
-        name: the model.
-        dataset: what its rows look like; the model's own data set if None.
-        data_dir: where TFDS keeps its data.
-        steps: of a pass, at least 1, or as many as are executed at a time.
+        name: name of the model.
+        dataset: dataset whose rows are imitated; the model's own if None.
+        data_dir: TFDS data directory.
+        steps: steps a pass, at least 1; raised to the steps of one execution where those are more.
         **overrides: arguments of the model's builder and fields of `Recipe`.
 
     Yields:
-        The recipe's way first, and then each of `WAYS` that is another: its fields, and what
-        `speed` gives.
+        The recipe's mode first, then each other one of `EXECUTION_MODES`: its fields, and what
+        `measure_speed` returns.
 
     Raises:
-        ArgumentValueError: if a value is of the wrong type or out of range, or if nothing in the
-            model is trained by steps.
-        ZooError: as `zoo.train` says.
+        ArgumentValueError: if a value is of the wrong type or out of range, or if the model has
+            nothing to train step by step.
+        ZooError: as `zoo.train` does.
 
     Example:
         >>> from zoo.training.benchmark import benchmark
@@ -65,88 +64,85 @@ def benchmark(
         >>> first["precision"], first["jit_compile"], first["rows_a_second"] > 0
         ('float32', True, True)
     """
-    require_integer("steps", steps, 1, MOST_STEPS)
-    settings = resolve_config(name, dataset, data_dir, 0, overrides)
-    recipe = settings.recipe
-    own = {key: getattr(recipe, key) for key in WAYS[0]}
-    for way in (own, *(way for way in WAYS if way != own)):
-        network = executed(settings, way)
-        if not network.trainable_variables:
-            raise ArgumentValueError(f"{name} has nothing that is trained by steps.")
-        fewest = max(steps, way["steps_per_execution"])
-        rows = random_rows(network, settings, fewest * recipe.batch_size)
-        yield {**way, **speed(network, rows.batch(recipe.batch_size).cache())}
+    require_integer("steps", steps, 1, MAX_STEPS)
+    config = resolve_config(name, dataset, data_dir, 0, overrides)
+    own = {key: getattr(config.recipe, key) for key in EXECUTION_MODES[0]}
+    for mode in (own, *(mode for mode in EXECUTION_MODES if mode != own)):
+        model = build_in_mode(config, mode)
+        if not model.trainable_variables:
+            raise ArgumentValueError(f"{name} has nothing to train step by step.")
+        batch_size = config.recipe.batch_size
+        rows = random_rows(model, config, max(steps, mode["steps_per_execution"]) * batch_size)
+        yield {**mode, **measure_speed(model, rows.batch(batch_size).cache())}
 
 
-def executed(settings: RunConfig, way: Mapping[str, Any]) -> keras.Model:
-    """Builds a model to be executed in some way.
+def build_in_mode(config: RunConfig, mode: Mapping[str, Any]) -> keras.Model:
+    """Build a model to be executed in a mode.
 
     Args:
-        settings: of a run, as `zoo.training.resolve_config` gives them.
-        way: fields of the recipe.
+        config: configuration of a run.
+        mode: fields of the recipe that replace its own.
     """
-    return seed_and_build(dataclasses.replace(settings, recipe=settings.recipe.replace(**way)))
+    recipe = config.recipe.replace(**mode)
+    return seed_and_build(dataclasses.replace(config, recipe=recipe))
 
 
-def random_rows(network: keras.Model, settings: RunConfig, number: int) -> tf.data.Dataset:
-    """Makes random rows of what a model takes and is to give.
+def random_rows(model: keras.Model, config: RunConfig, count: int) -> tf.data.Dataset:
+    """Return random rows of the shapes and ranges that a model trains on.
 
     Args:
-        network: the model.
-        settings: of a run with it.
-        number: of rows.
+        model: the model.
+        config: configuration of a run with it.
+        count: number of rows.
 
     Returns:
         ``(inputs, target)``, row by row.
     """
     generator = np.random.default_rng(0)
-    arguments = settings.arguments
-    length = settings.recipe.text.sequence_length
+    length = config.recipe.text.sequence_length
 
-    def rows_of(part: keras.KerasTensor) -> np.ndarray:
-        shape = (number, *(length if side is None else side for side in part.shape[1:]))
-        if part.dtype == "int64":
-            return generator.integers(
-                arguments["vocab_size" if len(shape) > 1 else "num_classes"], size=shape
-            )
+    def random_input(tensor: keras.KerasTensor) -> np.ndarray:
+        shape = (count, *(length if side is None else side for side in tensor.shape[1:]))
+        if tensor.dtype == "int64":
+            bound = config.arguments["vocab_size" if len(shape) > 1 else "num_classes"]
+            return generator.integers(bound, size=shape)
         return generator.random(shape, np.float32)
 
-    inputs = tuple(map(rows_of, network.inputs))
+    inputs = tuple(map(random_input, model.inputs))
     target: np.ndarray = inputs[0]
-    if TASKS[get_spec(settings.model).task].target == "label":
-        target = generator.integers(max(2, network.output_shape[-1]), size=number)
-    given = inputs if len(inputs) > 1 else inputs[0]
-    return tf.data.Dataset.from_tensor_slices((given, target))
+    if config.target == "label":
+        target = generator.integers(max(2, model.output_shape[-1]), size=count)
+    return tf.data.Dataset.from_tensor_slices((unwrap_single(list(inputs)), target))
 
 
-def speed(network: keras.Model, batches: tf.data.Dataset) -> dict[str, float]:
-    """Measures training steps: a pass to compile, one to see how long it takes, some that count.
+def measure_speed(model: keras.Model, batches: tf.data.Dataset) -> dict[str, float]:
+    """Measure training steps: one pass to compile, one to see how long it takes, some that count.
 
     Args:
-        network: compiled.
-        batches: of a pass, in memory; it is repeated until that takes half a second.
+        model: compiled.
+        batches: the batches of a pass, in memory; they are repeated for half a second.
 
     Returns:
-        ``rows_a_second``, of the best pass; and ``seconds_to_compile``, by which the first one took
-        longer than the second.
+        ``rows_a_second`` of the best pass, and ``seconds_to_compile``, the difference between the
+        first pass and the second.
     """
     rows = sum(len(tf.nest.flatten(batch)[0]) for batch in batches)
 
     def train(times: int = 1) -> None:
-        network.fit(batches.repeat(times), shuffle=False, verbose=0)
+        model.fit(batches.repeat(times), shuffle=False, verbose=0)
 
     first, second = seconds_of(train), seconds_of(train)
-    times = math.ceil(LEAST_SECONDS / second)
+    times = math.ceil(MIN_SECONDS / second)
     best = min(seconds_of(lambda: train(times)) for _ in range(PASSES)) / times
     return {"rows_a_second": round(rows / best), "seconds_to_compile": round(first - second, 1)}
 
 
-def seconds_of(work: Callable[[], Any]) -> float:
-    """Measures one call.
+def seconds_of(call: Callable[[], Any]) -> float:
+    """Return the seconds that a call takes.
 
     Args:
-        work: what to call.
+        call: a function without arguments.
     """
     start = time.perf_counter()
-    work()
+    call()
     return time.perf_counter() - start

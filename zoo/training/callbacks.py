@@ -1,4 +1,4 @@
-"""What happens at the end of each epoch: the checkpoint, the notes, the lines printed."""
+"""Callbacks: the checkpoint of each epoch, outputs of truth tables, and progress."""
 
 import json
 import math
@@ -16,32 +16,32 @@ from zoo.errors import TrainingDivergedError
 from zoo.runs import Run
 from zoo.runs.files import atomic_write, wrap_read_errors, write_csv
 
-LINES = 20
+MAX_LINES = 20
 
 StopRule = Callable[[Sequence[Mapping[str, float]]], bool]
 
 
 class EpochNumber(keras.callbacks.Callback):
-    """Keeps the number of the epoch that is under way where the pipeline can read it."""
+    """The number of the current epoch, in a variable that the input pipeline reads."""
 
     def __init__(self) -> None:
         super().__init__()
         self.number = tf.Variable(0, dtype=tf.int64, trainable=False)
 
     def on_epoch_begin(self, epoch: int, logs: Mapping[str, float] | None = None) -> None:
-        """Notes the number."""
+        """Store the number."""
         self.number.assign(epoch)
 
 
 class Checkpoint(keras.callbacks.Callback):
-    """Keeps the last finished epoch on disk, and the best one where the recipe asks for it.
+    """A checkpoint of the last finished epoch, and of the best one where the recipe restores it.
 
-    What is kept is every variable of the model, seed generators included, every variable of the
-    optimizer, and the history: all that the next epoch follows from.
+    It holds every variable of the model, seed generators included, every variable of the optimizer,
+    and the history: all that the next epoch depends on.
 
     Args:
-        run: whose directory to write to.
-        monitor: the quantity by which epochs are compared.
+        run: the run; the checkpoint is written to its directory.
+        monitor: the metric by which epochs are compared.
         direction: ``"max"`` or ``"min"``.
         patience: epochs without improvement before training stops; 0 for never.
         stop_rule: takes the rows of the history so far; training stops after the epoch for which
@@ -70,13 +70,13 @@ class Checkpoint(keras.callbacks.Callback):
 
     @property
     def best_epoch(self) -> int:
-        """Number, from 1, of the first epoch that none has surpassed; 0 before any."""
+        """Number, from 1, of the first epoch that no later one has improved on; 0 before any."""
         scores = [self.sign * row[self.monitor] for row in self.rows]
         return scores.index(max(scores)) + 1 if scores else 0
 
     @property
     def restored_epoch(self) -> int:
-        """Number, from 1, of the epoch whose weights are kept: the best, or the last."""
+        """Number, from 1, of the epoch whose weights training ends with: the best or the last."""
         return self.best_epoch if self.patience else len(self.rows)
 
     @property
@@ -86,7 +86,7 @@ class Checkpoint(keras.callbacks.Callback):
         return out_of_patience or (self.stop_rule is not None and self.stop_rule(self.rows))
 
     def restore(self, model: keras.Model) -> None:
-        """Puts a model and its optimizer back to the last finished epoch, if there is one."""
+        """Restore a model and its optimizer to the last finished epoch, if there is one."""
         if not self.path.exists():
             return
         model.optimizer.build(model.trainable_variables)
@@ -100,19 +100,19 @@ class Checkpoint(keras.callbacks.Callback):
                 self.best = [kept[f"best_{i}"] for i in range(len(model.variables))]
 
     def restore_best(self) -> None:
-        """Gives the model the weights of its best epoch, if the recipe asks for it."""
+        """Restore the weights of the best epoch, if the recipe asks for it."""
         if self.best:
             for variable, value in zip(self.model.variables, self.best, strict=True):
                 variable.assign(value)
 
     def on_epoch_end(self, epoch: int, logs: Mapping[str, float] | None = None) -> None:
-        """Writes the epoch down, and stops the training when it is time."""
+        """Write the epoch to disk, and stop training when it is time."""
         row = {key: float(value) for key, value in (logs or {}).items()}
         if not all(map(math.isfinite, row.values())):
-            odd = ", ".join(f"{k} is {v}" for k, v in row.items() if not math.isfinite(v))
+            not_finite = ", ".join(f"{k} is {v}" for k, v in row.items() if not math.isfinite(v))
             raise TrainingDivergedError(
-                f"training diverged in epoch {epoch + 1}: {odd}; try a lower learning_rate than "
-                f"{float(self.model.optimizer.learning_rate):g}."
+                f"training diverged in epoch {epoch + 1}: {not_finite}; try a lower "
+                f"learning_rate than {float(self.model.optimizer.learning_rate):g}."
             )
         seconds = self.earlier_seconds + time.perf_counter() - self.started
         self.rows.append({"epoch": epoch + 1, **row, "seconds": round(seconds, 3)})
@@ -132,7 +132,7 @@ class Checkpoint(keras.callbacks.Callback):
 
 
 class RowOutputs(keras.callbacks.Callback):
-    """Notes the model's output for each row of a truth table, as ``output_110`` and the like.
+    """The model's output for each row of a truth table, logged as ``output_110`` and the like.
 
     Args:
         data: a truth table.
@@ -145,18 +145,18 @@ class RowOutputs(keras.callbacks.Callback):
         self.names = ["output_" + "".join(map(str, row)) for row in bits]
 
     def on_epoch_end(self, epoch: int, logs: dict[str, float]) -> None:
-        """Adds the outputs to the epoch's log."""
+        """Add the outputs to the epoch's logs."""
         outputs = np.asarray(self.model(self.inputs, training=False))[:, -1]
         logs |= dict(zip(self.names, outputs, strict=True))
 
 
 class EpochLines(keras.callbacks.Callback):
-    """Prints about twenty of the epochs to standard error, a line each."""
+    """Progress on standard error: a line for each of about twenty epochs."""
 
     def on_epoch_end(self, epoch: int, logs: Mapping[str, float] | None = None) -> None:
-        """Prints the epoch, if it is one of those shown."""
+        """Print the epoch, if it is one of those shown."""
         total = self.params["epochs"]
-        if (epoch + 1) % math.ceil(total / LINES) == 0 or epoch + 1 == total:
+        if (epoch + 1) % math.ceil(total / MAX_LINES) == 0 or epoch + 1 == total:
             shown = "  ".join(f"{key} {value:.4g}" for key, value in (logs or {}).items())
             print(f"epoch {epoch + 1}/{total}  {shown}", file=sys.stderr, flush=True)
 

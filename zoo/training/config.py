@@ -23,33 +23,32 @@ from zoo.errors import ArgumentValueError, DatasetError, UnknownArgumentError, u
 from zoo.registry import build, get_spec
 from zoo.runs import FORMAT, Run
 from zoo.specs import (
-    MOST_SEED,
+    MAX_SEED,
     OPTIONS,
     DatasetSpec,
     ModelSpec,
     Recipe,
-    as_tuple,
+    list_to_tuple,
     require_integer,
 )
 from zoo.tasks import TASKS
 
 RUNS = Path("runs")
-FROM_FILES = ("weights", "keep_head")
 CPUINFO = Path("/proc/cpuinfo")
 BFLOAT16_FLAGS = frozenset({"avx512_bf16", "amx_bf16", "bf16"})
 
 
 def split_overrides(spec: ModelSpec, overrides: Mapping[str, Any]) -> tuple[Recipe, dict[str, Any]]:
-    """Tells the recipe's fields from the builder's arguments.
+    """Split overrides into fields of the recipe and arguments of the builder.
 
     Args:
-        spec: the model.
-        overrides: both, mixed. What is in both, such as ``vocab_size``, is the recipe's: the
-            builder gets it by way of the data.
+        spec: spec of the model.
+        overrides: both, mixed. A name that both have, such as ``vocab_size``, is the recipe's; the
+            builder gets its value from the data.
 
     Returns:
-        The model's recipe with its overrides, and the builder's overrides. Where those name
-        pretrained weights, images are prepared as for them.
+        The model's recipe with its overrides, and the builder's overrides. Where the latter name
+        pretrained weights, images are prepared as those weights require.
 
     Raises:
         UnknownArgumentError: if a name is in neither.
@@ -147,7 +146,7 @@ def resolve_config(
     """
     spec = get_spec(name)
     recipe, arguments = split_overrides(spec, overrides)
-    require_integer("seed", seed, 0, MOST_SEED)
+    require_integer("seed", seed, 0, MAX_SEED)
     chosen = get_dataset(spec.dataset if dataset is None else dataset, data_dir)
     for key in arguments.keys() & chosen.model_arguments(recipe).keys():
         raise ArgumentValueError(f"{key} follows from the dataset {chosen.name}: do not set it.")
@@ -171,7 +170,7 @@ def resolve_config(
 
 
 def _multiplies_bfloat16() -> bool:
-    """Says whether the machine has instructions for it: without them, float32 is faster."""
+    """Return whether the machine has instructions for it; without them, float32 is faster."""
     if tf.config.list_physical_devices("GPU"):
         return True
     if not CPUINFO.exists():
@@ -180,13 +179,21 @@ def _multiplies_bfloat16() -> bool:
 
 
 def weights_digest(arguments: Mapping[str, Any]) -> str | None:
-    """Gives the digest of the file of weights that a model starts from, if there is one."""
+    """Return the SHA-256 digest of the weights file that a model starts from, if there is one.
+
+    Args:
+        arguments: arguments of the model's builder.
+    """
     path = _weights_file(arguments)
     return hashlib.sha256(path.read_bytes()).hexdigest() if path else None
 
 
 def absolute_weights(arguments: Mapping[str, Any]) -> dict[str, str]:
-    """Gives the path of a file of weights in full, if there is one."""
+    """Return the argument ``weights`` as an absolute path, if it names a file.
+
+    Args:
+        arguments: arguments of the model's builder.
+    """
     path = _weights_file(arguments)
     return {"weights": str(path.resolve())} if path else {}
 
@@ -208,20 +215,20 @@ def _refuse_options_of_other_kinds(dataset: DatasetSpec, overrides: Mapping[str,
 def _arguments_from_data(spec: ModelSpec, dataset: DatasetSpec, recipe: Recipe) -> dict[str, Any]:
     if spec.task == "binary_classification" and len(dataset.class_names) != 2:
         kind = get_dataset(spec.dataset).kind
-        fitting = [
+        suitable = [
             name
             for name, known in DATASETS.items()
             if len(known.class_names) == 2 and known.kind == kind
         ]
         raise DatasetError(
-            f"{spec.name} tells two classes apart, and {dataset.name} has "
-            f"{len(dataset.class_names)}; of the zoo's data sets these have two: "
-            f"{', '.join(fitting)}."
+            f"{spec.name} is a binary classifier, and {dataset.name} has "
+            f"{len(dataset.class_names)} classes; datasets of the zoo with two: "
+            f"{', '.join(suitable)}."
         )
-    taken, own = inspect.signature(spec.load_builder()).parameters, get_dataset(spec.dataset)
+    accepted, own = inspect.signature(spec.load_builder()).parameters, get_dataset(spec.dataset)
     needed = "vocab_size" if dataset.kind == "text" else "input_shape"
-    gives_images = TASKS[spec.task].target != "label"
-    if needed not in taken or (gives_images and dataset.kind != own.kind):
+    outputs_images = TASKS[spec.task].target != "label"
+    if needed not in accepted or (outputs_images and dataset.kind != own.kind):
         raise DatasetError(
             f"{spec.name} takes data such as {own.name} ({own.kind}), and {dataset.name} is of "
             f"another kind ({dataset.kind})."
@@ -232,10 +239,10 @@ def _arguments_from_data(spec: ModelSpec, dataset: DatasetSpec, recipe: Recipe) 
         )
     if recipe.text.encoding != "sequence" and recipe.text.word_vectors != "random":
         raise ArgumentValueError(
-            f"word_vectors={recipe.text.word_vectors!r}: {spec.name} has no vectors of words."
+            f"word_vectors={recipe.text.word_vectors!r}: {spec.name} has no word embeddings."
         )
     arguments = dataset.model_arguments(recipe)
-    return {key: value for key, value in arguments.items() if key in taken}
+    return {key: value for key, value in arguments.items() if key in accepted}
 
 
 def seed_and_build(config: RunConfig) -> keras.Model:
@@ -269,7 +276,7 @@ def build_model(name: str, arguments: Mapping[str, Any]) -> keras.Model:
     Raises:
         ArgumentValueError: if the builder refuses a value, or the model does not fit into memory.
     """
-    arguments = {key: as_tuple(value) for key, value in arguments.items()}
+    arguments = {key: list_to_tuple(value) for key, value in arguments.items()}
     try:
         return build(name, **arguments)
     except (tf.errors.OpError, MemoryError, OverflowError) as error:

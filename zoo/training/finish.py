@@ -13,7 +13,7 @@ from zoo.layers.variational import Sampling
 from zoo.runs import ROWS_SHOWN, Run, worst_mistakes
 from zoo.runs.card import write_card
 from zoo.runs.files import atomic_write, write_csv, write_json
-from zoo.tasks import probabilities_of
+from zoo.tasks import class_probabilities
 from zoo.training.callbacks import Checkpoint
 from zoo.training.config import build_model
 
@@ -94,7 +94,7 @@ def _state(model: keras.Model) -> list[Any]:
 
 def _collect_predictions(model: keras.Model, data: Data) -> dict[str, Any]:
     rows = data.rows["test"]
-    probabilities = np.asarray(probabilities_of(model.predict(data.test, verbose=0)))
+    probabilities = np.asarray(class_probabilities(model.predict(data.test, verbose=0)))
     worst = worst_mistakes(rows.labels, probabilities)
     index = np.unique(np.concatenate([np.arange(min(ROWS_SHOWN, len(rows))), worst]))
     return {

@@ -1,4 +1,4 @@
-"""The training loop: a run's model is fitted up to its last epoch, from the last finished one on."""
+"""The training loop: fitting a run's model, from its last finished epoch on."""
 
 import contextlib
 import shutil

@@ -1,4 +1,4 @@
-"""Homework 4: sequence models on IMDB."""
+"""Homework 4: sequence models on IMDB reviews."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -6,12 +6,12 @@ from typing import Any
 from zoo.course.definitions import System
 
 _REVIEWS = (
-    "25,000 / 12,500 / 12,500 reviews, validation cut from the test half; here cut from the "
-    "training half: 22,500 / 2,500 / 25,000"
+    "25,000 / 12,500 / 12,500 reviews, validation split off the test split; here split off the "
+    "training split: 22,500 / 2,500 / 25,000"
 )
-_AS_REVIEWS = (
-    "The first 500 words of a review are read and not the last, and padding is passed over; two "
-    "probabilities are given for one."
+_DIFFERENCES = (
+    "The first 500 words of a review are read instead of the last, and padding is masked; the "
+    "output is two class probabilities instead of one."
 )
 _RECURRENT = {
     "word_vectors": "random",
@@ -29,10 +29,10 @@ _BILSTM = _RECURRENT | {"epochs": 15, "learning_rate": 3e-4}
 
 
 def _review(name: str, model: str, taught: Mapping[str, Any], **facts: Any) -> System:
-    known: dict[str, Any] = {
-        "quantity": "test_accuracy",
+    defaults: dict[str, Any] = {
+        "metric": "test_accuracy",
         "rows": 12_500,
-        "mended": _AS_REVIEWS,
+        "differences": _DIFFERENCES,
         "ours": {},
     }
     return System(
@@ -41,7 +41,7 @@ def _review(name: str, model: str, taught: Mapping[str, Any], **facts: Any) -> S
         dataset="imdb_reviews",
         protocol=_REVIEWS,
         taught=taught,
-        **known | facts,
+        **defaults | facts,
     )
 
 
@@ -53,7 +53,7 @@ SYSTEMS = (
         parameters=101_441,
         course=0.6950,
         seconds=163.4,
-        flaw="Padding stood between the words and the last state, and nothing was dropped out.",
+        flaw="Padding came between the words and the last state, and there was no dropout.",
     ),
     _review(
         "lstm",
@@ -62,7 +62,7 @@ SYSTEMS = (
         parameters=105_665,
         course=0.8202,
         seconds=153.4,
-        flaw="Stopped while validation still improved.",
+        flaw="Stopped while the validation score was still improving.",
     ),
     _review(
         "gru",
@@ -71,7 +71,7 @@ SYSTEMS = (
         parameters=104_257,
         course=0.8434,
         seconds=158.7,
-        flaw="Stopped while validation still improved.",
+        flaw="Stopped while the validation score was still improving.",
     ),
     _review(
         "bilstm",
@@ -80,24 +80,25 @@ SYSTEMS = (
         parameters=111_329,
         course=0.6920,
         seconds=234.7,
-        flaw="Its loss took the batch for the classes, and it was read where the backward half "
-        "had seen one word.",
-        mended=f"{_AS_REVIEWS} The loss is the cross-entropy, and each half is read at its end.",
+        flaw="Its loss treated the batch dimension as the classes, and its output was taken where "
+        "the backward direction had read one word.",
+        differences=f"{_DIFFERENCES} The loss is the cross-entropy, and the output is taken where "
+        "each direction ends.",
     ),
     _review(
         "embeddings",
         "bilstm",
         _BILSTM,
         parameters=111_329,
-        quantity="analogies",
+        metric="analogies",
         course=0.0,
         seconds=None,
         rows=0,
-        shares="hw4.bilstm",
-        flaw="Asked of the network with the wrong loss, over lists of three and four words that "
-        "held a word of the question.",
-        mended="Words of the question are left out of the lists. In ours the vectors begin with "
-        "how often words stand near one another, and the network goes on from there.",
+        trained_as="hw4.bilstm",
+        flaw="Evaluated on the network with the wrong loss, with three or four candidates that "
+        "included a word of the question.",
+        differences="Words of the question are excluded from the candidates. Our embeddings are "
+        "initialized from co-occurrence counts and fine-tuned.",
     ),
     _review(
         "transformer",
@@ -114,8 +115,9 @@ SYSTEMS = (
         parameters=349_921,
         course=0.8531,
         seconds=187.2,
-        flaw="Its decoder was fed the labels of other reviews, and words had no places.",
-        mended="The decoder is gone; words have places, and padding is passed over: the encoder, "
-        "the mean over time and a classifier. The first 200 words are read and not the last.",
+        flaw="Its decoder received the labels of other reviews, and positions were not encoded.",
+        differences="There is no decoder, only the encoder, the mean over time and a classifier; "
+        "positions are encoded, and padding is masked. The first 200 words are read instead of "
+        "the last.",
     ),
 )

@@ -4,19 +4,23 @@ from typing import Any
 
 from zoo.course.definitions import System
 
-_GRAY = "40,000 / 10,000 / 10,000 images in gray; here 45,000 / 5,000 / 10,000"
+_GRAY = "40,000 / 10,000 / 10,000 grayscale images; here 45,000 / 5,000 / 10,000"
 _ADAM = {"optimizer": "adam", "learning_rate": 5e-3, "batch_size": 512, "schedule": "constant"}
 _SIGMOID = _ADAM | {"activation": "sigmoid", "output_activation": "sigmoid"}
-_AS_GRAY = "Weights begin as Keras draws them, and rows come in a new order each epoch."
+_INITIALIZATION = "Weights have Keras' default initialization; rows are shuffled every epoch."
 
 
 def _gray(name: str, model: str, **facts: Any) -> System:
-    known = {"quantity": "test_mse", "mended": _AS_GRAY}
-    return System(id=f"hw5.{name}", model=model, dataset="cifar10", protocol=_GRAY, **known | facts)
+    defaults = {"metric": "test_mse", "differences": _INITIALIZATION}
+    return System(
+        id=f"hw5.{name}", model=model, dataset="cifar10", protocol=_GRAY, **defaults | facts
+    )
 
 
 _DENOISER = _SIGMOID | {"units": 256, "latent_dim": 256, "epochs": 30}
-_AS_DENOISER = f"{_AS_GRAY} There is one more layer, before the code, and the code is linear."
+_DENOISER_DIFFERENCES = (
+    f"{_INITIALIZATION} There is one more layer before the latent code, which is linear."
+)
 SYSTEMS = (
     _gray(
         "svd",
@@ -26,8 +30,8 @@ SYSTEMS = (
         parameters=131_072,
         course=0.00353,
         seconds=2.0,
-        flaw="Said to see what is not linear, it is the best of all linear maps of its rank.",
-        mended="",
+        flaw="Claimed to capture non-linear structure; it is the best linear map of its rank.",
+        differences="",
     ),
     _gray(
         "linear",
@@ -37,7 +41,7 @@ SYSTEMS = (
         parameters=525_568,
         course=0.00901,
         seconds=990.6,
-        flaw="Not trained to its end, which is the subspace of the same size.",
+        flaw="Not trained to convergence, which is the principal subspace of the same size.",
     ),
     _gray(
         "nonlinear",
@@ -47,7 +51,7 @@ SYSTEMS = (
         parameters=525_568,
         course=0.00689,
         seconds=934.1,
-        flaw="Compared with a subspace of half its code.",
+        flaw="Compared with a principal subspace of half its latent dimension.",
     ),
     _gray(
         "deep",
@@ -64,8 +68,8 @@ SYSTEMS = (
         parameters=1_395_520,
         course=0.01523,
         seconds=1_922.1,
-        flaw="Overfitting was said of a network that still underfitted.",
-        mended=f"{_AS_GRAY} The code is linear.",
+        flaw="Said to overfit while it was still underfitting.",
+        differences=f"{_INITIALIZATION} The latent code is linear.",
     ),
     _gray(
         "denoising",
@@ -75,8 +79,8 @@ SYSTEMS = (
         parameters=591_360,
         course=0.01246,
         seconds=1_130.0,
-        flaw="Learned noise of 0.3 and was probably tested on 0.1; on validation, 0.3: 0.0149.",
-        mended=f"{_AS_DENOISER} Test has the noise that was learned.",
+        flaw="Trained with noise of 0.3, probably tested with 0.1; validation with 0.3: 0.0149.",
+        differences=f"{_DENOISER_DIFFERENCES} The test noise is that of training.",
     ),
     _gray(
         "denoising_weak",
@@ -86,7 +90,7 @@ SYSTEMS = (
         parameters=591_360,
         course=0.00936,
         seconds=None,
-        flaw="About what the noisy image itself costs, which nobody computed.",
-        mended=_AS_DENOISER,
+        flaw="Hardly better than the noisy image itself, whose error was not computed.",
+        differences=_DENOISER_DIFFERENCES,
     ),
 )

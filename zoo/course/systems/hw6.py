@@ -1,4 +1,4 @@
-"""Homework 6: the variational autoencoder."""
+"""Homework 6: a variational autoencoder."""
 
 from zoo.course.definitions import System
 
@@ -7,7 +7,7 @@ SYSTEMS = (
         id="hw6.vae",
         model="vae",
         dataset="mnist",
-        protocol="60,000 images learned and none held out; here 54,000 / 6,000 / 10,000",
+        protocol="60,000 training images, none held out; here 54,000 / 6,000 / 10,000",
         taught={
             "units": "256-128",
             "activation": "leaky_relu",
@@ -19,12 +19,12 @@ SYSTEMS = (
         },
         ours={},
         parameters=469_268,
-        quantity="train_nats",
+        metric="train_nats",
         course=138.9,
         seconds=353.7,
-        flaw="The mean over pixels beside the sum over the code left the weight of 0.001 without a "
-        "meaning, and nothing was measured on test.",
-        mended="The loss is in nats an image: a weight of 0.784 is the course's 0.001. Activations "
-        "leak 0.2 and not 0.01; rows are held out.",
+        flaw="Averaging over pixels but summing over the latent code made the weight of 0.001 "
+        "meaningless, and nothing was evaluated on the test split.",
+        differences="The loss is in nats per image: a weight of 0.784 corresponds to the course's "
+        "0.001. Leaky ReLUs have a slope of 0.2 instead of 0.01; rows are held out.",
     ),
 )

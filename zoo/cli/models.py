@@ -1,0 +1,102 @@
+"""Commands that list and describe models and datasets."""
+
+import dataclasses
+import inspect
+from collections.abc import Mapping
+from typing import Any
+
+import click
+
+from zoo.cli.completion import complete_tasks
+from zoo.cli.options import json_option, model_argument
+from zoo.cli.output import print_result, print_table
+from zoo.cli.runtime import quiet_tensorflow
+from zoo.data import DATASETS
+from zoo.registry import get_spec, list_models
+from zoo.specs import ModelSpec
+
+LISTED = ("name", "task", "dataset", "parameters", "summary")
+
+
+@click.command("list")
+@click.option("--task", shell_complete=complete_tasks, help="List only the models of this task.")
+@json_option
+def list_command(task: str | None, as_json: bool) -> None:
+    """List the models."""
+    rows = [_listed_fields(get_spec(name)) for name in list_models(task)]
+    print_result({"models": rows}, as_json, lambda: print_table(rows))
+
+
+@click.command("show")
+@model_argument
+@json_option
+def show_command(name: str, as_json: bool) -> None:
+    """Show a model: arguments, recipe, search space and reference."""
+    spec = get_spec(name)
+    with quiet_tensorflow():
+        from tuning.space import describe_space, search_space
+
+        builder = spec.load_builder()
+    parameters = inspect.signature(builder).parameters
+    document = {
+        **_listed_fields(spec),
+        "builder": spec.builder,
+        "arguments": {key: parameter.default for key, parameter in parameters.items()},
+        "recipe": spec.recipe.settings(),
+        "space": describe_space(search_space(name)),
+        "pretrained": {key: dataclasses.asdict(how) for key, how in spec.pretrained.items()},
+        "documentation": inspect.getdoc(builder),
+    }
+    print_result(document, as_json, lambda: _print_model(document))
+
+
+@click.command("datasets")
+@json_option
+def datasets_command(as_json: bool) -> None:
+    """List the built-in datasets.
+
+    Datasets of TFDS, folders of images and tables of texts can be used as well.
+    """
+    rows = [
+        {
+            "name": spec.name,
+            "kind": spec.kind,
+            "input_shape": spec.input_shape,
+            "classes": len(spec.class_names),
+            "summary": spec.summary,
+            "reference": spec.reference,
+        }
+        for spec in DATASETS.values()
+    ]
+    print_result({"datasets": rows}, as_json, lambda: print_table(rows))
+
+
+def _listed_fields(spec: ModelSpec) -> dict[str, Any]:
+    return {key: getattr(spec, key) for key in LISTED}
+
+
+def _print_model(document: Mapping[str, Any]) -> None:
+    click.echo(f"{document['name']}: {document['documentation']}\n")
+    print_table([{"name": k, "default": str(v)} for k, v in document["arguments"].items()])
+    click.echo(
+        f"\ntask {document['task']}, dataset {document['dataset']}, "
+        f"{document['parameters']:,} parameters"
+    )
+    click.echo(_join_settings(document["recipe"]))
+    click.echo("\nSearch space:")
+    print_table([_describe_hyperparameter(setting) for setting in document["space"]])
+    for weights, options in document["pretrained"].items():
+        click.echo(f"with weights {weights}: {_join_settings(options)}")
+
+
+def _join_settings(settings: Mapping[str, Any]) -> str:
+    return ", ".join(f"{key} {value}" for key, value in settings.items())
+
+
+def _describe_hyperparameter(setting: Mapping[str, Any]) -> dict[str, str]:
+    if "min" in setting:
+        step = f" by {setting['step']:g}" if "step" in setting else f", {setting.get('sampling')}"
+        values = f"{setting['min']:g} to {setting['max']:g}{step}"
+    else:
+        values = ", ".join(map(str, setting.get("values") or [True, False]))
+    return {"name": setting["name"], "values": values, "default": str(setting["default"])}

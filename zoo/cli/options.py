@@ -1,0 +1,77 @@
+"""Arguments and options that several commands share."""
+
+import json
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+import click
+
+from zoo.cli.completion import complete_datasets, complete_models, complete_runs
+
+model_argument = click.argument("name", shell_complete=complete_models)
+run_argument = click.argument(
+    "run", type=click.Path(path_type=Path), shell_complete=complete_runs
+)  # fmt: skip
+json_option = click.option(
+    "--json", "as_json", is_flag=True, help="Print one JSON document to standard output."
+)
+dataset_option = click.option(
+    "--dataset",
+    shell_complete=complete_datasets,
+    help="A dataset of the zoo or of TFDS, a folder of images, or a table of texts.  "
+    "[default: the model's own]",
+)
+data_dir_option = click.option(
+    "--data-dir",
+    type=click.Path(path_type=Path),
+    help="TFDS data directory.  [default: $TFDS_DATA_DIR or ~/tensorflow_datasets]",
+)
+set_option = click.option(
+    "--set",
+    "settings",
+    multiple=True,
+    metavar="KEY=VALUE",
+    help="Set an argument of the model or a field of its recipe; may be repeated.",
+)
+
+
+def parse_settings(texts: Iterable[str]) -> dict[str, Any]:
+    """Parse ``KEY=VALUE`` strings; a value that is not valid JSON is a string.
+
+    Args:
+        texts: the strings, for example ``["units=64", "activation=tanh"]``.
+
+    Returns:
+        The values by key.
+
+    Raises:
+        click.UsageError: if a string has no key or no ``=``.
+
+    Example:
+        >>> from zoo.cli.options import parse_settings
+        >>> parse_settings(["units=64", "activation=tanh"])
+        {'units': 64, 'activation': 'tanh'}
+    """
+    return dict(map(_parse_setting, texts))
+
+
+def unknown_setting_error(key: str) -> click.UsageError:
+    """Return the error for a ``--set`` whose key is an option of the command or unknown.
+
+    Args:
+        key: the key.
+    """
+    return click.UsageError(
+        f"--set {key}: not an argument of the model and not a field of its recipe."
+    )
+
+
+def _parse_setting(text: str) -> tuple[str, Any]:
+    key, equals, value = text.partition("=")
+    if not (key and equals):
+        raise click.UsageError(f"--set {text!r}: must be KEY=VALUE, for example units=64.")
+    try:
+        return key, json.loads(value)
+    except ValueError:
+        return key, value

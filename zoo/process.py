@@ -1,0 +1,43 @@
+"""Scheduling policy of the process, and suppression of output to standard error."""
+
+import contextlib
+import os
+import sys
+import tempfile
+from collections.abc import Iterator
+
+
+def enable_batch_scheduling() -> None:
+    """Set the scheduling policy of this process and its children to SCHED_BATCH on Linux.
+
+    Under the default policy, threads that exchange many short work items are sometimes kept on one
+    core for seconds while another core idles. Must be called before TensorFlow is imported, since
+    threads inherit the policy when they start.
+    """
+    if not hasattr(os, "SCHED_BATCH"):
+        return
+    with contextlib.suppress(OSError):  # not permitted in some containers
+        if os.sched_getscheduler(0) == os.SCHED_OTHER:
+            os.sched_setscheduler(0, os.SCHED_BATCH, os.sched_param(0))
+
+
+@contextlib.contextmanager
+def mute_stderr() -> Iterator[None]:
+    """Suppress output to file descriptor 2, including that of C++ code, unless an error is raised.
+
+    If the body raises an exception, the suppressed output is written after all.
+    """
+    sys.stderr.flush()
+    original = os.dup(2)
+    with tempfile.TemporaryFile() as captured:
+        os.dup2(captured.fileno(), 2)
+        try:
+            yield
+        except BaseException:
+            captured.seek(0)
+            os.write(original, captured.read())
+            raise
+        finally:
+            sys.stderr.flush()
+            os.dup2(original, 2)
+            os.close(original)
