@@ -1,11 +1,14 @@
 """What several test modules share: data directories, and a trained run of each kind."""
 
+import atexit
+import csv
+import functools
 import gc
 import json
 import os
-import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 if "PYTEST_XDIST_WORKER" in os.environ:  # as many workers as cores: a thread for each
@@ -17,11 +20,12 @@ import filelock
 import keras
 import numpy as np
 import pytest
+from fresh import ForkServer
 from PIL import Image
 
 import zoo
 from zoo import cli
-from zoo.data import DATASETS
+from zoo.data import DATASETS, toy_reviews
 from zoo.evaluation.reconstruction import deterministic_model
 from zoo.tasks import TASKS, unwrap_single
 
@@ -107,6 +111,54 @@ def trained_once(tmp_path_factory):
     return train
 
 
+SMALL_DATA = {
+    "text": {"sequence_length": 24},
+    "images": {"dataset": "digits", "batch_size": 512},
+    "truth_tables": {},
+}
+ON_SMALL_IMAGES = {
+    "simple_cnn": {"pool_size": "1-1-2"},
+    "deep_cnn": {"pool_size": "1-1-1-1-1-2"},
+}
+
+
+@pytest.fixture(scope="session")
+def reviews(tmp_path_factory):
+    """A table of four hundred reviews, the same for every worker of these tests."""
+    folder = tmp_path_factory.getbasetemp()
+    folder = folder.parent if "PYTEST_XDIST_WORKER" in os.environ else folder
+    with filelock.FileLock(folder / "reviews.lock"):
+        path = folder / "reviews.csv"
+        if not path.exists():
+            texts, labels = toy_reviews.generate("train")
+            rows = [(text.decode(), int(label)) for text, label in zip(texts, labels, strict=True)]
+            with path.open("w", newline="") as file:
+                csv.writer(file).writerows([("text", "label"), *rows[:400]])
+    return path
+
+
+@pytest.fixture(scope="session")
+def small_run(trained_once, reviews, data_dir):
+    """Gives a run of the smallest network of a model, trained for an epoch on small data."""
+
+    def train(name):
+        spec = zoo.get_spec(name)
+        kind = DATASETS[spec.dataset].kind
+        in_gray = kind == "images" and spec.recipe.images.grayscale != "none"
+        settings = {
+            **SMALL_DATA[kind],
+            **({"dataset": reviews} if kind == "text" else {}),
+            **TINY[name],
+            **ON_SMALL_IMAGES.get(name, {}),
+            **({"grayscale": "none"} if in_gray else {}),
+        }
+        return trained_once(
+            f"small-{name}", name, data_dir=data_dir, epochs=1, jit_compile=False, **settings
+        )
+
+    return train
+
+
 @pytest.fixture(scope="session")
 def digits_run(trained_once, data_dir):
     return trained_once("digits", "softmax_regression", data_dir=data_dir, epochs=5)
@@ -169,17 +221,54 @@ def image_folder(tmp_path):
 
 @pytest.fixture
 def python(tmp_path):
-    """Runs Python code in a fresh process in a folder of its own and gives what it printed."""
+    """Runs Python code in a process without zoo, in a folder of its own; gives what it printed."""
     return lambda code: run_python(code, tmp_path)
 
 
-def run_python(code, folder):
-    """Runs Python code in a fresh process in a folder and gives what it printed."""
-    answer = subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, text=True, cwd=folder, check=False
-    )
+@pytest.fixture
+def bare_python(tmp_path):
+    """Runs Python code in a process that has imported nothing, in a folder of its own."""
+    return lambda code: run_python(code, tmp_path, modules=())
+
+
+@functools.cache
+def fork_server(*modules):
+    """A process that has imported some modules, and forks itself for whoever needs a fresh one."""
+    server = ForkServer(*modules)
+    atexit.register(server.close)
+    return server
+
+
+def run_python(code, folder, modules=("tensorflow", "keras"), argv=()):
+    """Runs Python code in a process without zoo, in a folder, and gives what it printed.
+
+    The process is the fork of one that has imported some modules, TensorFlow and Keras unless told
+    otherwise; with none it has imported nothing.
+    """
+    answer = fork_server(*modules).run(code, folder, argv)
     assert answer.returncode == 0, answer.stderr
     return answer.stdout
+
+
+def check_in_a_fork(command, **options):
+    """Stands in for `subprocess.run` of ``reader.py --check``: the same, in the fork of a process.
+
+    That of a SavedModel has imported TensorFlow, which it needs, and that of other formats nothing.
+    """
+    reader = Path(command[2])
+    modules = ("tensorflow",) if (reader.parent / "saved_model.pb").exists() else ()
+    code = (
+        "import runpy, sys\n"
+        f"sys.path[0] = {str(reader.parent)!r}\n"
+        f"runpy.run_path({str(reader)!r}, run_name='__main__')\n"
+    )
+    return fork_server(*modules).run(code, reader.parent, [reader, *command[3:]])
+
+
+@pytest.fixture(autouse=True)
+def _artifacts_are_checked_in_forks(request, monkeypatch):
+    if "checks_in_a_process_of_its_own" not in request.keywords:
+        monkeypatch.setattr("zoo.artifacts.export.subprocess", SimpleNamespace(run=check_in_a_fork))
 
 
 def input_batch(name, rows=6):

@@ -211,7 +211,7 @@ BAD_INPUT = {
     "network beyond memory": ("train mlp --set units=90000000", "does not fit into memory"),
     "batch size beyond measure": ("train mlp --batch-size 99999999999", "batch_size=99999999999"),
     "setting that follows from the data": (
-        "train mlp --dataset digits --set num_classes=3", "follows from the data set digits",
+        "train mlp --dataset digits --set num_classes=3", "follows from the dataset digits",
     ),
     "zero epochs": ("train mlp --epochs 0", "0 is not in the range"),
     "fractional batch size": ("train mlp --batch-size 1.5", "'1.5' is not a valid integer"),
@@ -220,7 +220,7 @@ BAD_INPUT = {
     "learning rate nan": ("train mlp --dataset digits --learning-rate nan", "learning_rate=nan"),
     "bad recipe": ("train mlp --set schedule=linear", "schedule='linear'"),
     "data of another task": ("train perceptron --dataset digits", "digits has 10"),
-    "TFDS data of another kind": ("train mlp --dataset coco", "no classification of"),
+    "TFDS data of another kind": ("train mlp --dataset coco", "not a classification dataset of"),
     "loss that diverges": (
         "train mlp --dataset digits --learning-rate 1e30", "training diverged",
     ),
@@ -262,7 +262,7 @@ BAD_INPUT = {
     ),
     "texts for a network of images": ("train mlp --dataset toy_reviews", "mlp takes data such as"),
     "images for a network of texts": ("train gru --dataset digits", "gru takes data such as"),
-    "option of another kind": ("train mlp --set ngrams=2", "ngrams: mnist is no data set of text"),
+    "option of another kind": ("train mlp --set ngrams=2", "mnist is not a dataset of text"),
     "table that is missing": ("train gru --dataset none.csv", "no such file"),
     "table of other columns": ("train gru --dataset odd.csv", "Did you mean 'texts'?"),
     "encoding of another network": (
@@ -365,7 +365,7 @@ def test_standard_error_is_quiet_and_an_interrupt_says_how_to_resume(tmp_path):
     assert out == ""
     *progress, last = err.splitlines()
     assert all(line.startswith(PROGRESS) for line in progress)
-    assert last == "zoo: interrupted; go on with --run-dir run --resume"
+    assert last == "zoo: interrupted; resume with --run-dir run --resume"
     assert not list((tmp_path / "run").glob(".*"))
     assert zoo.load_run(tmp_path / "run").history["epoch"][0] == 1
 

@@ -533,8 +533,8 @@ def test_a_row_that_is_damaged_is_named(tmp_path):
         read_results(tmp_path)
 
 
-def test_the_table_imports_nothing_heavy(python):
-    python(
+def test_the_table_imports_nothing_heavy(bare_python):
+    bare_python(
         "import sys\n"
         "from zoo.cli import cli\n"
         "cli.main(['course', '--json'], standalone_mode=False)\n"

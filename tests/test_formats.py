@@ -27,15 +27,6 @@ from zoo.evaluation.reconstruction import deterministic_model
 from zoo.specs import TextOptions
 from zoo.tasks import class_probabilities, unwrap_single
 
-SMALL_DATA = {
-    "text": {"sequence_length": 24},
-    "images": {"dataset": "digits", "batch_size": 512},
-    "truth_tables": {},
-}
-ON_SMALL_IMAGES = {
-    "simple_cnn": {"pool_size": "1-1-2"},
-    "deep_cnn": {"pool_size": "1-1-1-1-1-2"},
-}
 HOSTILE = [
     "", " ", "...", "a", "A fine movie.<br /><br />Loved it!", "&quot;said&quot; quot;lost &#39;",
     "a<b and c>d", "it's 'so' bad?!?!", "\U0001f600\U0001f600 great \u2764\ufe0f", "電影很好 film",
@@ -43,17 +34,6 @@ HOSTILE = [
     "٣ ½ Ⅷ", "word " * 300, b"caf\xe9 \xff\xfe ok", b"\xe2\x82", b"\xed\xa0\x80", b"\xf0\x9f\x98",
     b"\xc0\xaf \xf5\x80",
 ]  # fmt: skip
-
-
-@pytest.fixture(scope="module")
-def reviews(tmp_path_factory):
-    """A table of four hundred reviews."""
-    texts, labels = toy_reviews.generate("train")
-    path = tmp_path_factory.mktemp("tables") / "reviews.csv"
-    rows = [(text.decode(), int(label)) for text, label in zip(texts, labels, strict=True)]
-    with path.open("w", newline="") as file:
-        csv.writer(file).writerows([("text", "label"), *rows[:400]])
-    return path
 
 
 @pytest.fixture(scope="module")
@@ -65,24 +45,6 @@ def exported(request, tmp_path_factory):
             request.getfixturevalue(run_name), folder / f"{run_name}-{format}", format=format
         )
     )
-
-
-def train(name, folder, data_dir, reviews=None):
-    """Trains the smallest network of a model for an epoch, on small data of its kind."""
-    spec = zoo.get_spec(name)
-    kind = DATASETS[spec.dataset].kind
-    in_gray = kind == "images" and spec.recipe.images.grayscale != "none"
-    settings = {
-        **SMALL_DATA[kind],
-        **({"dataset": reviews} if kind == "text" else {}),
-        **TINY[name],
-        **ON_SMALL_IMAGES.get(name, {}),
-        **({"grayscale": "none"} if in_gray else {}),
-    }
-    return zoo.train(
-        name, run_dir=folder, data_dir=data_dir, epochs=1, progress=False, jit_compile=False,
-        **settings,
-    )  # fmt: skip
 
 
 def question_of(run, rows, labels):
@@ -98,8 +60,8 @@ def question_of(run, rows, labels):
 
 
 @pytest.mark.parametrize("name", zoo.list_models())
-def test_every_model_answers_raw_rows(name, reviews, data_dir, tmp_path):
-    run = train(name, tmp_path / "run", data_dir, reviews)
+def test_every_model_answers_raw_rows(name, small_run, tmp_path):
+    run = small_run(name)
     raw, labels = (run.predictions[key] for key in ("raw", "labels"))
     labels = labels[run.predictions["index"]]
     for format in ("onnx", "litert"):
@@ -123,6 +85,7 @@ def asked(folder, batches, tmp_path):
         "np.savez('answers.npz', *answers)\n"
         "print(json.dumps([name for name in sys.modules]))\n",
         tmp_path,
+        modules=(),
     )
     with np.load(tmp_path / "answers.npz") as answers:
         return list(answers.values()), set(json.loads(imported))
@@ -369,8 +332,8 @@ def test_one_input_is_not_taken_for_several(in_onnx):
         zoo.predict(in_onnx, "a film")
 
 
-def test_a_model_that_is_told_labels_says_so(tmp_path, data_dir):
-    run = train("cvae", tmp_path / "run", data_dir)
+def test_a_class_conditional_model_says_so(tmp_path, small_run):
+    run = small_run("cvae")
     folder = zoo.export(run, tmp_path / "artifact", format="onnx")
     with pytest.raises(InputError, match="cvae is class-conditional"):
         zoo.predict(folder, run.predictions["raw"][:1])
@@ -418,7 +381,7 @@ def test_the_python_on_a_card_runs(digits_run, exported, tmp_path):
     ]
     image = digits_run.predictions["raw"][0]
     Image.fromarray(image[..., 0]).save(tmp_path / "picture.png")
-    printed = run_python(code, tmp_path)
+    printed = run_python(code, tmp_path, modules=())
     expected = digits_run.model.predict(digits_run.preprocessor(image[None]), verbose=0)
     found = [float(number) for number in re.findall(r"\d\.\d*e[+-]\d+|\d\.\d+", printed)]
     np.testing.assert_allclose(found, expected[0], rtol=1e-4)

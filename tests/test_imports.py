@@ -70,13 +70,13 @@ def test_the_import_law(path):
 
 
 @pytest.mark.parametrize("order", ["import zoo, keras", "import keras, zoo"])
-def test_our_layers_are_known_to_keras_whichever_import_comes_first(order, python):
+def test_our_layers_are_known_to_keras_whichever_import_comes_first(order, bare_python):
     known = "keras.saving.get_registered_object('zoo>AntialiasedResizing')"
-    python(f"{order}\nassert {known} is not None\n")
+    bare_python(f"{order}\nassert {known} is not None\n")
 
 
-def test_listing_imports_nothing_heavy(python):
-    python(
+def test_listing_imports_nothing_heavy(bare_python):
+    bare_python(
         "import sys, zoo\n"
         "from zoo.cli import cli\n"
         "zoo.list_models(); zoo.get_spec('mlp'); zoo.ZooError\n"
@@ -87,8 +87,8 @@ def test_listing_imports_nothing_heavy(python):
     )
 
 
-def test_public_verbs_resolve_lazily_and_are_all_there(python):
-    python(
+def test_public_verbs_resolve_lazily_and_are_all_there(bare_python):
+    bare_python(
         "import zoo\n"
         "assert all(getattr(zoo, name) is not None for name in zoo.__all__)\n"
         "assert zoo.models.mlp is zoo.get_spec('mlp').load_builder()\n"
@@ -102,7 +102,7 @@ def test_public_verbs_resolve_lazily_and_are_all_there(python):
     )
 
 
-def test_python_minus_m_is_the_command(python):
+def test_python_minus_m_is_the_command(bare_python):
     import subprocess
 
     answer = subprocess.run(

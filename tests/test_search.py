@@ -19,7 +19,6 @@ import tuning
 import zoo
 from tuning import trials
 from tuning.plan import read_plan
-from zoo import training
 from zoo.data.pipeline import Rows, split_fold
 from zoo.errors import (
     ArgumentValueError,
@@ -30,6 +29,7 @@ from zoo.errors import (
     UnknownModelError,
 )
 from zoo.specs import MAX_SEED
+from zoo.training import loop
 
 QUICK = {"epochs": 2, "jit_compile": False, "progress": False}
 RATES = {"learning_rate": [0.03, 0.3, 1e-5], "batch_size": 64, "l2": 1e-4}
@@ -172,7 +172,7 @@ def broken_fit(fit):
 
 
 def test_a_trial_that_breaks_stops_the_search_with_its_values(tmp_path, data_dir, monkeypatch):
-    monkeypatch.setattr(training, "fit", broken_fit(training.fit))
+    monkeypatch.setattr(loop, "fit", broken_fit(loop.fit))
     options = {"algorithm": "grid", "space": RATES}
     with pytest.raises(SearchError, match=r"trial 0001 failed: OSError: the disk is on fire") as it:
         searched(tmp_path / "s", data_dir, **options)

@@ -415,7 +415,7 @@ def test_a_vocabulary_larger_than_the_data_leaves_vectors_unused(tmp_path):
         ("gru", {"sequence_length": 0}, "sequence_length=0"),
         ("gru", {"ngrams": 9}, "ngrams=9"),
         ("gru", {"subwords": 2}, "subwords=2: must be 0 or from 3 to 9"),
-        ("gru", {"scaling": "fraction"}, "scaling: toy_reviews is no data set of images"),
+        ("gru", {"scaling": "fraction"}, "scaling: toy_reviews is not a dataset of images"),
         ("transformer", {"num_heads": 3}, "num_heads=3 does not divide embedding_dim=32"),
     ],
 )

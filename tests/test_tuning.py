@@ -366,8 +366,8 @@ def test_the_state_is_one_whole_file(tmp_path):
     assert [path.name for path in tmp_path.iterdir() if path.is_file()] == ["oracle.json"]
 
 
-def test_the_search_is_a_function_however_often_it_is_asked_for(python):
-    python(
+def test_the_search_is_a_function_however_often_it_is_asked_for(bare_python):
+    bare_python(
         "import tuning\n"
         "tuning.SearchResult\n"
         "assert callable(tuning.search) and callable(tuning.search)\n"

@@ -54,5 +54,7 @@ class BatchNormalization(keras.layers.BatchNormalization):
 
     def _is_supported(self, inputs: Any) -> bool:
         is_images = len(inputs.shape) == 4 and self.axis in (3, -1)
-        is_standard = self.scale and self.center and not (getattr(self, "renorm", False) or self.synchronized)
+        is_standard = (
+            self.scale and self.center and not (getattr(self, "renorm", False) or self.synchronized)
+        )
         return is_images and is_standard and keras.config.backend() == "tensorflow"

@@ -79,7 +79,7 @@ def summarize(builder: Any) -> str:
         The description of a builder of the zoo; the full name of any other.
     """
     if builder.name in BUILDER_MODULES:
-        return builder.info.description
+        return builder.info.description.removesuffix(".")
     return f"TFDS dataset {builder.info.full_name}"
 
 

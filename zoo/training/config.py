@@ -208,7 +208,7 @@ def _refuse_options_of_other_kinds(dataset: DatasetSpec, overrides: Mapping[str,
         names = {field.name for field in dataclasses.fields(options)} & overrides.keys()
         if names and kind != dataset.kind:
             raise ArgumentValueError(
-                f"{', '.join(sorted(names))}: {dataset.name} is not a {kind} dataset."
+                f"{', '.join(sorted(names))}: {dataset.name} is not a dataset of {kind}."
             )
 
 
