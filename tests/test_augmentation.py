@@ -69,7 +69,9 @@ def test_a_cutout_covers_one_square_and_nothing_else():
 
 
 def test_layers_are_made_in_the_order_named_and_to_measure():
-    cutout, crop = augmentation_layers(ImageOptions(augmentation="cutout+crop"), (32, 64, 3), (9, 9, 9))
+    cutout, crop = augmentation_layers(
+        ImageOptions(augmentation="cutout+crop"), (32, 64, 3), (9, 9, 9)
+    )
     assert (type(cutout), cutout.size, type(crop), crop.padding) == (Cutout, 8, PaddedCrop, 4)
     assert augmentation_layers(ImageOptions(), (32, 32, 3), (9, 9, 9)) == ()
 

@@ -454,6 +454,19 @@ def test_every_command_has_json():
         assert "--json" in {name for parameter in command.params for name in parameter.opts}
 
 
+def test_a_worker_prints_what_it_did(answer, command, tmp_path, monkeypatch):
+    from tuning import workers
+
+    def run_as_worker(directory, address, name):
+        return {"directory": str(directory), "worker": name, "trials": 3}
+
+    monkeypatch.setattr(workers, "run_as_worker", run_as_worker)
+    words = ["tune", "mlp", "--role", "worker", "--address", "localhost:1"]
+    words += ["--directory", tmp_path, "--worker-name", "w1"]
+    assert answer(*words) == {"directory": str(tmp_path), "worker": "w1", "trials": 3}
+    assert "trials     3" in command(*words)[1]
+
+
 def test_quickstart(answer, tmp_path, data_dir):
     document = answer("quickstart", "--data-dir", data_dir, "--run-dir", tmp_path / "quick")
     assert document["metrics"]["test_accuracy"] > 0.95

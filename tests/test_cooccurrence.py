@@ -5,10 +5,10 @@ import pytest
 from conftest import OF_TEXT_RUN, TINY
 
 import zoo
-from zoo.acceleration.embedding import Embedding
 from zoo.data.cooccurrence import EMBEDDING_STD, cooccurrence_counts, ppmi, ppmi_svd_embeddings
 from zoo.errors import ArgumentValueError
-from zoo.training.config import load_run_data
+from zoo.training.config import RunConfig, load_run_data
+from zoo.training.loop import initialize_embeddings
 
 OF_SEQUENCES = [
     name
@@ -88,7 +88,7 @@ def test_the_same_texts_give_the_same_vectors_bit_for_bit():
 def test_every_model_of_sequences_takes_them(name):
     model = zoo.build(name, **TINY[name])
     before = [weight.numpy() for weight in model.weights]
-    model.get_layer("embedding").adapt(some_texts(12))
+    initialize_embeddings(model, some_texts(12))
     changed = [i for i, old in enumerate(before) if (old != model.weights[i].numpy()).any()]
     assert len(changed) == 1
     np.testing.assert_array_equal(
@@ -102,7 +102,7 @@ def test_training_begins_with_them(tmp_path):
         "gru", run_dir=tmp_path / "run",
         **OF_TEXT_RUN | {"epochs": 1, "word_vectors": "cooccurrence", "learning_rate": 1e-9},
     )  # fmt: skip
-    texts = load_run_data(run.config, None).cached_rows("train")
+    texts = load_run_data(RunConfig.of(run), None).cached_rows("train")
     table = run.model.get_layer("embedding").embeddings.numpy()
     np.testing.assert_allclose(table, ppmi_svd_embeddings(texts, 60, 16), atol=1e-5)
 
@@ -111,16 +111,10 @@ def test_training_begins_with_them(tmp_path):
     ("model", "value", "message"),
     [
         ("gru", "word2vec", "'word2vec': must be one of random, cooccurrence"),
-        ("text_mlp", "cooccurrence", "text_mlp has no vectors of words"),
+        ("text_mlp", "cooccurrence", "text_mlp has no word embeddings"),
     ],
 )
 def test_refusals(model, value, message, tmp_path):
     with pytest.raises(ArgumentValueError, match=message):
         zoo.train(model, dataset="toy_reviews", word_vectors=value, run_dir=tmp_path / "run")
     assert not list(tmp_path.iterdir())
-
-
-def test_an_unbuilt_layer_is_built():
-    layer = Embedding(9, 4)
-    layer.adapt(some_texts())
-    np.testing.assert_array_equal(layer.embeddings, ppmi_svd_embeddings(some_texts(), 9, 4))

@@ -250,7 +250,6 @@ KILLED = """
 import os, signal
 from pathlib import Path
 from zoo.course import experiments as course_experiments
-from zoo import registry
 from zoo.training.callbacks import Checkpoint
 from zoo.course.definitions import Experiment
 
@@ -261,7 +260,7 @@ def killed(self, seconds, write=Checkpoint._write):
 
 Checkpoint._write = killed
 experiments = [
-    Training(name, "perceptron", "or", {"jit_compile": False, "epochs": 6})
+    Experiment(name, "perceptron", "or", {"jit_compile": False, "epochs": 6})
     for name in ("t.one", "t.two")
 ]
 course_experiments.run_experiments(experiments, Path("course"), progress=False)

@@ -1,6 +1,5 @@
 """Formats: every model in ONNX and LiteRT against itself, raw text as numbers, and refusals."""
 
-import csv
 import functools
 import json
 import re
@@ -12,14 +11,14 @@ from pathlib import Path
 import keras
 import numpy as np
 import pytest
-from conftest import TINY, run_python
+from conftest import run_python
 from PIL import Image
 
 import zoo
 from zoo.artifacts import export
 from zoo.artifacts.formats import FORMATS, write_onnx, write_vocabulary
 from zoo.artifacts.reader import Artifact, ReaderError, TextVectorizer, digest_of, read_facts
-from zoo.data import DATASETS, reader_of, toy_reviews
+from zoo.data import DATASETS, reader_of
 from zoo.data.text import preprocessor
 from zoo.data.tokens import standardize_text
 from zoo.errors import ArtifactError, ExportError, InputError

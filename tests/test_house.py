@@ -131,9 +131,10 @@ PROSE = {
     "neighbour": "neighbor", "learnt": "learned", "labelled": "labeled",
 }  # fmt: skip
 STORED = {  # names in files of earlier versions, which are read on
-    "zoo/runs/__init__.py": {"greyscale"},
+    "zoo/course/results.py": {"centre", "greyscale"},
     "zoo/layers/image.py": {"greyscale"},
-    "zoo/course/results.py": {"greyscale"},
+    "zoo/layers/svd.py": {"centre"},
+    "zoo/runs/__init__.py": {"centre", "greyscale"},
 }
 
 

@@ -17,9 +17,10 @@ from huggingface_hub.errors import LocalEntryNotFoundError
 from safetensors.numpy import save_file
 
 import zoo
-from zoo import training
 from zoo.errors import ArgumentValueError, RunError, WeightsError
 from zoo.models import _pretrained as weights
+from zoo.training import callbacks, loop
+from zoo.training.config import split_overrides
 
 SMALL = {"filters": 4, "num_classes": 3}
 
@@ -288,14 +289,14 @@ def test_a_run_needs_its_weights_to_start_and_to_go_on_but_not_to_end(
     source = tmp_path / "source.keras"
     zoo.build("resnet18", filters=4, input_shape=(8, 8, 1)).save(source)
     options = PROBE | {"data_dir": data_dir, "progress": False, "weights": str(source)}
-    written = training.Checkpoint.on_epoch_end
+    written = callbacks.Checkpoint.on_epoch_end
 
     def removed(self, number, logs=None):
         written(self, number, logs)
         source.unlink(missing_ok=True)
 
     with monkeypatch.context() as patch:
-        patch.setattr(training.Checkpoint, "on_epoch_end", removed)
+        patch.setattr(callbacks.Checkpoint, "on_epoch_end", removed)
         run = zoo.train("resnet18", epochs=1, run_dir=tmp_path / "run", **options)
     assert run.config["arguments"]["weights"] == str(source.resolve())
     (run.directory / "metrics.json").unlink()
@@ -344,7 +345,7 @@ def test_imagenet_weights_are_fetched_converted_and_paired(monkeypatch, state, g
     logits = golden["logits"].astype(float)
     expected = np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True)
     np.testing.assert_allclose(model.predict(images(), verbose=0), expected, atol=1e-5)
-    recipe, _ = training.split_overrides(zoo.get_spec("resnet18"), {"weights": "imagenet"})
+    recipe, _ = split_overrides(zoo.get_spec("resnet18"), {"weights": "imagenet"})
     assert recipe.images == zoo.ImageOptions(scaling="imagenet", image_size=224)
 
 
@@ -377,11 +378,11 @@ def test_frozen_statistics_do_not_move_and_others_do():
 def test_frozen_features_are_computed_once_and_give_the_same_head(data_dir, tmp_path, monkeypatch):
     options = PROBE | {"data_dir": data_dir, "progress": False, "precision": "float32"}
     calls = []
-    once = training.head_on_features
-    monkeypatch.setattr(training, "head_on_features", lambda *args: calls.append(1) or once(*args))
+    once = loop.head_on_features
+    monkeypatch.setattr(loop, "head_on_features", lambda *args: calls.append(1) or once(*args))
     probe = zoo.train("resnet18", epochs=3, run_dir=tmp_path / "once", **options)
     assert calls == [1]
-    monkeypatch.setattr(training, "is_frozen_below_output", lambda model: False)
+    monkeypatch.setattr(loop, "is_frozen_below_output", lambda model: False)
     whole = zoo.train("resnet18", epochs=3, run_dir=tmp_path / "anew", **options)
     for ours, theirs in zip(probe.model.get_weights(), whole.model.get_weights(), strict=True):
         np.testing.assert_allclose(ours, theirs, atol=1e-5)
@@ -397,7 +398,7 @@ def test_frozen_features_are_computed_once_and_give_the_same_head(data_dir, tmp_
 def test_a_head_on_features_resumes_bit_for_bit(data_dir, tmp_path, monkeypatch):
     options = PROBE | {"data_dir": data_dir, "progress": False, "epochs": 4}
     whole = zoo.train("resnet18", run_dir=tmp_path / "whole", **options)
-    written = training.Checkpoint.on_epoch_end
+    written = callbacks.Checkpoint.on_epoch_end
 
     def interrupted(self, number, logs=None):
         written(self, number, logs)
@@ -405,7 +406,7 @@ def test_a_head_on_features_resumes_bit_for_bit(data_dir, tmp_path, monkeypatch)
             raise KeyboardInterrupt
 
     with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
-        patch.setattr(training.Checkpoint, "on_epoch_end", interrupted)
+        patch.setattr(callbacks.Checkpoint, "on_epoch_end", interrupted)
         zoo.train("resnet18", run_dir=tmp_path / "parts", **options)
     resumed = zoo.train("resnet18", run_dir=tmp_path / "parts", resume=True, progress=False)
     for ours, theirs in zip(resumed.model.variables, whole.model.variables, strict=True):

@@ -257,11 +257,11 @@ def test_texts_are_served_raw_in_a_process_without_zoo(text_run, tmp_path, pytho
 
 def test_an_interrupted_run_on_texts_ends_as_the_uninterrupted_one(text_run, tmp_path, monkeypatch):
     """Its counted vectors of words are not put in anew."""
-    from zoo import training
+    from zoo.training import callbacks
 
     assert text_run.config["recipe"]["text"]["word_vectors"] == "cooccurrence"
 
-    written = training.Checkpoint.on_epoch_end
+    written = callbacks.Checkpoint.on_epoch_end
 
     def interrupted(self, number, logs=None):
         written(self, number, logs)
@@ -269,7 +269,7 @@ def test_an_interrupted_run_on_texts_ends_as_the_uninterrupted_one(text_run, tmp
             raise KeyboardInterrupt
 
     with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
-        patch.setattr(training.Checkpoint, "on_epoch_end", interrupted)
+        patch.setattr(callbacks.Checkpoint, "on_epoch_end", interrupted)
         zoo.train("gru", run_dir=tmp_path / "parts", **OF_TEXT_RUN)
     resumed = zoo.train("gru", run_dir=tmp_path / "parts", resume=True, progress=False)
     for ours, theirs in zip(resumed.model.get_weights(), text_run.model.get_weights(), strict=True):

@@ -17,7 +17,7 @@ import numpy as np
 import pytest
 
 import zoo
-from zoo import registry, training
+from zoo import registry
 from zoo.errors import (
     ArgumentValueError,
     DatasetError,
@@ -25,8 +25,10 @@ from zoo.errors import (
     TrainingDivergedError,
     UnknownArgumentError,
 )
+from zoo.training import config
 from zoo.training.callbacks import Checkpoint
-from zoo.training.config import resolve_config
+from zoo.training.config import load_run_data, resolve_config, seed_and_build
+from zoo.training.finish import _as_built
 from zoo.training.loop import fit_in
 from zoo.training.schedules import learning_rate_at
 
@@ -291,7 +293,7 @@ def test_the_learning_rate_follows_its_schedule(data_dir, tmp_path):
         ({"seed": -1}, ArgumentValueError, "seed=-1"),
         ({"units": 0}, ArgumentValueError, "units=0"),
         ({"schedule": "linear"}, ArgumentValueError, "schedule='linear'"),
-        ({"input_shape": (3,)}, ArgumentValueError, "input_shape follows from the data set"),
+        ({"input_shape": (3,)}, ArgumentValueError, "input_shape follows from the dataset"),
     ],
 )
 def test_bad_arguments_write_nothing(options, error, words, tmp_path, data_dir, monkeypatch):
@@ -341,13 +343,13 @@ def test_a_truth_table_leaves_the_trace_of_each_row(table_run):
 
 def test_recipes_settings_reach_the_model(monkeypatch, tmp_path):
     seen = {}
-    real = training.build
+    real = config.build
 
     def build(*args, **kwargs):
         seen["model"] = real(*args, **kwargs)
         return seen["model"]
 
-    monkeypatch.setattr(training, "build", build)
+    monkeypatch.setattr(config, "build", build)
     run = zoo.train(
         "perceptron", epochs=1, jit_compile=False, steps_per_execution=3, use_bias=False,
         run_dir=tmp_path / "run", progress=False,
@@ -363,9 +365,9 @@ def test_recipes_settings_reach_the_model(monkeypatch, tmp_path):
 def test_a_model_of_mixed_precision_is_measured_as_its_recipe_executes(data_dir):
     overrides = {"precision": "mixed_bfloat16", "jit_compile": False, "steps_per_execution": 3}
     settings = resolve_config("softmax_regression", overrides=overrides, data_dir=data_dir)
-    model = training.initialize(settings)
+    model = seed_and_build(settings)
     model.optimizer.build(model.trainable_variables)  # as training does
-    same = training._in_float32(SimpleNamespace(config=settings), model)
+    same = _as_built(SimpleNamespace(config=settings.to_json(), recipe=settings.recipe), model)
     assert same.dtype_policy.name == "float32" != model.dtype_policy.name
     assert (same.jit_compile, same.steps_per_execution) == (False, 3)
     for ours, theirs in zip(same.weights, model.weights, strict=True):
@@ -425,7 +427,7 @@ def test_a_begun_training_of_other_settings_is_refused(data_dir, tmp_path):
     def begin(epochs):
         options = {"epochs": epochs, "jit_compile": False}
         settings = resolve_config("softmax_regression", "digits", data_dir, 0, options)
-        model, data = training.initialize(settings), training.load(settings, data_dir)
+        model, data = seed_and_build(settings), load_run_data(settings, data_dir)
         return fit_in(tmp_path / "run", settings, model, data, None)
 
     found = begin(2)
@@ -486,10 +488,10 @@ def test_two_layers_compute_what_one_cannot(tmp_path):
 def test_bfloat16_is_used_where_the_processor_has_it(flags, precision, tmp_path, monkeypatch):
     if flags:
         (tmp_path / "cpuinfo").write_text(f"processor\t: 0\nflags\t\t: fpu {flags} cmov\n")
-    monkeypatch.setattr(training, "CPUINFO", tmp_path / "cpuinfo")
-    monkeypatch.setattr(training.tf.config, "list_physical_devices", lambda *_: [])
-    settled = training.settle("simple_cnn")["recipe"]["precision"]
+    monkeypatch.setattr(config, "CPUINFO", tmp_path / "cpuinfo")
+    monkeypatch.setattr(config.tf.config, "list_physical_devices", lambda *_: [])
+    settled = resolve_config("simple_cnn").recipe.precision
     assert settled == precision
-    asked = training.settle("simple_cnn", overrides={"precision": "mixed_bfloat16"})
-    assert asked["recipe"]["precision"] == "mixed_bfloat16"
-    assert training.settle("mlp")["recipe"]["precision"] == "float32"
+    asked = resolve_config("simple_cnn", overrides={"precision": "mixed_bfloat16"})
+    assert asked.recipe.precision == "mixed_bfloat16"
+    assert resolve_config("mlp").recipe.precision == "float32"

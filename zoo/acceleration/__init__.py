@@ -16,6 +16,7 @@ from zoo.acceleration.normalization import BatchNormalization
 from zoo.acceleration.recurrent import GRU, LSTM, SimpleRNN
 from zoo.acceleration.text import TokenAndPositionEmbedding, TransformerEncoderBlock
 from zoo.layers import text
+from zoo.layers.optimizers import CONV_KERNEL_RANK
 from zoo.layers.optimizers import Muon as PlainMuon
 
 FASTER: dict[type, Any] = {
@@ -51,7 +52,8 @@ def accelerate(model: keras.Model) -> keras.Model:
         >>> fast = zoo.accelerate(model)  # fast.fit(...), and then:
         >>> model.set_weights(fast.get_weights())
     """
-    if keras.config.backend() != "tensorflow" or not _has_any(model, FASTER, FASTER_OPTIMIZERS):
+    can_be_faster = _has_layer_of(model, FASTER) or _faster_optimizer_class(model)
+    if keras.config.backend() != "tensorflow" or not can_be_faster:
         return model
     copy = keras.models.clone_model(model, clone_function=_faster_copy, recursive=True)
     for variable, value in zip(copy.variables, model.variables, strict=True):
@@ -67,16 +69,15 @@ def is_accelerated(model: keras.Model) -> bool:
     Args:
         model: any model.
     """
-    return _has_any(model, set(FASTER.values()), set(FASTER_OPTIMIZERS.values()))
+    optimizer = type(getattr(model, "optimizer", None))
+    return optimizer is Muon or _has_layer_of(model, set(FASTER.values()))
 
 
-def _has_any(model: keras.Model, layers: Collection[type], optimizers: Collection[type]) -> bool:
-    if type(getattr(model, "optimizer", None)) in optimizers:
-        return True
+def _has_layer_of(model: keras.Model, kinds: Collection[type]) -> bool:
     return any(
-        _has_any(layer, layers, optimizers)
+        _has_layer_of(layer, kinds)
         if isinstance(layer, keras.Model)
-        else type(getattr(layer, "forward_layer", layer)) in layers
+        else type(getattr(layer, "forward_layer", layer)) in kinds
         for layer in model.layers
     )
 
@@ -89,10 +90,20 @@ def _faster_copy(layer: Any) -> Any:
     return FASTER.get(type(layer), type(layer)).from_config(config)
 
 
+def _faster_optimizer_class(model: keras.Model) -> Any:
+    """Return the class that computes the same updates; None if there is none."""
+    optimizer = getattr(model, "optimizer", None)
+    kind = type(optimizer)
+    if kind not in FASTER_OPTIMIZERS or optimizer.muon_c <= 0:
+        return None
+    has_conv_kernels = any(len(v.shape) == CONV_KERNEL_RANK for v in model.trainable_variables)
+    if kind is keras.optimizers.Muon and has_conv_kernels:  # which Keras leaves to AdamW
+        return None
+    return FASTER_OPTIMIZERS[kind]
+
+
 def _faster_optimizer(model: keras.Model) -> keras.Optimizer:
-    kind = type(model.optimizer)
-    if getattr(model.optimizer, "muon_c", 1) > 0:  # what the faster Muon needs
-        kind = FASTER_OPTIMIZERS.get(kind, kind)
+    kind = _faster_optimizer_class(model) or type(model.optimizer)
     optimizer = kind.from_config(model.optimizer.get_config())
     for name, value in vars(model.optimizer).items():
         if name.startswith("_exclude_from_weight_decay"):  # Keras keeps it in no config

@@ -1,4 +1,4 @@
-"""Muon with fewer and cheaper matrix products."""
+"""Muon with cheaper matrix products."""
 
 from typing import Any
 

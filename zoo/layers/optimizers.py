@@ -42,8 +42,8 @@ class Muon(keras.optimizers.Optimizer):
 
     Example:
         >>> from zoo.layers import Muon
-        >>> Muon(learning_rate=0.02).name
-        'muon'
+        >>> Muon(momentum=0.9).get_config()["momentum"]
+        0.9
 
     Reference:
         Jordan et al. (2024), Muon: an optimizer for hidden layers in neural networks,

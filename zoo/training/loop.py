@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import keras
+import numpy as np
 import tensorflow as tf
 
 from zoo.data.cooccurrence import ppmi_svd_embeddings
@@ -69,7 +70,7 @@ def fit(
         checkpoint.restore(model)
         checkpoint.set_model(model)
         if not checkpoint.rows and recipe.text.word_vectors == "cooccurrence":
-            _initialize_embeddings(model, data)
+            initialize_embeddings(model, data.cached_rows("train"))
         if len(checkpoint.rows) < recipe.epochs and not checkpoint.should_stop:
             watchers = progress_callbacks(run, data, tensorboard, progress)
             _fit_epochs(recipe, base_rate, model, data, checkpoint, watchers)
@@ -162,10 +163,16 @@ def _probe(model: keras.Model, data: Data, progress: bool) -> tuple[keras.Model,
     return model, data
 
 
-def _initialize_embeddings(model: keras.Model, data: Data) -> None:
+def initialize_embeddings(model: keras.Model, token_ids: np.ndarray) -> None:
+    """Set a model's word embeddings to the PPMI-SVD embeddings of some texts.
+
+    Args:
+        model: with a layer ``embedding``.
+        token_ids: ``(texts, time)``, 0 for padding.
+    """
     layer = model.get_layer("embedding")
     table = getattr(layer, "tokens", layer).embeddings
-    table.assign(ppmi_svd_embeddings(data.cached_rows("train"), *table.shape))
+    table.assign(ppmi_svd_embeddings(token_ids, *table.shape))
 
 
 @contextlib.contextmanager
