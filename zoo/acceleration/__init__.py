@@ -92,7 +92,7 @@ def _faster_copy(layer: Any) -> Any:
 
 def _faster_optimizer_class(model: keras.Model) -> Any:
     """Return the class that computes the same updates; None if there is none."""
-    optimizer = getattr(model, "optimizer", None)
+    optimizer: Any = getattr(model, "optimizer", None)
     kind = type(optimizer)
     if kind not in FASTER_OPTIMIZERS or optimizer.muon_c <= 0:
         return None
