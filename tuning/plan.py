@@ -17,6 +17,7 @@ from zoo.runs.files import write_json
 from zoo.specs import MAX_INT, MAX_SEED, require_choice, require_integer
 from zoo.tasks import TASKS
 from zoo.training.config import split_overrides
+from zoo.training.resuming import DATASET_PROSE
 
 FORMAT = 1
 ALGORITHMS = ("random", "grid", "bayesian", "hyperband")
@@ -214,6 +215,7 @@ def require_same(plan: Plan, stored: Plan, directory: Path) -> None:
         SearchError: if they differ; the message lists each difference.
     """
     now, then = plan.as_json, stored.as_json
+    now["dataset"] |= {key: then["dataset"][key] for key in DATASET_PROSE}
     differences = [
         f"{key}: {_describe_difference(then[key], now[key])}"
         for key in now

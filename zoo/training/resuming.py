@@ -12,6 +12,9 @@ from zoo.runs import Run, load_run
 from zoo.training.config import RunConfig, absolute_weights, weights_digest
 
 
+DATASET_PROSE = ("summary", "reference")  # which no training depends on
+
+
 def reopen_run(
     run_dir: str | Path | None,
     name: str,
@@ -76,6 +79,8 @@ def require_same_config(run: Run, config: RunConfig) -> None:
         RunError: if it has another.
     """
     requested = json.loads(json.dumps(config.to_json())) | {"data_dir": run.config["data_dir"]}
+    described = {key: run.config["dataset"][key] for key in DATASET_PROSE}
+    requested["dataset"] |= described
     if not requested.items() <= run.config.items():
         raise RunError(f"{run.directory} has other settings: choose another directory.")
 
