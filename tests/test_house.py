@@ -14,7 +14,7 @@ CODE = sorted([*SOURCES, *ROOT.glob("benchmarks/*.py")])
 DOCUMENTS = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *ROOT.glob("zoo/**/*.md")]
 MODULES_AT_THE_TOP = 12
 MAX_MODULE_LINES = 450
-MAX_FUNCTION_LINES = 45
+MAX_FUNCTION_LINES = 45  # of its body, without signature and docstring
 
 
 def module_name(path):
@@ -80,10 +80,10 @@ def test_files_and_functions_are_read_in_one_go(path):
     assert len(text.splitlines()) <= MAX_MODULE_LINES
     for node in ast.walk(ast.parse(text)):
         if isinstance(node, ast.FunctionDef):
-            first = node.body[0]
-            documented = isinstance(first, ast.Expr) and isinstance(first.value, ast.Constant)
-            docstring = first.end_lineno - first.lineno + 1 if documented else 0
-            assert node.end_lineno - node.lineno + 1 - docstring <= MAX_FUNCTION_LINES, node.name
+            first, *rest = node.body
+            is_docstring = isinstance(first, ast.Expr) and isinstance(first.value, ast.Constant)
+            start = rest[0].lineno if rest and is_docstring else first.lineno
+            assert node.end_lineno - start + 1 <= MAX_FUNCTION_LINES, node.name
 
 
 def test_every_folder_is_in_the_distribution():
@@ -160,11 +160,7 @@ def prose(path):
 
 @pytest.mark.parametrize("path", CODE, ids=lambda path: str(path.relative_to(ROOT)))
 def test_names_are_the_fields(path):
-    functions = {
-        node.name
-        for node in ast.walk(ast.parse(path.read_text()))
-        if isinstance(node, ast.FunctionDef | ast.ClassDef)
-    }
+    functions = {node.name for node in ast.parse(path.read_text()).body if hasattr(node, "name")}
     names = set(defined_names(path))
     old = {
         word for word in IDENTIFIERS if word in (functions if word in DEFINED_ELSEWHERE else names)

@@ -71,7 +71,7 @@ def train_command(
     for key in overrides:
         if options.get(key) is not None:
             raise click.UsageError(f"--set {key}: already set by its own option.")
-        if key in {"name", "progress", *options} - {"epochs", "batch_size"}:
+        if key in {"name", "progress", "stop_rule", *options} - {"epochs", "batch_size"}:
             raise unknown_setting_error(key)
     with quiet_tensorflow():
         from zoo import training
