@@ -62,6 +62,7 @@ def assert_alike(layers, mask, rtol=1e-4, **options):
         np.testing.assert_allclose(found, expected, rtol, atol=rtol * np.abs(expected).max())
 
 
+@pytest.mark.exhaustive
 @pytest.mark.parametrize("jit_compile", [False, True])
 @pytest.mark.parametrize("masked", [False, True])
 @pytest.mark.parametrize(("policy", "rtol"), [("float32", 1e-4), ("mixed_bfloat16", 4e-2)])
@@ -93,6 +94,7 @@ def test_training_is_by_hand_and_all_else_is_left_to_keras(monkeypatch):
     assert asked.call_count == 3
 
 
+@pytest.mark.exhaustive
 @pytest.mark.parametrize("arguments", [{"use_gate": True}, {"flash_attention": False}, {}])
 @pytest.mark.parametrize("training", [False, True])
 def test_what_is_masked_for_each_query_apart_is_that_of_keras(arguments, training):

@@ -23,6 +23,7 @@ def after_steps(optimizer, steps=3):
     return [np.asarray(weight) for weight in weights]
 
 
+@pytest.mark.exhaustive
 @pytest.mark.parametrize(("dtype", "atol"), [("float32", 1e-5), ("bfloat16", 2e-2)])
 @pytest.mark.parametrize(
     "options",

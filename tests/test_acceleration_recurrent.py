@@ -68,6 +68,7 @@ def assert_same(found, expected):
         np.testing.assert_allclose(found_part / largest, expected_part / largest, atol=5e-6)
 
 
+@pytest.mark.exhaustive
 @pytest.mark.parametrize(("mask", "go_backwards"), [(False, False), (True, False), (True, True)])
 @pytest.mark.parametrize("return_sequences", [False, True])
 @pytest.mark.parametrize("name", LAYERS)
@@ -84,6 +85,7 @@ def test_answers_and_gradients_are_those_of_keras(name, return_sequences, mask, 
         assert_same(answer_and_gradients(ours, jit_compile, mask), expected)
 
 
+@pytest.mark.exhaustive
 @pytest.mark.parametrize("name", LAYERS)
 def test_in_training_answers_and_gradients_are_those_of_keras(name):
     theirs, ours = both(name, return_sequences=True, return_state=True)
@@ -93,6 +95,7 @@ def test_in_training_answers_and_gradients_are_those_of_keras(name):
     )
 
 
+@pytest.mark.exhaustive
 @pytest.mark.parametrize("batch", [1, 5])
 def test_a_batch_of_any_size_is_halved(batch):
     inputs, known = words()
@@ -133,6 +136,7 @@ def test_a_state_that_stays_has_the_gradient_of_where_it_began(name):
         np.testing.assert_allclose(ours, theirs, rtol=1e-10, atol=1e-10)
 
 
+@pytest.mark.exhaustive
 @pytest.mark.parametrize(("layer", "states"), [(SimpleRNN, 1), (GRU, 1), (LSTM, 2)])
 def test_the_gradient_is_that_of_differences(layer, states):
     generator = np.random.default_rng(0)

@@ -53,6 +53,7 @@ def served(artifact, batches, folder):
     )
 
 
+@pytest.mark.exhaustive
 def test_served_raw_equals_model_of_preprocessor_of_raw(artifact, digits_run, data_dir, tmp_path):
     raw = zoo.load_data("digits", data_dir=data_dir).rows["test"].inputs
     of_another_size = np.random.default_rng(0).integers(0, 256, (3, 30, 20, 1), np.uint8)
@@ -74,6 +75,7 @@ def test_truth_tables_are_served_with_a_column_a_class(table_run, exported, tmp_
     )
 
 
+@pytest.mark.exhaustive
 def test_a_folder_of_pictures_goes_all_the_way(image_folder, tmp_path):
     run = zoo.train(
         "mlp", dataset=image_folder, units=32, batch_size=8, epochs=30, run_dir=tmp_path / "run",
@@ -90,6 +92,7 @@ def test_a_folder_of_pictures_goes_all_the_way(image_folder, tmp_path):
     assert names == ["blue sky", "grün", "rust"]
 
 
+@pytest.mark.exhaustive
 @pytest.mark.parametrize(
     ("name", "settings"),
     [
@@ -161,6 +164,7 @@ def test_nothing_but_an_artifact_is_ever_overwritten(digits_run, tmp_path):
     assert (tmp_path / "home" / "thesis.tex").exists()
 
 
+@pytest.mark.exhaustive
 @pytest.mark.parametrize(("old", "difference"), [(True, 1e-5), (False, 1e-5), (False, np.nan)])
 def test_an_artifact_that_does_not_reproduce_its_model_is_never_written(
     old, difference, digits_run, artifact, tmp_path, monkeypatch
@@ -284,6 +288,7 @@ def asked(artifact, questions, folder):
     return list(zip(answers[::2], answers[1::2], strict=True))
 
 
+@pytest.mark.exhaustive
 @pytest.mark.parametrize("run_name", ["denoiser_run", "vae_run"])
 def test_a_model_of_images_is_served_alike_twice(run_name, request, exported, tmp_path):
     run, artifact = request.getfixturevalue(run_name), exported(run_name)
@@ -309,6 +314,7 @@ def test_what_is_sampled_is_of_the_decoder_and_new_each_time(exported, tmp_path)
     assert (one != two).any()
 
 
+@pytest.mark.exhaustive
 def test_a_model_that_is_told_labels_is_served_with_them(data_dir, tmp_path):
     run = zoo.train(
         "cvae", dataset="digits", data_dir=data_dir, units=32, epochs=2, run_dir=tmp_path / "run",

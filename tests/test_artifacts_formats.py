@@ -58,6 +58,7 @@ def question_of(run, rows, labels):
     return given | told, "reconstruction", images
 
 
+@pytest.mark.exhaustive
 @pytest.mark.parametrize("name", zoo.list_models())
 def test_every_model_answers_raw_rows(name, small_run, tmp_path):
     run = small_run(name)
@@ -90,6 +91,7 @@ def asked(folder, batches, tmp_path):
         return list(answers.values()), set(json.loads(imported))
 
 
+@pytest.mark.exhaustive
 @pytest.mark.parametrize("format", ["onnx", "litert"])
 def test_images_of_any_size_are_answered_without_tensorflow(format, cnn_run, exported, tmp_path):
     generator = np.random.default_rng(0)
@@ -192,6 +194,7 @@ def test_a_check_that_imported_what_the_format_does_without_is_void(in_onnx, for
     assert f"{foreign} was imported, which invalidates the check" in found.stderr
 
 
+@pytest.mark.exhaustive
 def test_images_are_given_back_by_an_artifact(vae_run, exported):
     folder = exported("vae_run", "litert")
     raw = vae_run.predictions["raw"][:3]
@@ -201,6 +204,7 @@ def test_images_are_given_back_by_an_artifact(vae_run, exported):
     assert "sample" not in read_facts(folder)["endpoints"]
 
 
+@pytest.mark.exhaustive
 def test_weights_of_eight_bits_are_judged_on_validation(digits_run, data_dir, exported):
     folder = exported("digits_run", "litert_int8")
     judged = read_facts(folder)["judged"]
@@ -215,6 +219,7 @@ def test_weights_of_eight_bits_are_judged_on_validation(digits_run, data_dir, ex
     }  # fmt: skip
 
 
+@pytest.mark.exhaustive
 def test_weights_of_eight_bits_that_lose_too_much_are_refused(digits_run, tmp_path, monkeypatch):
     monkeypatch.setitem(export.MAX_DEGRADATION, "accuracy", -1.0)
     with pytest.raises(ExportError, match="on 142 validation rows its accuracy is"):
@@ -331,6 +336,7 @@ def test_one_input_is_not_taken_for_several(in_onnx):
         zoo.predict(in_onnx, "a film")
 
 
+@pytest.mark.exhaustive
 def test_a_class_conditional_model_says_so(tmp_path, small_run):
     run = small_run("cvae")
     folder = zoo.export(run, tmp_path / "artifact", format="onnx")
@@ -338,6 +344,7 @@ def test_a_class_conditional_model_says_so(tmp_path, small_run):
         zoo.predict(folder, run.predictions["raw"][:1])
 
 
+@pytest.mark.exhaustive
 @pytest.mark.parametrize("kind", ["text", "images"])
 def test_tensorflows_own_command_answers_raw_input(kind, text_run, digits_run, exported, tmp_path):
     run = text_run if kind == "text" else digits_run
@@ -386,6 +393,7 @@ def test_the_python_on_a_card_runs(digits_run, exported, tmp_path):
     np.testing.assert_allclose(found, expected[0], rtol=1e-4)
 
 
+@pytest.mark.exhaustive
 def test_a_card_knows_an_autoencoder_from_a_classifier(denoiser_run, exported):
     errors = denoiser_run.predictions["errors"]
     card = (denoiser_run.directory / "README.md").read_text("utf-8")

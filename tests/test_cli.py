@@ -63,6 +63,7 @@ def test_datasets(answer):
     assert [row["name"] for row in answer("datasets")["datasets"]] == list(DATASETS)
 
 
+@pytest.mark.exhaustive
 def test_train_evaluate_predict_report_export(answer, command, tmp_path, data_dir, digits_run):
     run_dir = tmp_path / "run"
     options = ["--dataset", "digits", "--data-dir", data_dir, "--run-dir", run_dir]
@@ -104,12 +105,14 @@ def test_train_evaluate_predict_report_export(answer, command, tmp_path, data_di
     assert again.keys() == exported.keys() >= {"format", "output", "rows_compared", "bytes"}
 
 
+@pytest.mark.exhaustive
 def test_standard_output_is_one_document_even_when_data_is_prepared(answer, tmp_path):
     options = ["--data-dir", tmp_path / "fresh", "--run-dir", tmp_path / "run", "--epochs", 1]
     options += ["--set", "jit_compile=false"]
     assert answer("train", "softmax_regression", *options)["epochs"] == 1
 
 
+@pytest.mark.exhaustive
 def test_images_are_reconstructed(answer, vae_run, tmp_path):
     Image.fromarray(vae_run.predictions["raw"][0, ..., 0]).save(tmp_path / "digit.png")
     (prediction,) = answer("predict", vae_run.directory, tmp_path / "digit.png")["predictions"]
@@ -124,6 +127,7 @@ def test_rows_of_bits_are_predicted(answer, table_run):
     assert rows[1]["probabilities"]["1"] == 0.5
 
 
+@pytest.mark.exhaustive
 def test_lines_and_folders_are_predicted(
     command, answer, text_run, digits_run, tmp_path, monkeypatch
 ):
@@ -294,6 +298,7 @@ BAD_INPUT = {
 }  # fmt: skip
 
 
+@pytest.mark.exhaustive
 @pytest.mark.parametrize("kind", BAD_INPUT)
 def test_bad_input_is_one_line_and_writes_nothing(kind, scene, command, monkeypatch):
     words, message = BAD_INPUT[kind]
@@ -347,6 +352,7 @@ def test_being_offline_is_reported_within_seconds(command, tmp_path, monkeypatch
     assert "11.1 MiB" in err
 
 
+@pytest.mark.exhaustive
 def test_standard_error_is_quiet_and_an_interrupt_says_how_to_resume(tmp_path):
     words = ["train", "two_layer_perceptron", "--epochs", "5000", "--run-dir", "run", "--json"]
     victim = subprocess.Popen(
@@ -467,6 +473,7 @@ def test_a_worker_prints_what_it_did(answer, command, tmp_path, monkeypatch):
     assert "trials     3" in command(*words)[1]
 
 
+@pytest.mark.exhaustive
 def test_quickstart(answer, tmp_path, data_dir):
     document = answer("quickstart", "--data-dir", data_dir, "--run-dir", tmp_path / "quick")
     assert document["metrics"]["test_accuracy"] > 0.95

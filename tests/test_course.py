@@ -96,6 +96,7 @@ def test_no_system_of_the_course_is_missing():
     assert list(SYSTEMS) == list(PUBLISHED)
 
 
+@pytest.mark.exhaustive
 @pytest.mark.parametrize("name", PUBLISHED)
 def test_a_system_has_its_published_figures(name):
     system, (figure, parameters, *ours_and_taught) = SYSTEMS[name], PUBLISHED[name]
@@ -192,6 +193,7 @@ def run_experiments(experiments, directory, **options):
     course_experiments.run_experiments(experiments, directory, progress=False, **options)
 
 
+@pytest.mark.exhaustive
 def test_results_are_those_of_the_runs(experiments, tmp_path):
     run_experiments(experiments, tmp_path, seeds=2)
     results = read_results(tmp_path)
@@ -212,6 +214,7 @@ def test_results_are_those_of_the_runs(experiments, tmp_path):
     assert results[0].metric("nothing") is None
 
 
+@pytest.mark.exhaustive
 def test_what_is_finished_is_not_trained_again(experiments, tmp_path, monkeypatch):
     run_experiments(experiments[:1], tmp_path)
     before = (tmp_path / "results.json").read_bytes()
@@ -225,6 +228,7 @@ def test_what_is_finished_is_not_trained_again(experiments, tmp_path, monkeypatc
     assert (tmp_path / "results.json").read_bytes() == before
 
 
+@pytest.mark.exhaustive
 def test_an_interrupted_course_ends_as_the_uninterrupted_one(experiments, tmp_path, monkeypatch):
     run_experiments(experiments, tmp_path / "whole")
     write = Checkpoint._write
@@ -267,6 +271,7 @@ course_experiments.run_experiments(experiments, Path("course"), progress=False)
 """
 
 
+@pytest.mark.exhaustive
 def test_a_killed_course_goes_on(tmp_path):
     killed = subprocess.run([sys.executable, "-c", KILLED], cwd=tmp_path, check=False)
     assert killed.returncode == -signal.SIGKILL
@@ -281,6 +286,7 @@ def test_a_killed_course_goes_on(tmp_path):
     assert other.figures == first.figures
 
 
+@pytest.mark.exhaustive
 def test_results_of_other_settings_are_refused(experiments, tmp_path):
     run_experiments(experiments[:1], tmp_path)
     other = dataclasses.replace(experiments[0], settings=QUICK | {"learning_rate": 0.3})
@@ -290,6 +296,7 @@ def test_results_of_other_settings_are_refused(experiments, tmp_path):
         run_experiments([other], tmp_path)
 
 
+@pytest.mark.exhaustive
 def test_results_of_other_defaults_are_refused(experiments, tmp_path, monkeypatch):
     """A recipe may have changed since: what is finished, and what is begun, are of the old one."""
     run_experiments(experiments[:1], tmp_path / "finished")
@@ -304,6 +311,7 @@ def test_results_of_other_defaults_are_refused(experiments, tmp_path, monkeypatc
         run_experiments(experiments[:1], tmp_path / "begun")
 
 
+@pytest.mark.exhaustive
 def test_a_setting_is_chosen_on_folds_and_test_is_left_alone(tmp_path, data_dir):
     settings = {"learning_rate": (1e-6, 3e-2), "epochs": 2, "jit_compile": False}
     experiment = Experiment("t.grid", "softmax_regression", "digits", settings, folds=2)
@@ -326,6 +334,7 @@ def test_a_setting_is_chosen_on_folds_and_test_is_left_alone(tmp_path, data_dir)
     assert result.settings["learning_rate"] == [1e-6, 3e-2]
 
 
+@pytest.mark.exhaustive
 def test_unavailable_data_are_reported_after_the_other_experiments(experiments, tmp_path):
     missing = dataclasses.replace(
         experiments[0], name="t.missing", dataset=str(tmp_path / "no.csv")
@@ -337,6 +346,7 @@ def test_unavailable_data_are_reported_after_the_other_experiments(experiments, 
     assert [r.training for r in read_results(tmp_path / "course")] == ["t.or", "t.or"]
 
 
+@pytest.mark.exhaustive
 def test_unavailable_data_leave_a_report_of_the_other_systems(command, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setitem(
@@ -407,6 +417,7 @@ def test_the_table_of_the_course(answer, command, tmp_path, monkeypatch):
     assert not list(tmp_path.iterdir())
 
 
+@pytest.mark.exhaustive
 def test_one_system_in_both_ways(answer, command, tmp_path, monkeypatch, short_course):
     monkeypatch.chdir(tmp_path)
     document = answer("course", "hw1.perceptron", "--seeds", 2)
@@ -436,6 +447,7 @@ def test_one_system_in_both_ways(answer, command, tmp_path, monkeypatch, short_c
     assert f"{statistics.fmean(figures):.5f}" in command("course", "hw1.perceptron")[1]
 
 
+@pytest.mark.exhaustive
 def test_the_time_to_the_courses_result_is_that_of_the_first_epoch_there(tmp_path, short_course):
     easy = dataclasses.replace(short_course, course=0.2)
     with pytest.MonkeyPatch.context() as patch:
@@ -479,6 +491,7 @@ def test_the_panels_have_the_courses_result_as_a_line(tmp_path, experiments):
         ]  # fmt: skip
 
 
+@pytest.mark.exhaustive
 def test_a_report_without_run_directories_has_its_tables(experiments, tmp_path, short_course):
     run_experiments([short_course.experiment("ours")], tmp_path)
     for path in (tmp_path / "runs").rglob("*.csv"):
@@ -558,6 +571,7 @@ class Source:
         )
 
 
+@pytest.mark.exhaustive
 def test_news_of_the_course_share_no_row(tmp_path, monkeypatch):
     sizes = {"train": 10_020, "test": 1_300}
     source = Source(
@@ -599,6 +613,7 @@ def test_evidence_without_overrides_is_the_systems_experiment():
     assert own == SYSTEMS["hw3.cnn_7"].experiment("ours")
 
 
+@pytest.mark.exhaustive
 def test_former_setting_names_are_read_as_the_current_ones(experiments, tmp_path):
     run_experiments(experiments[:1], tmp_path)
     path = tmp_path / "results.json"
@@ -633,6 +648,7 @@ def test_the_committed_report_is_that_of_the_committed_results():
     assert (directory / "report.md").read_text() == report
 
 
+@pytest.mark.exhaustive
 def test_the_gap_rule_stops_at_the_tenth_epoch_with_too_wide_a_gap(data_dir, tmp_path):
     run = zoo.train(
         "mlp", dataset="digits", data_dir=data_dir, run_dir=tmp_path / "run", progress=False,

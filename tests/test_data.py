@@ -86,6 +86,7 @@ def test_hold_out_is_disjoint_complete_fixed_and_balanced():
     assert (cut.inputs != hold_out(rows, salt=1)[1].inputs).any()
 
 
+@pytest.mark.exhaustive
 def test_the_cut_does_not_follow_the_seed_and_the_order_does(data_dir):
     one, two = (zoo.load_data("digits", data_dir=data_dir, seed=seed) for seed in (1, 2))
     np.testing.assert_array_equal(one.rows["train"].inputs, two.rows["train"].inputs)
@@ -386,6 +387,7 @@ def test_too_much_for_memory_is_refused_before_it_is_read(image_folder, monkeypa
         zoo.load_data(image_folder)
 
 
+@pytest.mark.exhaustive
 @pytest.mark.real_data("mnist")
 def test_mnist_is_whole(real_data_dir):
     data = zoo.load_data("mnist", data_dir=real_data_dir)
@@ -429,6 +431,7 @@ def test_gray_images_are_not_scaled_as_those_of_imagenet(data_dir):
         zoo.load_data("digits", data_dir=data_dir, images=zoo.ImageOptions(scaling="imagenet"))
 
 
+@pytest.mark.exhaustive
 @pytest.mark.real_data("cifar10")
 def test_cifar10_is_whole_and_balanced(real_data_dir):
     data = zoo.load_data(
@@ -440,6 +443,7 @@ def test_cifar10_is_whole_and_balanced(real_data_dir):
     np.testing.assert_allclose(train.mean(axis=(0, 1, 2)), (125.3, 123.0, 113.9), atol=3)
 
 
+@pytest.mark.exhaustive
 @pytest.mark.real_data("cifar10")
 def test_a_tfds_name_outside_the_zoo_on_real_data(real_data_dir):
     data = zoo.load_data("cifar10:3.*.*", data_dir=real_data_dir)

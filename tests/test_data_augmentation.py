@@ -82,6 +82,7 @@ def test_another_word_is_refused(word):
         ImageOptions(augmentation=word)
 
 
+@pytest.mark.exhaustive
 def test_only_training_rows_are_altered(data_dir):
     plain, altered = (
         zoo.load_data("digits", data_dir=data_dir, images=ImageOptions(augmentation=words))
@@ -101,6 +102,7 @@ def test_only_training_rows_are_altered(data_dir):
     assert untouched == rows
 
 
+@pytest.mark.exhaustive
 def test_digits_are_not_mirrored_unless_it_is_asked_for(data_dir, tmp_path):
     options = {"dataset": "digits", "data_dir": data_dir, "epochs": 1, "filters": 2}
     options |= {"progress": False, "precision": "float32"}

@@ -96,6 +96,7 @@ def test_every_model_of_sequences_takes_them(name):
     )
 
 
+@pytest.mark.exhaustive
 def test_training_begins_with_them(tmp_path):
     """At a rate too small to move them they are what the run ends with."""
     run = zoo.train(

@@ -215,6 +215,7 @@ def test_order_decides_in_toy_reviews():
     assert (texts == again).all()
 
 
+@pytest.mark.exhaustive
 def test_a_network_that_remembers_learns_what_a_bag_of_words_cannot(text_run, tmp_path):
     bag = zoo.train(
         "text_mlp", dataset="toy_reviews", vocab_size=60, epochs=8, jit_compile=False,
@@ -255,6 +256,7 @@ def test_texts_are_served_raw_in_a_process_without_zoo(text_run, tmp_path, pytho
     assert np.abs(np.array(json.loads(printed)) - expected).max() <= 1e-6
 
 
+@pytest.mark.exhaustive
 def test_an_interrupted_run_on_texts_ends_as_the_uninterrupted_one(text_run, tmp_path, monkeypatch):
     """Its counted vectors of words are not put in anew."""
     from zoo.training import callbacks
@@ -396,6 +398,7 @@ def test_texts_that_are_no_utf8_are_read(tmp_path):
     assert {"good", "bad"} <= set(text.vocabulary(data.preprocessor))
 
 
+@pytest.mark.exhaustive
 def test_a_vocabulary_larger_than_the_data_leaves_vectors_unused(tmp_path):
     run = zoo.train(
         "fasttext", dataset="toy_reviews", vocab_size=9_999, epochs=1, jit_compile=False,
@@ -439,6 +442,7 @@ def test_what_is_no_text_is_refused(text_run):
             zoo.predict(text_run, bad)
 
 
+@pytest.mark.exhaustive
 @pytest.mark.real_data("imdb_reviews", "ag_news_subset")
 def test_real_texts_are_whole_and_balanced(real_data_dir):
     imdb = zoo.load_data("imdb_reviews", data_dir=real_data_dir)

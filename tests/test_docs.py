@@ -58,6 +58,7 @@ def test_a_model_names_its_source_and_what_it_raises(name):
     assert "(batch" in text
 
 
+@pytest.mark.exhaustive
 @pytest.mark.parametrize("name", ["zoo", "tuning", *(module.__name__ for module in MODULES)])
 def test_examples_run(name, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)

@@ -115,6 +115,7 @@ def test_what_are_no_sequences_of_words_is_refused(data_dir):
             Embeddings.from_cooccurrence(data)
 
 
+@pytest.mark.exhaustive
 def test_of_a_transformer(tmp_path):
     run = zoo.train(
         "transformer", dataset="toy_reviews", epochs=1, vocab_size=60, sequence_length=24,

@@ -69,6 +69,7 @@ def test_the_import_law(path):
         assert not DEFERRED & early
 
 
+@pytest.mark.exhaustive
 @pytest.mark.parametrize("order", ["import zoo, keras", "import keras, zoo"])
 def test_our_layers_are_known_to_keras_whichever_import_comes_first(order, bare_python):
     known = "keras.saving.get_registered_object('zoo>AntialiasedResizing')"
@@ -87,6 +88,7 @@ def test_listing_imports_nothing_heavy(bare_python):
     )
 
 
+@pytest.mark.exhaustive
 def test_public_verbs_resolve_lazily_and_are_all_there(bare_python):
     bare_python(
         "import zoo\n"

@@ -23,6 +23,7 @@ def test_it_is_kept_in_a_configuration():
     assert again.get_config() == {"power": 1.5, "common": 7.0}
 
 
+@pytest.mark.exhaustive
 @pytest.mark.real_data("ag_news_subset")
 def test_real_words_are_as_rare_as_their_rank_says(real_data_dir):
     options = zoo.TextOptions(vocab_size=20_000, sequence_length=100)

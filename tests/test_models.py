@@ -123,6 +123,7 @@ def test_every_module_of_models_is_in_the_catalog():
     assert set(MODELS) == set(TINY) == set(PARAMETERS)
 
 
+@pytest.mark.exhaustive
 @every_model
 def test_one_name(name):
     builder = zoo.get_spec(name).load_builder()
@@ -131,6 +132,7 @@ def test_one_name(name):
     assert tiny(name).name == name
 
 
+@pytest.mark.exhaustive
 @every_model
 def test_is_compiled_for_its_task(name):
     model, task = tiny(name), TASKS[zoo.get_spec(name).task]
@@ -160,6 +162,7 @@ def test_arguments_are_keyword_only_scalars_with_defaults(name):
             assert type(parameter.default) in (int, float, str, bool)
 
 
+@pytest.mark.exhaustive
 @every_classifier
 def test_output_is_probabilities(name):
     output = np.asarray(tiny(name)(input_batch(name)))
@@ -177,6 +180,7 @@ def test_output_is_an_image_of_the_same_shape(name):
     assert np.isfinite(output).all()
 
 
+@pytest.mark.exhaustive
 @pytest.mark.parametrize("name", OF_IMAGES)
 def test_a_model_of_images_is_an_encoder_and_a_decoder(name):
     model, (image, *labels) = tiny(name), as_parts(input_batch(name))
@@ -191,6 +195,7 @@ def test_a_model_of_images_is_an_encoder_and_a_decoder(name):
     np.testing.assert_allclose(given_back, answer, atol=1e-6)
 
 
+@pytest.mark.exhaustive
 @every_model
 def test_answers_are_in_float32_under_mixed_precision(name):
     keras.config.set_dtype_policy("mixed_bfloat16")
@@ -202,6 +207,24 @@ def test_answers_are_in_float32_under_mixed_precision(name):
     assert {variable.dtype for variable in model.trainable_variables} <= {"float32"}
 
 
+@every_model
+def test_takes_a_step_and_survives_a_file(name, tmp_path):
+    model, batch = zoo.accelerate(tiny(name)), input_batch(name)
+    model.jit_compile = False
+    if model.trainable_variables:
+        loss = model.train_on_batch(unwrap_single(list(as_parts(batch))), targets(name))
+        assert np.isfinite(loss).all()
+    stock = tiny(name)
+    stock.set_weights(model.get_weights())
+    stock.save(tmp_path / "model.keras")
+    again = keras.saving.load_model(tmp_path / "model.keras")
+    for ours, theirs in zip(again.weights, stock.weights, strict=True):
+        np.testing.assert_array_equal(ours, theirs)
+    answers = [np.asarray(without_chance(name, m).predict_on_batch(batch)) for m in (again, stock)]
+    np.testing.assert_array_equal(*answers)
+
+
+@pytest.mark.exhaustive
 @every_trained_model
 def test_training_moves_every_weight(name):
     model, before = trained(name)
@@ -210,6 +233,7 @@ def test_training_moves_every_weight(name):
         assert not variable.trainable or (variable.numpy() != old).any(), variable.path
 
 
+@pytest.mark.exhaustive
 @every_model
 def test_a_row_is_answered_alike_alone_and_in_a_batch(name):
     model, batch = without_chance(name, tiny(name)), input_batch(name)
@@ -220,6 +244,7 @@ def test_a_row_is_answered_alike_alone_and_in_a_batch(name):
     np.testing.assert_allclose(together, apart, rtol=1e-5, atol=1e-6)
 
 
+@pytest.mark.exhaustive
 @every_trained_model
 def test_same_seed_same_bits(name):
     model, before = trained(name)
@@ -235,6 +260,7 @@ def test_same_seed_same_bits(name):
     assert any((other.numpy() != old).any() for other, old in unlike if other.trainable)
 
 
+@pytest.mark.exhaustive
 @every_classifier
 def test_learns_six_rows_by_heart(name):
     keras.utils.set_random_seed(0)
@@ -281,12 +307,14 @@ def reloaded(tmp_path_factory):
     return {name: (here[name], np.load(folder / f"{name}.npy")) for name in TRAINED}
 
 
+@pytest.mark.exhaustive
 @every_trained_model
 def test_survives_a_file_and_a_fresh_process(name, reloaded):
     here, there = reloaded[name]
     np.testing.assert_array_equal(here, there)
 
 
+@pytest.mark.exhaustive
 @pytest.mark.parametrize("name", SEQUENCES)
 def test_padding_changes_nothing(name):
     model, batch = tiny(name), input_batch(name)[:, :7]
@@ -299,6 +327,7 @@ def test_padding_changes_nothing(name):
     )
 
 
+@pytest.mark.exhaustive
 @pytest.mark.parametrize("name", SEQUENCES)
 def test_the_last_word_counts(name):
     model, batch = tiny(name), input_batch(name)

@@ -71,6 +71,7 @@ def test_the_linear_denoiser_is_least_squares():
     np.testing.assert_allclose(linear_denoiser(noisy, ROWS)(noisy), expected, atol=1e-8)
 
 
+@pytest.mark.exhaustive
 @pytest.mark.parametrize("centered", [True, False])
 def test_truncated_svd_trains_to_scikit_learns_error(centered, digits, data_dir, tmp_path):
     run = zoo.train(
@@ -94,6 +95,7 @@ def test_a_finished_svd_is_returned_as_it_is(svd_run):
     assert again.metrics == svd_run.metrics
 
 
+@pytest.mark.exhaustive
 def test_the_subspace_bounds_a_linear_autoencoder_that_comes_near(svd_run, data_dir, tmp_path):
     run = zoo.train(
         "linear_autoencoder", dataset="digits", data_dir=data_dir, latent_dim=8, epochs=60,
@@ -118,6 +120,7 @@ def test_gray_is_of_three_colors(method):
     np.testing.assert_allclose(found[..., 0], expected, rtol=1e-5)
 
 
+@pytest.mark.exhaustive
 def test_a_folder_of_colors_is_given_back_gray(image_folder, tmp_path):
     run = zoo.train(
         "linear_autoencoder", dataset=image_folder, latent_dim=3, epochs=2, batch_size=8,
@@ -157,6 +160,7 @@ def test_noise_of_a_row_does_not_depend_on_its_batch():
         assert (one != other).any()
 
 
+@pytest.mark.exhaustive
 def test_noise_of_validation_and_test_is_the_same_always(data_dir):
     for split in ("validation", "test"):
         one, clean = noisy_and_clean(split, data_dir)

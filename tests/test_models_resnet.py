@@ -130,6 +130,7 @@ def test_the_same_weights_give_torchvisions_logits(state, golden, tmp_path):
     assert np.abs(logits - golden["logits"]).max() <= 1e-4
 
 
+@pytest.mark.exhaustive
 @pytest.mark.parametrize("suffix", ["safetensors", "pth", "keras", "accelerated.keras"])
 def test_every_kind_of_file_gives_the_same_weights(suffix, tmp_path):
     path, state = tmp_path / f"weights.{suffix}", small_state()
@@ -213,6 +214,7 @@ def with_value(name, make):
     return write
 
 
+@pytest.mark.exhaustive
 @pytest.mark.parametrize(
     ("name", "make", "message"),
     [
@@ -283,6 +285,7 @@ def test_what_a_pickle_may_name_can_be_neither_called_nor_changed(tmp_path):
     assert weights._rebuild_tensor.__name__ == "_rebuild_tensor"
 
 
+@pytest.mark.exhaustive
 def test_a_run_needs_its_weights_to_start_and_to_go_on_but_not_to_end(
     data_dir, tmp_path, monkeypatch
 ):
@@ -300,7 +303,7 @@ def test_a_run_needs_its_weights_to_start_and_to_go_on_but_not_to_end(
         run = zoo.train("resnet18", epochs=1, run_dir=tmp_path / "run", **options)
     assert run.config["arguments"]["weights"] == str(source.resolve())
     (run.directory / "metrics.json").unlink()
-    with pytest.raises(RunError, match="that file is gone or another now"):
+    with pytest.raises(RunError, match="that file is missing or has changed"):
         zoo.train("resnet18", run_dir=tmp_path / "run", resume=True, progress=False)
 
 
@@ -359,6 +362,7 @@ def test_what_is_frozen(freeze, trainable):
     assert model.trainable_variables[-1].path.startswith("fc/")
 
 
+@pytest.mark.exhaustive
 def test_frozen_statistics_do_not_move_and_others_do():
     batch = np.random.default_rng(0).random((8, 32, 32, 3), np.float32)
 
@@ -375,6 +379,7 @@ def test_frozen_statistics_do_not_move_and_others_do():
     assert {"layer1.0.bn1/moving_mean", "layer4.1.bn2/moving_variance"} <= after_stem
 
 
+@pytest.mark.exhaustive
 def test_frozen_features_are_computed_once_and_give_the_same_head(data_dir, tmp_path, monkeypatch):
     options = PROBE | {"data_dir": data_dir, "progress": False, "precision": "float32"}
     calls = []
@@ -395,6 +400,7 @@ def test_frozen_features_are_computed_once_and_give_the_same_head(data_dir, tmp_
                 np.testing.assert_array_equal(ours, theirs)
 
 
+@pytest.mark.exhaustive
 def test_a_head_on_features_resumes_bit_for_bit(data_dir, tmp_path, monkeypatch):
     options = PROBE | {"data_dir": data_dir, "progress": False, "epochs": 4}
     whole = zoo.train("resnet18", run_dir=tmp_path / "whole", **options)
@@ -413,6 +419,7 @@ def test_a_head_on_features_resumes_bit_for_bit(data_dir, tmp_path, monkeypatch)
         np.testing.assert_array_equal(ours.numpy(), theirs.numpy())
 
 
+@pytest.mark.exhaustive
 def test_a_staged_fine_tune_goes_on_from_the_head(data_dir, tmp_path):
     options = PROBE | {"data_dir": data_dir, "progress": False, "epochs": 1}
     head = zoo.train("resnet18", run_dir=tmp_path / "head", **options)

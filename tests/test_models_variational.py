@@ -92,6 +92,7 @@ def test_an_image_that_no_coin_can_give_has_no_likelihood():
         assert np.isnan(float(BernoulliLoss()(np.full((1, 2, 2, 1), value, "float32"), half)))
 
 
+@pytest.mark.exhaustive
 @pytest.mark.parametrize("settings", [{}, {"beta": 3.0}, {"likelihood": "gaussian"}])
 def test_the_loss_is_the_sum_of_its_parts(settings):
     model = small(**settings)
@@ -105,6 +106,7 @@ def test_the_loss_is_the_sum_of_its_parts(settings):
     assert found["kl_loss"] == pytest.approx(expected, rel=1e-4)
 
 
+@pytest.mark.exhaustive
 @pytest.mark.parametrize("settings", [{}, {"likelihood": "gaussian"}])
 def test_the_rows_of_a_short_batch_count_no_more_than_others(settings):
     model = small(**settings)
@@ -134,6 +136,7 @@ def test_without_beta_it_is_the_plain_autoencoder():
     assert drawn == pytest.approx(plain.evaluate(IMAGES, IMAGES, verbose=0), rel=1e-5)
 
 
+@pytest.mark.exhaustive
 @pytest.mark.parametrize("name", ["vae", "conv_vae", "cvae"])
 def test_a_reloaded_model_goes_on_with_the_same_loss(name, tmp_path):
     keras.utils.set_random_seed(0)

@@ -32,6 +32,7 @@ def names(paths):
     return [path.stem for path in paths]
 
 
+@pytest.mark.exhaustive
 def test_every_figure_of_a_classifier_of_images(digits_run, tmp_path):
     paths = plots.draw(copied(digits_run, tmp_path))
     assert names(paths) == [
@@ -44,6 +45,7 @@ def test_every_figure_of_a_classifier_of_images(digits_run, tmp_path):
             assert np.asarray(picture).std() > 10
 
 
+@pytest.mark.exhaustive
 def test_every_figure_of_a_convolutional_network(cnn_run, tmp_path):
     run = copied(cnn_run, tmp_path)
     before = run.model.get_weights()
@@ -100,12 +102,14 @@ def test_losses_of_several_runs_are_compared():
     assert {"plain", "stopped", "training", "validation"} <= shown_on(figure)
 
 
+@pytest.mark.exhaustive
 def test_every_figure_of_a_truth_table(table_run, tmp_path):
     assert names(plots.draw(copied(table_run, tmp_path))) == [
         "learning_curves", "decision_surface", "row_outputs", "sheet",
     ]  # fmt: skip
 
 
+@pytest.mark.exhaustive
 def test_figures_are_drawn_from_the_files_alone(digits_run, tmp_path, python):
     copied(digits_run, tmp_path)
     python(
@@ -158,6 +162,7 @@ def test_the_all_zero_row_is_explained(table_run):
     assert "000 → 0" in shown
 
 
+@pytest.mark.exhaustive
 def test_the_surface_of_two_inputs_is_one_panel(tmp_path):
     run = zoo.train(
         "two_layer_perceptron", dataset="xor", epochs=3, jit_compile=False,
@@ -168,6 +173,7 @@ def test_the_surface_of_two_inputs_is_one_panel(tmp_path):
     assert len(figure.axes) == 2
 
 
+@pytest.mark.exhaustive
 def test_every_figure_of_a_variational_autoencoder(vae_run, tmp_path):
     paths = plots.draw(copied(vae_run, tmp_path))
     assert names(paths) == [
@@ -188,6 +194,7 @@ def test_codes_of_few_images_are_joined(rows, vae_run):
     assert len(axes) == autoencoder.STEPS * lines
 
 
+@pytest.mark.exhaustive
 def test_every_figure_of_a_denoiser(denoiser_run, tmp_path):
     run = copied(denoiser_run, tmp_path)
     assert names(plots.draw(run)) == ["loss_curves", "reconstructions", "sheet"]
@@ -198,6 +205,7 @@ def test_every_figure_of_a_denoiser(denoiser_run, tmp_path):
         assert name in said
 
 
+@pytest.mark.exhaustive
 def test_a_subspace_lies_on_the_curve_of_ranks(svd_run, tmp_path):
     run = copied(svd_run, tmp_path)
     assert names(plots.draw(run)) == ["reconstructions", "rank_curve", "sheet"]

@@ -27,6 +27,7 @@ def copied_run(digits_run, tmp_path):
     return tmp_path / "run"
 
 
+@pytest.mark.exhaustive
 def test_a_run_opens_from_its_directory_in_another_process(copied_run, python, data_dir):
     printed = python(
         "import json, zoo\n"
@@ -205,6 +206,7 @@ def image_in(html):
     return base64.b64decode(encoded)
 
 
+@pytest.mark.exhaustive
 def test_a_notebook_shows_metrics_and_the_sheet(copied_run):
     run = load_run(copied_run)
     html = run._repr_html_()

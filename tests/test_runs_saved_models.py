@@ -15,10 +15,12 @@ OWN_LAYERS = {
     "conv_vae", "cvae", "fasttext", "simple_rnn", "text_cnn", "transformer", "truncated_svd", "vae",
 }  # fmt: skip
 # Their network opens, by `load_model(path, compile=False)`; their loss is one that Keras lacks.
-OWN_LOSSES = {"deep_cnn", "resnet18"}
+OWN_LOSSES = {"deep_cnn", "resnet18", "simple_cnn"}
+pytestmark = pytest.mark.exhaustive
 STOCK = sorted(set(zoo.list_models()) - OWN_LAYERS)
 
 
+@pytest.mark.exhaustive
 @pytest.mark.parametrize("name", zoo.list_models())
 def test_a_trained_model_is_saved_without_acceleration(name, small_run):
     run = small_run(name)

@@ -15,6 +15,7 @@ def short_passes(monkeypatch):
     monkeypatch.setattr("zoo.training.benchmark.MIN_SECONDS", 0.01)
 
 
+@pytest.mark.exhaustive
 @pytest.mark.parametrize("name", zoo.list_models())
 def test_random_rows_are_such_as_the_model_takes(name):
     settings = resolve_config(name, overrides={**TINY[name], "jit_compile": False})
@@ -31,6 +32,7 @@ def test_random_rows_are_such_as_the_model_takes(name):
     assert get_dataset(settings.dataset.name).kind == "text" or np.max(parts[0]) <= 1
 
 
+@pytest.mark.exhaustive
 def test_each_way_is_measured_and_the_recipes_first(short_passes):
     rows = list(benchmark("perceptron", steps=2))
     ways = [{key: row[key] for key in EXECUTION_MODES[0]} for row in rows]
@@ -55,10 +57,11 @@ def test_a_rate_is_rows_by_the_seconds_of_the_best_pass(monkeypatch):
 
 
 def test_a_model_without_steps_is_refused():
-    with pytest.raises(zoo.ZooError, match="truncated_svd has nothing that is trained by steps"):
+    with pytest.raises(zoo.ZooError, match="truncated_svd has nothing to train step by step"):
         next(benchmark("truncated_svd"))
 
 
+@pytest.mark.exhaustive
 def test_the_command_answers_in_json(answer, short_passes):
     document = answer("benchmark", "perceptron", "--steps", "2", "--batch-size", "4")
     assert document["model"] == "perceptron"

@@ -37,6 +37,7 @@ def test_a_space_is_of_the_models_settings_with_their_defaults(name):
     assert arguments.keys() <= values.keys()
 
 
+@pytest.mark.exhaustive
 @every_model
 def test_twenty_draws_build(name):
     hypermodel = tuning.ZooModel(name)
@@ -49,6 +50,7 @@ def test_twenty_draws_build(name):
         assert hypermodel.build(hp).name == name
 
 
+@pytest.mark.exhaustive
 def test_keras_tuner_searches_a_model_and_its_batches(tmp_path):
     tuner = keras_tuner.RandomSearch(
         tuning.ZooModel("softmax_regression"),
@@ -179,6 +181,7 @@ def test_the_first_trial_has_the_defaults(tmp_path, algorithm):
     assert {key: values[key] for key in defaults} == defaults
 
 
+@pytest.mark.exhaustive
 @every_algorithm
 def test_a_search_that_is_taken_up_again_goes_on_as_it_would_have(tmp_path, algorithm):
     (tmp_path / "a").mkdir()
@@ -366,6 +369,7 @@ def test_the_state_is_one_whole_file(tmp_path):
     assert [path.name for path in tmp_path.iterdir() if path.is_file()] == ["oracle.json"]
 
 
+@pytest.mark.exhaustive
 def test_the_search_is_a_function_however_often_it_is_asked_for(bare_python):
     bare_python(
         "import tuning\n"

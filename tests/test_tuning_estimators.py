@@ -15,6 +15,7 @@ ROWS, LABELS = load_digits(return_X_y=True)
 NAMES = np.array(["zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine"])
 
 
+@pytest.mark.exhaustive
 def test_a_grid_search_over_a_pipeline_finds_the_wider_network_and_refits_it():
     pipeline = make_pipeline(StandardScaler(), ZooClassifier("mlp", epochs=8, batch_size=32))
     grid = GridSearchCV(pipeline, {"zooclassifier__units": [1, 64]}, cv=3)
@@ -29,6 +30,7 @@ def test_a_grid_search_over_a_pipeline_finds_the_wider_network_and_refits_it():
     assert np.allclose(probabilities.sum(axis=1), 1, atol=1e-5)
 
 
+@pytest.mark.exhaustive
 def test_clones_and_changes_keep_every_setting_and_seeds_repeat():
     first = ZooClassifier("softmax_regression", epochs=2, seed=3, learning_rate=0.1)
     assert clone(first).get_params() == first.get_params()

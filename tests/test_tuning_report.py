@@ -171,12 +171,14 @@ def test_the_leaderboard_is_sorted_and_marks_the_defaults(folder, paths):
     assert [row[0] for row in shown if "defaults" in row[0]] == ["0000 (defaults)"]
 
 
+@pytest.mark.exhaustive
 def test_a_first_trial_that_differs_from_the_defaults_is_not_marked(tmp_path):
     rows = [{"score": 0.5 + number / 100, **row} for number, row in enumerate(drawn_values(3))]
     rows[0] = {**rows[0], "learning_rate": 0.00100001}
     assert "defaults" not in write_report(write_search(tmp_path, rows))[0].read_text()
 
 
+@pytest.mark.exhaustive
 def test_importances_find_the_setting_on_which_the_score_hangs(paths, search):
     found = search.importance
     rest = [value for name, value in found.means.items() if name != "learning_rate"]
@@ -199,6 +201,7 @@ def test_importances_find_a_choice_and_its_effect(tmp_path):
     assert effect.worst == ("relu", pytest.approx(0.5))
 
 
+@pytest.mark.exhaustive
 @pytest.mark.parametrize("direction", ["max", "min"])
 def test_effects_equal_a_brute_force_computation(tmp_path, direction):
     rng = np.random.default_rng(3)
@@ -226,6 +229,7 @@ def test_effects_equal_a_brute_force_computation(tmp_path, direction):
         assert float(shown[name][2]) == pytest.approx(max(means) - min(means), rel=1e-3)
 
 
+@pytest.mark.exhaustive
 def test_noise_equal_scores_and_few_trials_are_doubted(tmp_path):
     rng = np.random.default_rng(1)
     noise = [{"score": float(rng.uniform()), **row} for row in drawn_values(120)]
@@ -242,6 +246,7 @@ def test_noise_equal_scores_and_few_trials_are_doubted(tmp_path):
     assert f"**{read_search(place).importance_warning}**" in write_report(place)[0].read_text()
 
 
+@pytest.mark.exhaustive
 def test_hyperband_compares_only_the_longest_trials_if_there_are_ten(tmp_path):
     values = drawn_values(30)
     for longest, counted in ((10, 10), (9, 30)):
@@ -281,6 +286,7 @@ def test_no_completed_trial(tmp_path):
     assert not list((tmp_path / "tensorboard").iterdir())
 
 
+@pytest.mark.exhaustive
 def test_one_trial_and_a_search_of_nothing(tmp_path):
     rows = [{"score": 0.5, **DEFAULTS}]
     names = [path.stem for path in write_report(write_search(tmp_path / "one", rows))]
@@ -299,6 +305,7 @@ def test_an_empty_table_and_a_score_that_is_not_finite(tmp_path):
     assert "Trials: 0 completed, 0 failed" in page.read_text()
 
 
+@pytest.mark.exhaustive
 @pytest.mark.parametrize("count", [1, 14])
 def test_few_and_many_settings(tmp_path, count):
     rng = np.random.default_rng(0)
@@ -316,6 +323,7 @@ def test_few_and_many_settings(tmp_path, count):
     assert len(panels) == count
 
 
+@pytest.mark.exhaustive
 def test_settings_of_one_value_and_unknown_cells(tmp_path):
     rows = [{"score": 0.5 + number / 100, **row} for number, row in enumerate(drawn_values(12))]
     for number, row in enumerate(rows):
@@ -331,6 +339,7 @@ def test_settings_of_one_value_and_unknown_cells(tmp_path):
     assert len(paths) == 6
 
 
+@pytest.mark.exhaustive
 def test_hundreds_of_trials_and_scores_over_orders_of_magnitude(tmp_path):
     rows = [
         {"score": 1e-3 * 10 ** (5 * row["dropout"]), **row, "spread": 0.1}
@@ -360,6 +369,7 @@ def test_a_hostile_message_and_hostile_values_break_no_table_and_no_picture(tmp_
     assert "## Retrained" not in text
 
 
+@pytest.mark.exhaustive
 def test_figures_after_training_anew_stand_beside_the_trials_score(tmp_path):
     retrained = {"seeds": 3, "val_accuracy": [0.85, 0.02], "test_accuracy": [0.84, 0.01]}
     best = {"trial": "0001", "score": 0.9, "values": {"units": 8}, "retrained": retrained}
@@ -487,6 +497,7 @@ def test_every_axis_has_a_name(search):
     assert drawn(figures.effects, search).get_supylabel() == unit
 
 
+@pytest.mark.exhaustive
 def test_tensorboard_has_a_run_a_completed_trial_with_values_and_score(folder, paths, search):
     from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
     from tensorboard.plugins.hparams import metadata
@@ -509,6 +520,7 @@ def test_tensorboard_has_a_run_a_completed_trial_with_values_and_score(folder, p
         assert isinstance(values["bn"], bool)
 
 
+@pytest.mark.exhaustive
 def test_logs_that_cannot_be_written_leave_the_old_ones(tmp_path, monkeypatch):
     import tensorflow as tf
 

@@ -53,6 +53,7 @@ def result(tmp_path_factory, data_dir):
     return searched(folder, data_dir, algorithm="grid", space=RATES, retrain=2, keep=2)
 
 
+@pytest.mark.exhaustive
 def test_a_search_ranks_its_trials_and_trains_the_best_anew(result):
     scores = {row["learning_rate"]: row["score"] for row in result.trials}
     assert set(scores) == set(RATES["learning_rate"])
@@ -79,6 +80,7 @@ def test_no_trial_reads_the_test_split_and_only_the_best_keep_their_weights(resu
     assert kept == {f"trial_{row['trial']}" for row in ranked[:2]}
 
 
+@pytest.mark.exhaustive
 def test_a_trials_score_is_that_of_its_history_and_repeats_by_its_seed(result, tmp_path, data_dir):
     plan = read_plan(result.directory)
     for row in result.trials:
@@ -94,6 +96,7 @@ def test_a_trials_score_is_that_of_its_history_and_repeats_by_its_seed(result, t
     assert alone.metrics["val_accuracy"] == pytest.approx(row["score"])
 
 
+@pytest.mark.exhaustive
 def test_a_finished_search_is_left_as_it_is_wherever_its_data_lie(result, data_dir, tmp_path):
     files = {path: path.stat().st_mtime_ns for path in result.directory.glob("trials/**/history*")}
     moved = shutil.copytree(data_dir, tmp_path / "moved")
@@ -129,6 +132,7 @@ def test_one_search_has_one_head(result, data_dir):
         searched(result.directory, data_dir, **options)
 
 
+@pytest.mark.exhaustive
 @pytest.mark.parametrize(
     ("options", "error", "words"),
     [
@@ -171,6 +175,7 @@ def broken_fit(fit):
     return broken
 
 
+@pytest.mark.exhaustive
 def test_a_trial_that_breaks_stops_the_search_with_its_values(tmp_path, data_dir, monkeypatch):
     monkeypatch.setattr(loop, "fit", broken_fit(loop.fit))
     options = {"algorithm": "grid", "space": RATES}
@@ -184,6 +189,7 @@ def test_a_trial_that_breaks_stops_the_search_with_its_values(tmp_path, data_dir
     assert "the disk is on fire" in found.trials[1]["message"]
 
 
+@pytest.mark.exhaustive
 def test_a_loss_that_stops_being_finite_fails_a_trial_and_not_the_search(tmp_path, data_dir):
     found = searched(
         tmp_path / "s", data_dir, algorithm="grid", space={**RATES, "learning_rate": [0.03, 1e38]}
@@ -194,6 +200,7 @@ def test_a_loss_that_stops_being_finite_fails_a_trial_and_not_the_search(tmp_pat
         searched(tmp_path / "t", data_dir, max_trials=1, learning_rate=1e38)
 
 
+@pytest.mark.exhaustive
 def test_a_model_that_is_too_large_is_not_trained(tmp_path, data_dir):
     found = tuning.search(
         "mlp", dataset="digits", data_dir=data_dir, directory=tmp_path / "s", algorithm="grid",
@@ -208,6 +215,7 @@ def test_a_model_that_is_too_large_is_not_trained(tmp_path, data_dir):
     assert found.best_run is None
 
 
+@pytest.mark.exhaustive
 def test_folds_and_executions_are_averaged(tmp_path, data_dir):
     found = searched(
         tmp_path / "s", data_dir, folds=3, executions=2, max_trials=1, keep=0, retrain=0
@@ -263,12 +271,14 @@ def assert_same_trials(found, expected):
     assert {row["status"] for row in found.trials} == {"COMPLETED"}
 
 
+@pytest.mark.exhaustive
 def test_two_workers_run_the_trials_of_one(tmp_path, data_dir, in_one_process):
     both = searched(tmp_path / "s", data_dir, workers=2, **THREE_TRIALS)
     assert_same_trials(both, in_one_process)
     assert not processes_of(tmp_path / "s")
 
 
+@pytest.mark.exhaustive
 def test_a_process_that_grows_is_followed_by_another(
     tmp_path, data_dir, in_one_process, monkeypatch
 ):
@@ -278,6 +288,7 @@ def test_a_process_that_grows_is_followed_by_another(
     assert (tmp_path / "s" / "workers" / "worker-0.log").exists()
 
 
+@pytest.mark.exhaustive
 def test_a_worker_ends_well_and_begins_anew_when_it_has_grown(tmp_path, data_dir, answer):
     search = Command(tmp_path / "s", data_dir)
     with socket.socket() as free:
@@ -351,6 +362,7 @@ class Command:
         return self.folder / "trials" / f"trial_{name}" / "1" / "history.csv"
 
 
+@pytest.mark.exhaustive
 @pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
 def test_a_search_that_is_killed_leaves_no_process_and_loses_no_trial(tmp_path, data_dir, answer):
     search = Command(tmp_path / "killed", data_dir)
@@ -369,6 +381,7 @@ def test_a_search_that_is_killed_leaves_no_process_and_loses_no_trial(tmp_path, 
     assert {name: after[name] for name in before} == before
 
 
+@pytest.mark.exhaustive
 def test_a_worker_outlives_its_chief_and_serves_the_next(tmp_path, data_dir, answer):
     search = Command(tmp_path / "chief", data_dir)
     with socket.socket() as free:
@@ -392,6 +405,7 @@ def test_a_worker_outlives_its_chief_and_serves_the_next(tmp_path, data_dir, ans
     assert {name: after[name] for name in before} == before
 
 
+@pytest.mark.exhaustive
 def test_the_command_gives_one_document_and_its_settings_train(tmp_path, data_dir, answer):
     document = answer(
         "tune", "softmax_regression", "--data-dir", data_dir, "--directory", tmp_path / "s",
@@ -430,6 +444,7 @@ def test_bad_words_to_the_command_are_one_line(options, words, command, tmp_path
     assert not list(tmp_path.iterdir())
 
 
+@pytest.mark.exhaustive
 def test_importing_tensorflow_adds_no_line_to_what_is_wrong(tmp_path):
     words = ["tune", "mlp", "--directory", "s", "--space", "none.toml"]
     answer = subprocess.run(
@@ -441,6 +456,7 @@ def test_importing_tensorflow_adds_no_line_to_what_is_wrong(tmp_path):
     assert len(answer.stderr.splitlines()) == 1
 
 
+@pytest.mark.exhaustive
 def test_data_are_prepared_as_the_space_has_it_and_not_the_recipe(tmp_path, data_dir):
     options = {"space": {**RATES, "learning_rate": 0.1, "scaling": ["standardized"]}, "retrain": 1}
     found = searched(tmp_path / "s", data_dir, max_trials=1, **options)
@@ -452,6 +468,7 @@ def test_data_are_prepared_as_the_space_has_it_and_not_the_recipe(tmp_path, data
     assert found.trials[0]["score"] == pytest.approx(alone.metrics["val_accuracy"])
 
 
+@pytest.mark.exhaustive
 def test_kinds_of_data_with_other_preparation_are_loaded_anew(tmp_path, data_dir):
     found = searched(
         tmp_path / "s", data_dir, algorithm="grid", retrain=0,

@@ -14,7 +14,6 @@ import tensorflow as tf
 
 from zoo.errors import ArgumentValueError
 from zoo.specs import PRECISIONS, require_integer
-from zoo.tasks import unwrap_single
 from zoo.training.config import RunConfig, resolve_config, seed_and_build
 
 PASSES = 3
@@ -112,7 +111,8 @@ def random_rows(model: keras.Model, config: RunConfig, count: int) -> tf.data.Da
     target: np.ndarray = inputs[0]
     if config.target == "label":
         target = generator.integers(max(2, model.output_shape[-1]), size=count)
-    return tf.data.Dataset.from_tensor_slices((unwrap_single(list(inputs)), target))
+    model_input = inputs if len(inputs) > 1 else inputs[0]
+    return tf.data.Dataset.from_tensor_slices((model_input, target))
 
 
 def measure_speed(model: keras.Model, batches: tf.data.Dataset) -> dict[str, float]:

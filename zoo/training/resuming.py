@@ -11,7 +11,6 @@ from zoo.errors import DatasetError, RunError
 from zoo.runs import Run, load_run
 from zoo.training.config import RunConfig, absolute_weights, weights_digest
 
-
 DATASET_PROSE = ("summary", "reference")  # which no training depends on
 
 
