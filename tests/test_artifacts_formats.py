@@ -157,6 +157,7 @@ def in_onnx(exported):
     return exported("text_run", "onnx")
 
 
+@pytest.mark.exhaustive
 def test_an_artifact_is_asked_like_its_run(in_onnx, text_run):
     texts = ["the film was not bad .", "", "\U0001f600", b"\xff\xfe"]
     theirs, ours = zoo.predict(in_onnx, texts), zoo.predict(text_run, texts)
@@ -166,6 +167,7 @@ def test_an_artifact_is_asked_like_its_run(in_onnx, text_run):
     assert zoo.predict(in_onnx, []) == []
 
 
+@pytest.mark.exhaustive
 def test_the_reader_is_a_command_of_its_own(in_onnx, text_run, tmp_path):
     def says(*words):
         command = [sys.executable, "-P", str(in_onnx / "reader.py"), *words]
@@ -179,6 +181,7 @@ def test_the_reader_is_a_command_of_its_own(in_onnx, text_run, tmp_path):
     assert json.loads(says("--check").stdout)["max_difference"] <= 1e-5
 
 
+@pytest.mark.exhaustive
 @pytest.mark.parametrize("foreign", ["zoo", "keras", "tensorflow"])
 def test_a_check_that_imported_what_the_format_does_without_is_void(in_onnx, foreign, tmp_path):
     """So that every export above has answered without TensorFlow."""
@@ -275,6 +278,7 @@ def cut_facts(folder):
     (folder / "zoo.json").write_text((folder / "zoo.json").read_text()[:100])
 
 
+@pytest.mark.exhaustive
 @pytest.mark.parametrize(
     ("damage", "message"),
     [
@@ -297,6 +301,7 @@ def test_a_damaged_artifact_is_refused(damage, message, in_onnx, tmp_path):
     assert "\n" not in str(refusal.value)
 
 
+@pytest.mark.exhaustive
 def test_an_artifact_of_another_version_says_which(in_onnx, tmp_path):
     shutil.copytree(in_onnx, tmp_path / "artifact")
     facts = json.loads((in_onnx / "zoo.json").read_text())
@@ -309,18 +314,21 @@ def test_an_artifact_of_another_version_says_which(in_onnx, tmp_path):
         zoo.predict(tmp_path / "artifact", ["a film"])
 
 
+@pytest.mark.exhaustive
 def test_a_card_may_be_edited(in_onnx, tmp_path):
     shutil.copytree(in_onnx, tmp_path / "artifact")
     (tmp_path / "artifact" / "README.md").write_text("mine")
     assert zoo.predict(tmp_path / "artifact", ["a film"])
 
 
+@pytest.mark.exhaustive
 def test_a_runtime_that_is_missing_is_named(in_onnx, monkeypatch):
     monkeypatch.setitem(sys.modules, "onnxruntime", None)
     with pytest.raises(ArtifactError, match="needs onnxruntime: pip install onnxruntime"):
         zoo.predict(in_onnx, ["a film"])
 
 
+@pytest.mark.exhaustive
 def test_what_an_artifact_cannot_answer_is_refused(in_onnx):
     with pytest.raises(InputError, match="3 is not a text"):
         zoo.predict(in_onnx, [3])
@@ -331,6 +339,7 @@ def test_what_an_artifact_cannot_answer_is_refused(in_onnx):
         artifact.ask("serve", image=np.zeros((1, 8, 8, 1), np.uint8))
 
 
+@pytest.mark.exhaustive
 def test_one_input_is_not_taken_for_several(in_onnx):
     with pytest.raises(InputError, match="expected a list of inputs"):
         zoo.predict(in_onnx, "a film")

@@ -231,6 +231,7 @@ ODD = [
 ]  # fmt: skip
 
 
+@pytest.mark.exhaustive
 def test_odd_texts_are_answered(text_run):
     answers = zoo.predict(text_run, ODD)
     assert len(answers) == len(ODD)
@@ -239,6 +240,7 @@ def test_odd_texts_are_answered(text_run):
     assert [a["label"] for a in zoo.predict(text_run, ["the film was not good ."])] == ["neg"]
 
 
+@pytest.mark.exhaustive
 def test_texts_are_served_raw_in_a_process_without_zoo(text_run, tmp_path, python):
     artifact = zoo.export(text_run, tmp_path / "saved")
     rows = [line.encode() if isinstance(line, str) else line for line in ODD]
@@ -436,6 +438,7 @@ def test_images_are_not_for_networks_of_texts_nor_texts_for_those_of_images(tmp_
         zoo.train("mlp", dataset="toy_reviews", run_dir=tmp_path / "run")
 
 
+@pytest.mark.exhaustive
 def test_what_is_no_text_is_refused(text_run):
     for bad in ("one", [3], [None]):
         with pytest.raises(InputError):

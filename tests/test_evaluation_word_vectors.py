@@ -85,6 +85,7 @@ def test_the_committed_analogies_are_of_four_words_and_of_pairs_that_differ():
     assert ("man", "woman", "king", "queen") in rows
 
 
+@pytest.mark.exhaustive
 def test_of_a_run(text_run, digits_run):
     embeddings = Embeddings.from_run(text_run)
     table = text_run.model.get_layer("embedding").embeddings.numpy()

@@ -186,6 +186,7 @@ def test_noise_of_training_is_new_in_each_epoch(data_dir):
     assert (passes[0] != passes[1]).any()
 
 
+@pytest.mark.exhaustive
 def test_bounds_of_a_denoiser_are_those_of_its_own_noise(denoiser_run, data_dir):
     given, clean = (rows.reshape(len(rows), -1) for rows in noisy_and_clean("test", data_dir))
     metrics = denoiser_run.metrics

@@ -70,6 +70,7 @@ def test_a_search_ranks_its_trials_and_trains_the_best_anew(result):
     assert result.best_run.config["arguments"]["learning_rate"] == best
 
 
+@pytest.mark.exhaustive
 def test_no_trial_reads_the_test_split_and_only_the_best_keep_their_weights(result):
     runs = sorted((result.directory / "trials").glob("trial_*/1"))
     assert len(runs) == 3
@@ -109,6 +110,7 @@ def test_a_finished_search_is_left_as_it_is_wherever_its_data_lie(result, data_d
     assert {path: path.stat().st_mtime_ns for path in files} == files
 
 
+@pytest.mark.exhaustive
 def test_another_search_is_not_resumed_and_none_is_overwritten(result, data_dir):
     def again(**options):
         return searched(result.directory, data_dir, **{"algorithm": "grid", "keep": 2, **options})
@@ -123,6 +125,7 @@ def test_another_search_is_not_resumed_and_none_is_overwritten(result, data_dir)
         searched(result.directory / "trials", data_dir, resume=True)
 
 
+@pytest.mark.exhaustive
 def test_one_search_has_one_head(result, data_dir):
     options = {"algorithm": "grid", "space": RATES, "retrain": 2, "keep": 2, "resume": True}
     with (
