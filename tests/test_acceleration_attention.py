@@ -15,7 +15,7 @@ from zoo.acceleration.text import TransformerEncoderBlock
 BATCH, WORDS, CHANNELS = 4, 7, 6
 KEY_BIAS = "key/bias"  # adds the same to all logits of a query: its gradient is rounding alone
 
-# Keras has the argument since 3.13.
+# An argument that the oldest supported Keras lacks.
 TAKEN = inspect.signature(keras.layers.MultiHeadAttention.__init__).parameters
 GATED = [{"use_gate": True}] if "use_gate" in TAKEN else []
 
