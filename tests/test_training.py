@@ -1,5 +1,6 @@
 """Training: what a run leaves, that it repeats, that it resumes, and how it fails."""
 
+import contextlib
 import dataclasses
 import errno
 import json
@@ -268,16 +269,18 @@ def test_a_diverging_run_stops_and_says_so(data_dir, tmp_path):
 def test_a_full_disk_loses_no_finished_epoch(data_dir, tmp_path, plain_run, monkeypatch):
     from zoo.training import callbacks
 
-    real, calls = callbacks.np.savez, []
+    real, checkpoints = callbacks.atomic_write, []
 
-    def full(*args, **kwargs):
-        calls.append(1)
-        if len(calls) == 3:
-            raise OSError(errno.ENOSPC, "No space left on device")
-        real(*args, **kwargs)
+    @contextlib.contextmanager
+    def full(path):
+        with real(path) as partial:
+            checkpoints.append(path)
+            if len(checkpoints) == 3:
+                raise OSError(errno.ENOSPC, "No space left on device")
+            yield partial
 
     with monkeypatch.context() as patch, pytest.raises(OSError, match="No space left"):
-        patch.setattr(callbacks.np, "savez", full)
+        patch.setattr(callbacks, "atomic_write", full)
         zoo.train("mlp", data_dir=data_dir, run_dir=tmp_path / "run", **UNCOMPILED)
     assert not list((tmp_path / "run").glob(".*"))
     run = zoo.train("mlp", run_dir=tmp_path / "run", resume=True, progress=False)

@@ -13,6 +13,7 @@ import time
 
 import filelock
 import numpy as np
+import psutil
 import pytest
 
 import tuning
@@ -320,15 +321,8 @@ def test_a_worker_ends_well_and_begins_anew_when_it_has_grown(tmp_path, data_dir
 
 
 def processes_of(folder):
-    found = []
-    for process in os.listdir("/proc"):
-        try:
-            with open(f"/proc/{process}/cmdline", "rb") as file:
-                if str(folder).encode() in file.read().split(b"\0"):
-                    found.append(int(process))
-        except OSError:
-            continue
-    return found
+    running = psutil.process_iter(["cmdline"])
+    return [process.pid for process in running if str(folder) in (process.info["cmdline"] or ())]
 
 
 def eventually(holds, seconds=90):
@@ -366,7 +360,6 @@ class Command:
 
 
 @pytest.mark.exhaustive
-@pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
 def test_a_search_that_is_killed_leaves_no_process_and_loses_no_trial(tmp_path, data_dir, answer):
     search = Command(tmp_path / "killed", data_dir)
     process = search.start("--workers", "2")
