@@ -7,6 +7,7 @@ import gc
 import json
 import os
 import sys
+import zlib
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -20,11 +21,13 @@ import filelock
 import keras
 import numpy as np
 import pytest
+import tensorflow as tf
 from fresh import ForkServer
 from PIL import Image
 
 import zoo
 from zoo import cli
+from zoo.acceleration.recurrent import CustomGradientRNN
 from zoo.data import DATASETS, toy_reviews
 from zoo.evaluation.reconstruction import deterministic_model
 from zoo.tasks import TASKS, unwrap_single
@@ -33,6 +36,8 @@ from zoo.tasks import TASKS, unwrap_single
 # again and again: a twentieth of all the time.
 gc.freeze()
 gc.set_threshold(100_000, 20, 20)
+
+COMPILED_RUN = vars(CustomGradientRNN)["_compiled_run"]
 
 # The smallest overrides under which each model still has all its parts.
 TINY = {
@@ -72,7 +77,48 @@ OF_TEXT_RUN = {
 }  # fmt: skip
 
 
-def pytest_collection_modifyitems(items):
+@pytest.fixture(autouse=True, scope="module")
+def _collector_leaves_alone_what_earlier_modules_left():
+    """Keras' `clear_session` collects garbage, which takes long among the graphs of them all."""
+    gc.collect()
+    gc.freeze()
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _tests_take_no_longer_than_they_must():
+    """XLA compiles a recurrence for longer than it runs here, and figures are small.
+
+    Tests marked `compiled_recurrences` have them compiled nevertheless.
+    """
+    plain = functools.cached_property(lambda self: tf.function(self._run, reduce_retracing=True))
+    plain.__set_name__(CustomGradientRNN, "_compiled_run")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(CustomGradientRNN, "_compiled_run", plain)
+        for module in ("zoo.plots", "tuning.figures"):
+            patch.setattr(f"{module}.DPI", 50)
+        yield
+
+
+@pytest.fixture(autouse=True)
+def _recurrences_are_compiled_where_a_test_says_so(request, monkeypatch):
+    if "compiled_recurrences" in request.keywords:
+        monkeypatch.setattr(CustomGradientRNN, "_compiled_run", COMPILED_RUN)
+
+
+def pytest_addoption(parser):
+    parser.addoption("--part", help="K/N: run only the K-th of N parts of the test functions")
+
+
+def pytest_collection_modifyitems(config, items):
+    if config.option.part:
+        number, parts = map(int, config.option.part.split("/"))
+        chosen = [
+            item
+            for item in items
+            if zlib.crc32(item.nodeid.partition("[")[0].encode()) % parts == number - 1
+        ]
+        config.hook.pytest_deselected(items=[item for item in items if item not in chosen])
+        items[:] = chosen
     where = Path(os.environ.get("ZOO_DATA_DIR", "none"))
     for item in items:
         for marker in item.iter_markers("real_data"):

@@ -62,6 +62,7 @@ def test_the_copy_answers_as_the_model(name):
 
 
 @pytest.mark.exhaustive
+@pytest.mark.compiled_recurrences
 @pytest.mark.parametrize("name", ["bilstm", "transformer", "simple_cnn"])
 def test_the_copy_trains_alone_and_its_weights_are_given_back(name):
     model = tiny(name)

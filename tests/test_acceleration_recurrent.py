@@ -7,6 +7,7 @@ import tensorflow as tf
 
 from zoo.acceleration.recurrent import GRU, LSTM, SimpleRNN, run_recurrence
 
+pytestmark = pytest.mark.compiled_recurrences
 UNITS, FEATURES = 4, 5
 LAYERS = {
     "simple": (keras.layers.SimpleRNN, SimpleRNN),

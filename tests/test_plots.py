@@ -41,7 +41,7 @@ def test_every_figure_of_a_classifier_of_images(digits_run, tmp_path):
     for path in paths:
         with Image.open(path) as picture:
             assert picture.format == "PNG"
-            assert min(picture.size) >= 700
+            assert min(picture.size) >= 5.8 * plots.DPI  # inches
             assert np.asarray(picture).std() > 10
 
 
