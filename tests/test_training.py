@@ -29,7 +29,7 @@ from zoo.errors import (
 from zoo.training import config
 from zoo.training.callbacks import Checkpoint
 from zoo.training.config import load_run_data, resolve_config, seed_and_build
-from zoo.training.finish import _as_built
+from zoo.training.finish import _as_built, classification_metrics
 from zoo.training.loop import fit_in
 from zoo.training.schedules import learning_rate_at
 
@@ -517,3 +517,62 @@ def test_bfloat16_is_used_where_the_processor_has_it(flags, precision, tmp_path,
     asked = resolve_config("simple_cnn", overrides={"precision": "mixed_bfloat16"})
     assert asked.recipe.precision == "mixed_bfloat16"
     assert resolve_config("mlp").recipe.precision == "float32"
+
+
+def test_rare_classes_can_count_like_others(tmp_path):
+    rows = np.random.default_rng(0).integers(0, 99, (100, 4, 4), np.uint8)
+    labels = (np.arange(100) >= 90).astype(int)
+    data = zoo.load_data((rows, labels))
+    counts = np.bincount(data.rows["train"].labels)
+    weights = data.class_weight
+    assert weights == pytest.approx({0: 81 / (2 * counts[0]), 1: 81 / (2 * counts[1])})
+    settings = {"dataset": (rows, labels), "epochs": 5, "jit_compile": False, "progress": False}
+    runs = [
+        zoo.train("softmax_regression", run_dir=tmp_path / how, class_weight=how, **settings)
+        for how in ("none", "balanced")
+    ]
+    shares = [run.predictions["probabilities"][:, 1].mean() for run in runs]
+    assert shares[0] < 0.2 < shares[1]
+    assert runs[0].metrics["test_balanced_accuracy"] == 0.5
+    with pytest.raises(
+        ArgumentValueError, match="class_weight='balanced': vae is not a classifier"
+    ):
+        zoo.train("vae", dataset="digits", class_weight="balanced", run_dir=tmp_path / "vae")
+
+
+def test_a_loaded_model_learns_on_at_the_recipes_rate(tmp_path):
+    run = zoo.train(
+        "perceptron",
+        dataset="or",
+        schedule="cosine",
+        epochs=3,
+        learning_rate=0.25,
+        run_dir=tmp_path / "run",
+        jit_compile=False,
+        progress=False,
+    )
+    assert float(run.model.optimizer.learning_rate) == 0.25
+    assert run.history["learning_rate"][-1] < 0.25
+
+
+def test_metrics_of_rare_and_many_classes_are_those_of_their_definitions():
+    generator = np.random.default_rng(0)
+    labels, probabilities = generator.integers(0, 7, 50), generator.random((50, 9))
+    predicted = probabilities.argmax(axis=1)
+    recalls = [np.mean(predicted[labels == k] == k) for k in range(7)]
+    f1 = [
+        2
+        * np.sum((predicted == k) & (labels == k))
+        / max(1, np.sum(predicted == k) + np.sum(labels == k))
+        for k in range(9)
+    ]
+    in_top = [
+        label in np.argsort(-row)[:5] for label, row in zip(labels, probabilities, strict=True)
+    ]
+    assert classification_metrics(labels, probabilities) == pytest.approx(
+        {
+            "balanced_accuracy": np.mean(recalls),
+            "macro_f1": np.mean(f1),
+            "top_5_accuracy": np.mean(in_top),
+        }
+    )

@@ -9,6 +9,7 @@ import keras
 import keras_tuner
 import numpy as np
 import pytest
+import tensorflow as tf
 from conftest import input_batch, targets
 
 import tuning
@@ -66,17 +67,32 @@ def test_keras_tuner_searches_a_model_and_its_batches(tmp_path):
     assert trials[0].hyperparameters.values["batch_size"] in (16, 32, 64)
 
 
-def test_a_trials_batch_size_reaches_fit():
+X, Y = input_batch("softmax_regression"), targets("softmax_regression")
+BATCHES = tf.data.Dataset.from_tensor_slices((X, Y)).batch(3)
+
+
+@pytest.mark.parametrize(
+    ("args", "kwargs", "steps"),
+    [
+        ((X, Y), {}, 3),
+        ((X,), {"y": Y}, 3),
+        ((), {"x": X, "y": Y}, 3),
+        ((X, Y, 6), {}, 1),
+        ((X, Y), {"batch_size": 6}, 1),
+        ((BATCHES,), {}, 2),
+        ((), {"x": BATCHES}, 2),
+    ],
+)
+def test_a_trials_batch_size_reaches_fit_with_arrays(args, kwargs, steps):
     hypermodel, hp = tuning.ZooModel("softmax_regression"), keras_tuner.HyperParameters()
     model = hypermodel.build(hp)
     hp.values["batch_size"] = 2
-    batch = input_batch("softmax_regression"), targets("softmax_regression")
-    steps = []
+    taken = []
     counter = keras.callbacks.LambdaCallback(
-        on_train_batch_end=lambda batch, logs: steps.append(batch)
+        on_train_batch_end=lambda batch, logs: taken.append(batch)
     )
-    hypermodel.fit(hp, model, *batch, verbose=0, callbacks=[counter])
-    assert len(steps) == len(batch[1]) // 2
+    hypermodel.fit(hp, model, *args, verbose=0, callbacks=[counter], **kwargs)
+    assert len(taken) == steps
 
 
 def test_what_is_fixed_wins():

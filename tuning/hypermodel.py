@@ -10,6 +10,8 @@ import zoo
 from tuning import spaces
 from zoo.registry import get_defaults
 
+BATCH_SIZE_POSITION = 2  # of `keras.Model.fit(x, y, batch_size)`
+
 
 class ZooModel(keras_tuner.HyperModel):
     """A model of the zoo with its search space, for any keras-tuner tuner.
@@ -45,7 +47,10 @@ class ZooModel(keras_tuner.HyperModel):
         return zoo.build(self.name, **{**arguments, **self.fixed})
 
     def fit(self, hp: Any, model: keras.Model, *args: Any, **kwargs: Any) -> Any:
-        """Train the model with the batch size of a trial, unless a batched dataset is given."""
-        if "batch_size" in hp.values and not hasattr(args[0], "element_spec"):
+        """Train the model, on arrays with the batch size of a trial."""
+        x = args[0] if args else kwargs.get("x")
+        is_batched = x is None or hasattr(x, "element_spec")
+        are_arrays = not is_batched and all(hasattr(p, "shape") for p in keras.tree.flatten(x))
+        if "batch_size" in hp.values and are_arrays and len(args) <= BATCH_SIZE_POSITION:
             kwargs.setdefault("batch_size", hp.values["batch_size"])
         return model.fit(*args, **kwargs)

@@ -16,7 +16,7 @@ from wrapt import when_imported
 from zoo import models
 from zoo.errors import ZooError
 from zoo.registry import build, get_spec, list_models, register
-from zoo.specs import DatasetSpec, ImageOptions, ModelSpec, Recipe, Task, TextOptions
+from zoo.specs import DatasetSpec, FileOptions, ImageOptions, ModelSpec, Recipe, Task, TextOptions
 
 if TYPE_CHECKING:
     from zoo.acceleration import accelerate
@@ -25,9 +25,11 @@ if TYPE_CHECKING:
     from zoo.evaluation.prediction import predict
     from zoo.runs import load_run
     from zoo.training import evaluate, train
+    from zoo.training.by_hand import save_run
 
 __all__ = [
     "DatasetSpec",
+    "FileOptions",
     "ImageOptions",
     "ModelSpec",
     "Recipe",
@@ -45,6 +47,7 @@ __all__ = [
     "models",
     "predict",
     "register",
+    "save_run",
     "train",
 ]
 
@@ -55,6 +58,7 @@ _LAZY = {
     "export": "zoo.artifacts.export",
     "predict": "zoo.evaluation.prediction",
     "evaluate": "zoo.training",
+    "save_run": "zoo.training.by_hand",
     "train": "zoo.training",
 }
 

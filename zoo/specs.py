@@ -15,6 +15,8 @@ WORD_VECTORS = ("random", "cooccurrence")
 AUGMENTATIONS = ("flip", "crop", "cutout")
 GRAYSCALES = ("none", "mean", "luminance")
 TARGETS = ("label", "image", "class-conditional image")
+CLASS_WEIGHTS = ("none", "balanced")
+COLUMN_JOINER = "+"
 MAX_INT = 2**31 - 1
 MAX_IMAGE_SIZE = 1024
 MAX_SEED = 2**32 - 1
@@ -185,6 +187,35 @@ OPTIONS: dict[str, type] = {"images": ImageOptions, "text": TextOptions}
 
 
 @dataclasses.dataclass(frozen=True)
+class FileOptions:
+    """How the files of a user's dataset are read.
+
+    Attributes:
+        text_column: column of a table that holds the texts, or several joined by ``+``, such as
+            ``title+body``; detected if empty.
+        label_column: column of a table that holds the labels; detected if empty.
+        encoding: encoding of a table; UTF-8, or the UTF that its first bytes tell, if empty.
+        skip_unreadable: whether to leave out the files of an image folder that are not readable
+            images, instead of refusing the folder.
+    """
+
+    text_column: str = ""
+    label_column: str = ""
+    encoding: str = ""
+    skip_unreadable: bool = False
+
+    def __post_init__(self) -> None:
+        """Validate every field."""
+        for name in ("text_column", "label_column", "encoding"):
+            if not isinstance(getattr(self, name), str):
+                raise ArgumentValueError(f"{name}={getattr(self, name)!r}: must be a string.")
+        if type(self.skip_unreadable) is not bool:
+            raise ArgumentValueError(
+                f"skip_unreadable={self.skip_unreadable!r}: must be true or false."
+            )
+
+
+@dataclasses.dataclass(frozen=True)
 class Recipe:
     """Training settings: everything that `train` needs besides a compiled model.
 
@@ -204,6 +235,9 @@ class Recipe:
             float32 weights (Micikevicius et al., 2018, https://arxiv.org/abs/1710.03740). The
             trained model computes in float32 either way. As a default, bfloat16 is replaced by
             float32 on machines without a GPU whose CPU does not report bfloat16 instructions.
+        class_weight: weight of a training row in the loss of a classifier: ``"none"``, or
+            ``"balanced"``, inversely proportional to the number of rows of its class (King & Zeng,
+            2001, https://doi.org/10.1093/oxfordjournals.pan.a004868).
         images: preprocessing of images, for image datasets.
         text: preprocessing of texts, for text datasets.
 
@@ -218,6 +252,7 @@ class Recipe:
     jit_compile: bool = True
     steps_per_execution: int = 1
     precision: str = "float32"
+    class_weight: str = "none"
     images: ImageOptions = ImageOptions()
     text: TextOptions = TextOptions()
 
@@ -260,6 +295,7 @@ class Recipe:
             require_integer(name, getattr(self, name), minimum, MAX_INT)
         require_choice("schedule", self.schedule, SCHEDULES)
         require_choice("precision", self.precision, PRECISIONS)
+        require_choice("class_weight", self.class_weight, CLASS_WEIGHTS)
         if type(self.jit_compile) is not bool:
             raise ArgumentValueError(f"jit_compile={self.jit_compile!r}: must be true or false.")
 
@@ -298,10 +334,14 @@ class DatasetSpec:
             for a text.
         class_names: names of the classes, in the order of the labels.
         summary: one-line description.
-        source: a TFDS name, or ``"folder"``, ``"file"`` or ``"memory"``.
+        source: a TFDS name; ``"folder"``, ``"file"`` or ``"given"`` (rows in memory) for a user's
+            data; or ``"memory"`` for datasets that the zoo generates.
         reference: author, year and URL.
         columns: columns that are joined to form a text, in this order.
         mirrors: whether horizontal flips preserve the class of an image.
+        label_column: column of a table that holds the labels.
+        encoding: encoding of a table; detected if empty.
+        skip_unreadable: whether the files of a folder that are not readable images are left out.
     """
 
     name: str
@@ -313,6 +353,14 @@ class DatasetSpec:
     reference: str = ""
     columns: tuple[str, ...] = ()
     mirrors: bool = True
+    label_column: str = "label"
+    encoding: str = ""
+    skip_unreadable: bool = False
+
+    @property
+    def is_users(self) -> bool:
+        """Whether the data are a user's own, rather than the zoo's or those of TFDS."""
+        return self.source in ("file", "folder", "given")
 
     @classmethod
     def from_json(cls, fields: Mapping[str, Any]) -> "DatasetSpec":

@@ -28,24 +28,28 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import keras
 import numpy as np
 
 from zoo.artifacts import reader
+from zoo.artifacts.by_hand import temporary_run
 from zoo.artifacts.card import render_artifact_card
 from zoo.artifacts.endpoints import Endpoint, build_endpoints
 from zoo.artifacts.formats import FORMATS
+from zoo.data import take_given
 from zoo.errors import ArgumentValueError, ExportError, did_you_mean
 from zoo.evaluation.reconstruction import deterministic_model, squared_errors
 from zoo.process import mute_stderr
+from zoo.registry import get_spec
 from zoo.runs import Run, load_run
 from zoo.runs.card import card_facts
 from zoo.runs.files import write_json
-from zoo.tasks import class_probabilities, unwrap_single
-from zoo.training.config import RunConfig, load_run_data
+from zoo.tasks import TASKS, class_probabilities, unwrap_single
+from zoo.training.config import RunConfig, files_of, load_run_data
 
 TOLERANCES = {"saved_model": 1e-6, "onnx": 1e-5, "litert": 1e-5}
 VALIDATION_ROWS = 1_000
@@ -54,30 +58,43 @@ NOT_MODEL_FILES = {reader.GOLDEN, "reader.py"}
 
 
 def export(
-    run: Run | str | Path,
+    run: Run | str | Path | keras.Model,
     path: str | Path,
     *,
     format: str = "saved_model",
     overwrite: bool = False,
     data_dir: str | Path | None = None,
+    dataset: Any = None,
+    preprocessor: keras.Model | None = None,
+    rows: Sequence[Any] | None = None,
+    labels: Sequence[int] | None = None,
+    class_names: Sequence[str] | None = None,
 ) -> Path:
     """Export a finished run as an artifact that takes raw input; see `zoo.artifacts.export`.
 
     Args:
-        run: a run or its directory.
+        run: a run or its directory; or a model of the zoo that was trained by hand, with its
+            `preprocessor` and the `rows` to verify the artifact with.
         path: destination; must not exist, unless `overwrite` is set.
         format: ``"saved_model"``, ``"onnx"``, ``"litert"``; or ``"litert_int8"``, with 8-bit
             weights, accepted if on validation rows the accuracy drops by at most one point, or the
             mean squared error grows by at most 5 %.
         overwrite: whether to replace an existing artifact; nothing else is ever replaced.
         data_dir: TFDS data directory for ``"litert_int8"``; that of the run if None.
+        dataset: for ``"litert_int8"``, the rows that the run was trained on, if they were in
+            memory.
+        preprocessor: of a model trained by hand: the layer that maps raw rows to its input, such as
+            ``zoo.load_data(...).preprocessor``.
+        rows: raw rows for a model trained by hand: texts, uint8 images of one size, or bits.
+        labels: class indices of `rows`; the classes that the model gives if None.
+        class_names: names of the classes of a model trained by hand; their numbers if None.
 
     Returns:
         The path.
 
     Raises:
         RunError: if the run is unfinished or damaged.
-        ArgumentValueError: if the format is unknown.
+        ArgumentValueError: if the format is unknown, or a model comes without preprocessor or rows.
         ExportError: if the destination exists, a dependency of the format is not installed, or
             the artifact does not reproduce the model; nothing is written then.
 
@@ -90,16 +107,26 @@ def export(
     if format not in FORMATS:
         allowed = f"must be one of {', '.join(FORMATS)}.{did_you_mean(format, FORMATS)}"
         raise ArgumentValueError(f"format={format!r}: {allowed}")
-    run, path = run if isinstance(run, Run) else load_run(run), Path(path)
+    path = Path(path)
     _check_destination(path, overwrite)
-    with _atomic_folder(path) as partial:
-        facts = _write_artifact(run, format, partial, data_dir)
+    with contextlib.ExitStack() as stack:
+        if isinstance(run, keras.Model):
+            if preprocessor is None or rows is None:
+                raise ArgumentValueError(
+                    "a model trained by hand needs preprocessor= and rows=: what makes its input, "
+                    "and raw rows to verify the artifact with."
+                )
+            by_hand = temporary_run(run, preprocessor, rows, labels, class_names)
+            run = stack.enter_context(by_hand)
+        run = run if isinstance(run, Run) else load_run(run)
+        partial = stack.enter_context(_atomic_folder(path))
+        facts = _write_artifact(run, format, partial, data_dir, dataset)
         (partial / reader.CARD).write_text(render_artifact_card(facts, path.name), "utf-8")
     return path
 
 
 def _write_artifact(
-    run: Run, format: str, folder: Path, data_dir: str | Path | None
+    run: Run, format: str, folder: Path, data_dir: str | Path | None, dataset: Any
 ) -> dict[str, Any]:
     """Write and verify all files but the card, and return the content of ``zoo.json``."""
     endpoints = build_endpoints(run)
@@ -113,7 +140,7 @@ def _write_artifact(
         facts["tolerance"] = TOLERANCES[format]
         _require_parity(facts)
     else:
-        facts["judged"] = _require_quality(run, folder, data_dir)
+        facts["judged"] = _require_quality(run, folder, *_rows_to_judge(run, data_dir, dataset))
     _write_facts(facts, folder)
     return facts
 
@@ -200,18 +227,30 @@ def _require_parity(facts: Mapping[str, Any]) -> None:
         )
 
 
-def _require_quality(run: Run, folder: Path, data_dir: str | Path | None) -> dict[str, Any]:
-    """Compare a quantized artifact with its model on validation rows."""
-    data = load_run_data(RunConfig.of(run), data_dir or run.config["data_dir"])
+def _rows_to_judge(
+    run: Run, data_dir: str | Path | None, dataset: Any
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return raw rows and labels: validation rows, or those given with a model trained by hand."""
+    if "given" in run.config["rows"]:
+        return run.predictions["raw"], run.predictions["labels"]
+    given = take_given(dataset, files_of(run.dataset))
+    data = load_run_data(RunConfig.of(run), data_dir or run.config["data_dir"], given=given)
     split = data.rows["validation"]
-    rows, labels = split.inputs[:VALIDATION_ROWS], split.labels[:VALIDATION_ROWS]
-    metric, compute = ("accuracy", _accuracies) if data.target == "label" else ("mse", _errors)
+    return split.inputs[:VALIDATION_ROWS], split.labels[:VALIDATION_ROWS]
+
+
+def _require_quality(
+    run: Run, folder: Path, rows: np.ndarray, labels: np.ndarray
+) -> dict[str, Any]:
+    """Compare a quantized artifact with its model."""
+    is_classifier = TASKS[get_spec(run.config["model"]).task].target == "label"
+    metric, compute = ("accuracy", _accuracies) if is_classifier else ("mse", _errors)
     with mute_stderr():
         before, value = compute(run, reader.Artifact(folder), rows, labels)
     degradation = before - value if metric == "accuracy" else value / before - 1
     if not degradation <= MAX_DEGRADATION[metric]:
         raise ExportError(
-            f"the artifact does not reproduce the model: on {len(rows)} validation rows its "
+            f"the artifact does not reproduce the model: on {len(rows)} rows its "
             f"{metric} is {value:.4g}, that of the model {before:.4g}."
         )
     return {"rows": len(rows), "metric": metric, "value": value, "before": before}

@@ -311,12 +311,13 @@ def open_image(path: str | Path) -> Any:
     """
     from PIL import Image, ImageOps
 
+    if not Path(path).is_file():
+        what = "not a regular file" if Path(path).exists() else "no such file"
+        raise ReaderError(f"{path}: {what}.")
     bomb, warning = Image.DecompressionBombError, Image.DecompressionBombWarning
     try:
         with warnings.catch_warnings(action="error", category=warning), Image.open(path) as image:
             image.load()
-    except FileNotFoundError:
-        raise ReaderError(f"{path}: no such file.") from None
     except (OSError, SyntaxError, ValueError, bomb, warning) as problem:
         raise ReaderError(f"{path} cannot be read as an image: {problem}.") from None
     if image.mode == "F":

@@ -7,7 +7,8 @@ from typing import NoReturn
 import click
 
 from zoo.cli.course import course_command
-from zoo.cli.models import datasets_command, list_command, show_command
+from zoo.cli.datasets import datasets_command, inspect_command
+from zoo.cli.models import list_command, show_command
 from zoo.cli.predictions import export_command, predict_command, report_command
 from zoo.cli.searches import tune_command
 from zoo.cli.training import (
@@ -42,6 +43,7 @@ for command in (
     datasets_command,
     evaluate_command,
     export_command,
+    inspect_command,
     list_command,
     predict_command,
     quickstart_command,

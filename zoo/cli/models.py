@@ -1,4 +1,4 @@
-"""Commands that list and describe models and datasets."""
+"""Commands that list and describe models."""
 
 import dataclasses
 import inspect
@@ -11,7 +11,6 @@ from zoo.cli.completion import complete_tasks
 from zoo.cli.options import json_option, model_argument
 from zoo.cli.output import print_result, print_table
 from zoo.cli.runtime import quiet_tensorflow
-from zoo.data import DATASETS
 from zoo.registry import get_spec, list_models
 from zoo.specs import ModelSpec
 
@@ -48,27 +47,6 @@ def show_command(name: str, as_json: bool) -> None:
         "documentation": inspect.getdoc(builder),
     }
     print_result(document, as_json, lambda: _print_model(document))
-
-
-@click.command("datasets")
-@json_option
-def datasets_command(as_json: bool) -> None:
-    """List the built-in datasets.
-
-    Datasets of TFDS, folders of images and tables of texts can be used as well.
-    """
-    rows = [
-        {
-            "name": spec.name,
-            "kind": spec.kind,
-            "input_shape": spec.input_shape,
-            "classes": len(spec.class_names),
-            "summary": spec.summary,
-            "reference": spec.reference,
-        }
-        for spec in DATASETS.values()
-    ]
-    print_result({"datasets": rows}, as_json, lambda: print_table(rows))
 
 
 def _listed_fields(spec: ModelSpec) -> dict[str, Any]:

@@ -1,5 +1,6 @@
 """Arguments and options that several commands share."""
 
+import dataclasses
 import json
 from collections.abc import Iterable
 from pathlib import Path
@@ -8,6 +9,7 @@ from typing import Any
 import click
 
 from zoo.cli.completion import complete_datasets, complete_models, complete_runs
+from zoo.specs import FileOptions
 
 model_argument = click.argument("name", shell_complete=complete_models)
 run_argument = click.argument(
@@ -34,6 +36,38 @@ set_option = click.option(
     metavar="KEY=VALUE",
     help="Set an argument of the model or a field of its recipe; may be repeated.",
 )
+
+
+def file_options(command: Any) -> Any:
+    """Add the options that say how a user's files are read.
+
+    Args:
+        command: function of the command.
+    """
+    for option in reversed(
+        (
+            click.option("--text-column", help="Column of the texts.  [default: detected]"),
+            click.option("--label-column", help="Column of the labels.  [default: detected]"),
+            click.option("--encoding", help="Encoding of a table.  [default: UTF-8 or detected]"),
+            click.option(
+                "--skip-unreadable", is_flag=True, default=None,
+                help="Leave out files of an image folder that are not images.",
+            ),
+        )
+    ):  # fmt: skip
+        command = option(command)
+    return command
+
+
+def pop_file_options(options: dict[str, Any]) -> dict[str, Any]:
+    """Remove the options of `file_options` from those of a command, and return the given ones.
+
+    Args:
+        options: options of the command, by name.
+    """
+    names = [field.name for field in dataclasses.fields(FileOptions)]
+    given = {name: options.pop(name) for name in names}
+    return {name: value for name, value in given.items() if value is not None}
 
 
 def parse_settings(texts: Iterable[str]) -> dict[str, Any]:

@@ -8,20 +8,24 @@ import click
 from zoo.cli.options import (
     data_dir_option,
     dataset_option,
+    file_options,
     json_option,
     model_argument,
     parse_settings,
+    pop_file_options,
     set_option,
     unknown_setting_error,
 )
 from zoo.cli.output import print_mapping, print_result
 from zoo.cli.runtime import quiet_tensorflow
 from zoo.registry import get_spec
+from zoo.specs import FileOptions
 
 
 @click.command("tune")
 @model_argument
 @dataset_option
+@file_options
 @data_dir_option
 @click.option(
     "--algorithm", default="random", show_default=True, help="random, grid, bayesian or hyperband."
@@ -97,8 +101,15 @@ def tune_command(
         document = _run_worker(options["directory"], address, worker_name)
         print_result(document, as_json, lambda: print_mapping(document))
         return
+    files = pop_file_options(options)
     with quiet_tensorflow():
         import tuning
+        from zoo.data import get_dataset
+
+        if files and options["dataset"]:
+            options["dataset"] = get_dataset(
+                options["dataset"], options["data_dir"], FileOptions(**files)
+            )
     result = tuning.search(name, address=address, **options, **fixed)
     summary = {
         "best_values": result.best_values,

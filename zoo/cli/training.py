@@ -10,9 +10,11 @@ from zoo.cli.completion import complete_runs
 from zoo.cli.options import (
     data_dir_option,
     dataset_option,
+    file_options,
     json_option,
     model_argument,
     parse_settings,
+    pop_file_options,
     run_argument,
     set_option,
     unknown_setting_error,
@@ -37,6 +39,7 @@ BENCHMARK_OPTIONS = {"name", "dataset", "data_dir", "steps"}
 @click.command("train")
 @model_argument
 @dataset_option
+@file_options
 @data_dir_option
 @click.option("--epochs", type=click.IntRange(min=1), help="Epochs.  [default: the recipe's]")
 @batch_size_option
@@ -73,9 +76,10 @@ def train_command(
             raise click.UsageError(f"--set {key}: already set by its own option.")
         if key in {"name", "progress", "stop_rule", *options} - {"epochs", "batch_size"}:
             raise unknown_setting_error(key)
+    files = pop_file_options(options)
     with quiet_tensorflow():
         from zoo import training
-    run = training.train(name, **options | overrides)
+    run = training.train(name, **options | files | overrides)
     document = _summarize(run)
     print_result(document, as_json, lambda: print_mapping(document))
 

@@ -16,6 +16,7 @@ from zoo.specs import (
     MAX_SEED,
     TARGETS,
     DatasetSpec,
+    FileOptions,
     ImageOptions,
     TextOptions,
     require_choice,
@@ -23,19 +24,26 @@ from zoo.specs import (
 )
 
 if TYPE_CHECKING:
+    from zoo.data.memory import GivenData
     from zoo.data.pipeline import Data, Rows
 
-__all__ = ["DATASETS", "get_dataset", "load_data", "reader_of"]
+__all__ = ["DATASETS", "get_dataset", "load_data", "reader_of", "take_given"]
 
 
-def get_dataset(name: str | Path, data_dir: str | Path | None = None) -> DatasetSpec:
+def get_dataset(
+    name: str | Path | DatasetSpec,
+    data_dir: str | Path | None = None,
+    files: FileOptions = FileOptions(),
+) -> DatasetSpec:
     """Return the spec of a dataset without reading its rows.
 
     Args:
-        name: a dataset of the zoo; a folder with one subfolder of images per class; a ``.csv``,
-            ``.jsonl`` or ``.parquet`` table with the columns ``text`` and ``label``, or a folder
-            with one table per split; or any TFDS dataset of labeled images or texts.
+        name: a dataset of the zoo; a folder with one subfolder of images per class, or with one
+            such folder per split; a table of texts and labels (CSV, TSV, JSON or Parquet, which may
+            be compressed), or a folder with one table per split; any TFDS dataset of labeled images
+            or texts; or a spec, which is returned as it is.
         data_dir: TFDS data directory; ``$TFDS_DATA_DIR`` or ``~/tensorflow_datasets`` if None.
+        files: how a user's files are read, where it is not to be detected.
 
     Returns:
         The spec from the catalog, or one derived from the folder, table or TFDS builder.
@@ -50,17 +58,21 @@ def get_dataset(name: str | Path, data_dir: str | Path | None = None) -> Dataset
         >>> get_dataset("mnist").input_shape
         (28, 28, 1)
     """
+    if isinstance(name, DatasetSpec):
+        return name
     if name in DATASETS:
         return DATASETS[str(name)]
-    from zoo.data.images import describe_folder, describe_image_builder
+    from zoo.data.folders import describe_folder
+    from zoo.data.images import describe_image_builder
     from zoo.data.text import describe_table, describe_text_builder, is_table
     from zoo.data.tfds_store import open_builder
 
     path = Path(name)
     if is_table(path):
-        return describe_table(path)
+        return describe_table(path, files)
     if str(name) and path.is_dir():
-        return describe_folder(path)
+        return describe_folder(path, files)
+    _refuse_other_files(path)
     builder = open_builder(str(name), data_dir)
     spec = describe_image_builder(builder) or describe_text_builder(builder)
     if spec is None:
@@ -73,13 +85,14 @@ def get_dataset(name: str | Path, data_dir: str | Path | None = None) -> Dataset
 
 
 def load_data(
-    name: str | Path | DatasetSpec,
+    dataset: Any,
     *,
     batch_size: int = 64,
     data_dir: str | Path | None = None,
     seed: int = 0,
     images: ImageOptions = ImageOptions(),
     text: TextOptions = TextOptions(),
+    files: FileOptions = FileOptions(),
     target: str = "label",
     fold: tuple[int, int] | None = None,
 ) -> "Data":
@@ -92,12 +105,14 @@ def load_data(
     same rows in every split.
 
     Args:
-        name: a dataset of the zoo, a folder of images, a table of texts, a TFDS name, or a spec.
+        dataset: a dataset of the zoo, a folder of images, a table of texts, a TFDS name, or a
+            spec; or rows in memory, as `zoo.data.memory.as_given` takes them.
         batch_size: number of rows per batch.
         data_dir: TFDS data directory; ``$TFDS_DATA_DIR`` or ``~/tensorflow_datasets`` if None.
         seed: seed of the order and the augmentation of the training rows.
         images: preprocessing of image datasets.
         text: preprocessing of text datasets.
+        files: how a user's files are read, where it is not to be detected.
         target: the target of the model: the ``"label"`` of a row; the ``"image"`` itself, without
             the noise that ``noise_stddev`` may add to the input; or ``"class-conditional image"``,
             the image again, with the label as a second input.
@@ -126,10 +141,11 @@ def load_data(
     require_integer("batch_size", batch_size, 1, MAX_INT)
     require_integer("seed", seed, 0, MAX_SEED)
     require_choice("target", target, TARGETS)
-    spec = name if isinstance(name, DatasetSpec) else get_dataset(name, data_dir)
+    given = take_given(dataset, files)
+    spec = given.spec if given else get_dataset(dataset, data_dir, files)
     _validate_target(spec, images, target)
     reader = reader_of(spec)
-    rows, version = reader.read(spec, data_dir)
+    rows, version = given.read() if given else reader.read(spec, data_dir)
     if fold:
         rows |= _split_by_fold(spec, rows, *fold)
     _require_all_classes(spec, rows["train"])
@@ -144,6 +160,37 @@ def load_data(
         seed=seed,
         target=target,
         corruption=_build_corruption(images),
+        options=options,
+    )
+
+
+def take_given(dataset: Any, files: FileOptions = FileOptions()) -> "GivenData | None":
+    """Take a dataset from memory.
+
+    Args:
+        dataset: any argument of `load_data`.
+        files: columns of a data frame, where they are not to be detected.
+
+    Returns:
+        The rows; None if `dataset` is a name, a path or a spec, whose rows are read later.
+    """
+    if dataset is None or isinstance(dataset, str | Path | DatasetSpec):
+        return None
+    from zoo.data.memory import GivenData, as_given
+
+    return dataset if isinstance(dataset, GivenData) else as_given(dataset, files)
+
+
+def _refuse_other_files(path: Path) -> None:
+    if not path.exists() or path.is_dir():
+        return
+    from zoo.data.table_files import ARCHIVES, COMPRESSIONS, FORMATS
+
+    if path.suffix.lower() in (*ARCHIVES, *COMPRESSIONS):
+        raise DatasetError(f"{path} is an archive: unpack it, and pass the file or folder in it.")
+    raise DatasetError(
+        f"{path} is not a table: its name must end in {', '.join(FORMATS)}, and may then end in "
+        f"{', '.join(COMPRESSIONS)}."
     )
 
 

@@ -1,41 +1,49 @@
 """Image classification datasets: TFDS datasets and folders of images."""
 
-import hashlib
-from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 import keras
 import numpy as np
-import tensorflow as tf
 
-from zoo.artifacts.reader import decode_image, open_image
+from zoo.artifacts.reader import decode_image
 from zoo.data.augmentation import augmentation_layers
+from zoo.data.folders import MAX_SIDE, read_folder, resize_fn
 from zoo.data.pipeline import Data, Rows, fill_missing_splits
 from zoo.data.readers import reraise_reader_errors
+from zoo.data.stored import (
+    CACHE,
+    MAX_BYTES_IN_MEMORY,
+    StoredImages,
+    require_space,
+    write_images,
+)
 from zoo.data.tfds_store import (
     classification_keys,
+    default_data_dir,
     ensure_prepared,
     open_builder,
+    read_batches,
     read_splits,
+    splits_of,
     summarize,
+    with_labels,
 )
 from zoo.errors import DatasetError, InputError
 from zoo.layers.image import AntialiasedResizing, Grayscale
+from zoo.runs.files import atomic_write
 from zoo.specs import DatasetSpec, ImageOptions
 
 DATA = Data
 INPUT_NAME = "image"
 INPUT_DTYPE = "uint8"
 
-MAX_SIDE = 64
 MIN_VARIANCE = 1e-12
-GRAYSCALE_BATCH_SIZE = 4096
-MAX_DATASET_BYTES = 4 * 2**30
+STATISTICS_BATCH_SIZE = 4096
+LEVELS = 256
 IMAGENET_MEAN = (0.485, 0.456, 0.406)
 IMAGENET_STD = (0.229, 0.224, 0.225)
-SUFFIXES = {".png", ".jpg", ".jpeg", ".bmp", ".gif", ".webp", ".tif", ".tiff"}
 
 
 def describe_image_builder(builder: Any) -> DatasetSpec | None:
@@ -75,50 +83,8 @@ def describe_image_builder(builder: Any) -> DatasetSpec | None:
     )
 
 
-def describe_folder(folder: Path) -> DatasetSpec:
-    """Derive a dataset spec from a folder with one subfolder of images per class.
-
-    The classes are the sorted names of the subfolders. All images are resized to the most common
-    size, scaled down to at most 64 pixels per side. The dataset is grayscale if all images are,
-    and otherwise has three channels.
-
-    Args:
-        folder: path of the folder.
-
-    Returns:
-        The spec.
-
-    Raises:
-        DatasetError: if there are fewer than two classes, a class is empty, or a file is not an
-            image.
-    """
-    folder = folder.resolve()
-    classes = _list_classes(folder)
-    sizes: Counter[tuple[int, int]] = Counter()
-    gray = True
-    for path in (path for files in classes.values() for path in files):
-        with reraise_reader_errors(DatasetError):
-            image = open_image(path)
-        sizes[image.size] += 1
-        gray = gray and image.mode in ("1", "L", "LA", "I", "I;16")
-    (width, height), _ = sizes.most_common(1)[0]
-    scale = min(1.0, MAX_SIDE / max(width, height))
-    return DatasetSpec(
-        name=str(folder),
-        kind="images",
-        input_shape=(
-            max(1, round(height * scale)),
-            max(1, round(width * scale)),
-            1 if gray else 3,
-        ),
-        class_names=tuple(classes),
-        summary=f"{sum(map(len, classes.values()))} images in {folder}",
-        source="folder",
-    )
-
-
 def read(spec: DatasetSpec, data_dir: str | Path | None) -> tuple[dict[str, Rows], str]:
-    """Read all splits into memory, as uint8 images of the spec's size.
+    """Read all splits as uint8 images of the spec's size: into memory, or into a file over 4 GiB.
 
     Args:
         spec: spec of the dataset.
@@ -128,11 +94,10 @@ def read(spec: DatasetSpec, data_dir: str | Path | None) -> tuple[dict[str, Rows
         The rows of ``train``, ``validation`` and ``test``, and the dataset version.
 
     Raises:
-        DatasetError: if the dataset cannot be read or needs more than 4 GiB of memory.
+        DatasetError: if the dataset cannot be read.
     """
     if spec.source == "folder":
-        rows = _read_folder(spec)
-        splits, version = {"train": rows}, f"{Path(spec.name).name}/{_digest(rows)}"
+        splits, version = read_folder(spec, data_dir)
     else:
         splits, version = _read_tfds(spec, data_dir)
     return fill_missing_splits(spec, splits), version
@@ -176,7 +141,8 @@ def preprocessor(spec: DatasetSpec, options: ImageOptions, train: np.ndarray) ->
             )
         layers.append(_standardization(np.array(IMAGENET_MEAN), np.square(IMAGENET_STD)))
     elif options.scaling == "standardized":
-        statistics = channel_statistics(_convert_channels(train, channels, options))
+        convert = _to_gray_fn(options) if channels < spec.input_shape[2] else np.asarray
+        statistics = channel_statistics(train, convert)
         layers.append(_standardization(*statistics))
     return keras.Sequential(layers, name="preprocessor")
 
@@ -197,11 +163,14 @@ def augmentation(
     return augmentation_layers(options, spec.input_shape, color)
 
 
-def channel_statistics(images: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def channel_statistics(
+    images: np.ndarray | StoredImages, convert: Callable[[np.ndarray], np.ndarray] = np.asarray
+) -> tuple[np.ndarray, np.ndarray]:
     """Compute the mean and variance of each channel, for intensities scaled to [0, 1].
 
     Args:
         images: ``(rows, height, width, channels)``, uint8.
+        convert: function of a part of the images, such as to grayscale.
 
     Returns:
         Two arrays ``(channels,)``.
@@ -213,19 +182,23 @@ def channel_statistics(images: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         >>> float(mean[0]), float(variance[0])
         (0.5, 0.25)
     """
-    intensity = np.arange(256) / 255
-    counts = [np.bincount(channel.ravel(), minlength=256) for channel in np.moveaxis(images, -1, 0)]
-    frequencies = np.array(counts) / images[..., 0].size
+    intensity = np.arange(LEVELS) / (LEVELS - 1)
+    parts = (
+        convert(images[start : start + STATISTICS_BATCH_SIZE])
+        for start in range(0, len(images), STATISTICS_BATCH_SIZE)
+    )
+    counts = sum(
+        np.array([np.bincount(c.ravel(), minlength=LEVELS) for c in np.moveaxis(part, -1, 0)])
+        for part in parts
+    )
+    frequencies = counts / np.sum(counts, axis=1, keepdims=True)
     mean = frequencies @ intensity
     return mean, frequencies @ intensity**2 - mean**2
 
 
-def _convert_channels(images: np.ndarray, channels: int, options: ImageOptions) -> np.ndarray:
-    if images.shape[-1] == channels:
-        return images
+def _to_gray_fn(options: ImageOptions) -> Callable[[np.ndarray], np.ndarray]:
     gray = Grayscale(options.grayscale)
-    batches = np.array_split(images, -(-len(images) // GRAYSCALE_BATCH_SIZE))
-    return np.concatenate([np.asarray(gray(batch)).round().astype(np.uint8) for batch in batches])
+    return lambda images: np.asarray(gray(images)).round().astype(np.uint8)
 
 
 def _standardization(mean: np.ndarray, variance: np.ndarray) -> keras.Layer:
@@ -262,87 +235,46 @@ def parse(spec: DatasetSpec, inputs: Sequence[Any] | np.ndarray) -> list[np.ndar
         return [decode_image(item, spec.input_shape[2]) for item in inputs]
 
 
-def _list_classes(folder: Path) -> dict[str, list[Path]]:
-    classes = {
-        child.name: sorted(path for path in child.iterdir() if not path.name.startswith("."))
-        for child in sorted(folder.iterdir())
-        if child.is_dir() and not child.name.startswith(".")
-    }
-    if len(classes) < 2:
-        raise DatasetError(
-            f"{folder} has {len(classes)} class subfolders ({', '.join(classes) or 'none'}): "
-            "an image dataset needs one per class, and at least two."
-        )
-    for name, files in classes.items():
-        unsupported = [path for path in files if path.suffix.lower() not in SUFFIXES]
-        if unsupported:
-            raise DatasetError(
-                f"{unsupported[0]} is not an image file: a class folder may only contain "
-                f"{', '.join(sorted(SUFFIXES))}."
-            )
-        if len(files) < 3:
-            raise DatasetError(
-                f"{folder / name} has {len(files)} images: a class needs at least 3, "
-                "for training, validation and test."
-            )
-    return classes
-
-
-def _read_folder(spec: DatasetSpec) -> Rows:
-    channels = spec.input_shape[2]
-    folder = Path(spec.name)
-    if not folder.is_dir():
-        raise DatasetError(f"{folder}: the folder no longer exists.")
-    classes = _list_classes(folder)
-    if tuple(classes) != spec.class_names:
-        raise DatasetError(
-            f"{folder} has the classes {', '.join(classes)}; expected "
-            f"{', '.join(spec.class_names)}."
-        )
-    _require_memory(spec, sum(map(len, classes.values())))
-    resize = _resize_fn(spec)
-    images, labels = [], []
-    for label, files in enumerate(classes.values()):
-        for path in files:
-            with reraise_reader_errors(DatasetError):
-                pixels = decode_image(path, channels)
-            if pixels.shape != spec.input_shape:
-                pixels = np.asarray(resize(pixels))
-            images.append(pixels)
-            labels.append(label)
-    return Rows(np.stack(images), np.array(labels, np.int64))
-
-
-def _resize_fn(spec: DatasetSpec) -> Callable[[Any], Any]:
-    """Return a function that resizes like the preprocessor and rounds to uint8."""
-    height, width, _ = spec.input_shape
-    layer = AntialiasedResizing(height, width)
-    return lambda image: tf.cast(tf.round(layer(tf.cast(image, tf.float32))), tf.uint8)
-
-
-def _digest(rows: Rows) -> str:
-    return hashlib.sha256(rows.inputs.tobytes() + rows.labels.tobytes()).hexdigest()[:12]
-
-
 def _read_tfds(spec: DatasetSpec, data_dir: str | Path | None) -> tuple[dict[str, Rows], str]:
     builder = open_builder(spec.source, data_dir)
     image_key, label_key = builder.info.supervised_keys
     ensure_prepared(builder)
-    _require_memory(spec, sum(split.num_examples for split in builder.info.splits.values()))
-    resize = _resize_fn(spec)
+    resize = resize_fn(spec)
     has_target_size = builder.info.features[image_key].shape == spec.input_shape
 
     def prepare_row(row: dict[str, Any]) -> tuple[Any, Any]:
         image = row[image_key]
         return (image if has_target_size else resize(image)), row[label_key]
 
-    return read_splits(builder, prepare_row), builder.info.full_name
+    rows = sum(split.num_examples for split in builder.info.splits.values())
+    if rows * int(np.prod(spec.input_shape)) <= MAX_BYTES_IN_MEMORY:
+        return read_splits(builder, prepare_row), builder.info.full_name
+    folder = Path(data_dir or default_data_dir()) / CACHE
+    folder.mkdir(parents=True, exist_ok=True)
+    require_space(folder, spec.name, rows * int(np.prod(spec.input_shape)))
+    splits = {
+        split: _store_split(builder, split, prepare_row, spec, folder)
+        for split in splits_of(builder)
+    }
+    return with_labels(splits), builder.info.full_name
 
 
-def _require_memory(spec: DatasetSpec, rows: int) -> None:
-    needed = rows * int(np.prod(spec.input_shape))
-    if needed > MAX_DATASET_BYTES:
-        raise DatasetError(
-            f"{spec.name} needs {needed / 2**30:.1f} GiB of memory as {rows} images of shape "
-            f"{spec.input_shape}; the limit is {MAX_DATASET_BYTES / 2**30:.0f} GiB."
-        )
+def _store_split(
+    builder: Any, split: str, prepare_row: Callable[..., Any], spec: DatasetSpec, folder: Path
+) -> Rows:
+    """Write the images of a split to a file, unless it is there."""
+    size = "x".join(map(str, spec.input_shape))
+    path = folder / f"{builder.info.full_name.replace('/', '-')}-{split}-{size}.pixels"
+    labels_path = path.with_suffix(".npy")
+    if not labels_path.exists():
+        labels: list[np.ndarray] = []
+
+        def images() -> Iterator[np.ndarray]:
+            for batch, batch_labels in read_batches(builder, split, prepare_row):
+                labels.append(batch_labels)
+                yield batch
+
+        write_images(path, images())
+        with atomic_write(labels_path) as partial:
+            np.save(partial, np.concatenate(labels))
+    return Rows(StoredImages(path, spec.input_shape), np.load(labels_path))

@@ -9,8 +9,9 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from zoo.data.stored import StoredImages, select
 from zoo.errors import DatasetError
-from zoo.specs import MAX_INT, DatasetSpec
+from zoo.specs import MAX_INT, DatasetSpec, ImageOptions, TextOptions
 
 SPLIT_SEED = 20_230_116
 HOLDOUT_FRACTION = 0.1
@@ -23,11 +24,11 @@ class Rows:
     """The raw rows of a split.
 
     Attributes:
-        inputs: ``(rows, *raw_shape)``.
+        inputs: ``(rows, *raw_shape)``, an array or `zoo.data.stored.StoredImages`.
         labels: class indices ``(rows,)``, int64.
     """
 
-    inputs: np.ndarray
+    inputs: Any
     labels: np.ndarray
 
     def __len__(self) -> int:
@@ -36,7 +37,7 @@ class Rows:
 
     def __getitem__(self, index: np.ndarray | slice) -> "Rows":
         """Select rows."""
-        return Rows(self.inputs[index], self.labels[index])
+        return Rows(select(self.inputs, index), self.labels[index])
 
 
 def hold_out(rows: Rows, salt: int) -> tuple[Rows, Rows]:
@@ -93,7 +94,10 @@ def concatenate_rows(first: Rows, second: Rows) -> Rows:
     Returns:
         All rows.
     """
-    inputs = np.concatenate([first.inputs, second.inputs])
+    if isinstance(first.inputs, StoredImages):
+        inputs: Any = first.inputs.joined(second.inputs)
+    else:
+        inputs = np.concatenate([first.inputs, second.inputs])
     return Rows(inputs, np.concatenate([first.labels, second.labels]))
 
 
@@ -130,6 +134,7 @@ class Data:
         target: target of the model; see `zoo.specs.Task`.
         corruption: layer that adds noise to the inputs of a denoising model: new noise in each
             training epoch, fixed noise for each row elsewhere; None for no noise.
+        options: preprocessing and augmentation of images or texts; None for truth tables.
     """
 
     spec: DatasetSpec
@@ -141,6 +146,7 @@ class Data:
     seed: int
     target: str = "label"
     corruption: keras.Layer | None = None
+    options: ImageOptions | TextOptions | None = None
 
     @property
     def class_counts(self) -> dict[str, dict[str, int]]:
@@ -152,6 +158,14 @@ class Data:
             return dict(zip(names, counts, strict=True))
 
         return {split: count(rows) for split, rows in self.rows.items()}
+
+    @property
+    def class_weight(self) -> dict[int, float]:
+        """The weight of each class that makes all classes count alike in training."""
+        labels = self.rows["train"].labels
+        counts = np.bincount(labels, minlength=len(self.spec.class_names))
+        weights = len(labels) / (len(counts) * counts)
+        return dict(enumerate(weights.tolist()))
 
     def rebatched(self, batch_size: int, seed: int) -> "Data":
         """Return the same dataset with another batch size and seed; caches are shared.
@@ -224,8 +238,8 @@ class Data:
             tf.data.Dataset.from_tensor_slices(order).batch(self.batch_size), make_batch
         )
 
-    def cached_rows(self, split: str) -> np.ndarray:
-        """Return the rows of a split as they are kept in memory: raw.
+    def cached_rows(self, split: str) -> Any:
+        """Return the rows of a split as they are kept: raw.
 
         Args:
             split: name of the split.
@@ -289,8 +303,16 @@ class Data:
         return ((inputs, labels) if self.target == "class-conditional image" else inputs), clean
 
     def _gather_fn(self, split: str) -> Callable[[tf.Tensor], tuple[tf.Tensor, tf.Tensor]]:
-        rows, labels = tf.constant(self.cached_rows(split)), tf.constant(self.rows[split].labels)
-        return lambda index: (tf.gather(rows, index), tf.gather(labels, index))
+        inputs, labels = self.cached_rows(split), tf.constant(self.rows[split].labels)
+        if not isinstance(inputs, StoredImages):
+            rows = tf.constant(inputs)
+            return lambda index: (tf.gather(rows, index), tf.gather(labels, index))
+
+        def read(index: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+            images = tf.numpy_function(inputs.__getitem__, [index], tf.uint8, stateful=False)
+            return tf.ensure_shape(images, (None, *inputs.shape[1:])), tf.gather(labels, index)
+
+        return read
 
 
 def _map_and_prefetch(indices: tf.data.Dataset, make_batch: Callable[..., Any]) -> tf.data.Dataset:

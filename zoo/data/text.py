@@ -1,7 +1,7 @@
 """Text classification datasets: TFDS datasets, users' tables and the synthetic `toy_reviews`."""
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +13,17 @@ from zoo.artifacts.reader import as_bytes
 from zoo.data.pipeline import Rows, fill_missing_splits
 from zoo.data.readers import reraise_reader_errors
 from zoo.data.sequences import SequenceData
+from zoo.data.table_files import format_of
+from zoo.data.tables import (
+    SHARD,
+    Layout,
+    Table,
+    find_layout,
+    read_labels,
+    read_table,
+    sort_labels,
+    tables_in,
+)
 from zoo.data.tfds_store import (
     classification_keys,
     ensure_prepared,
@@ -23,15 +34,13 @@ from zoo.data.tfds_store import (
 from zoo.data.tokens import Tokenizer, standardize_text
 from zoo.data.toy_reviews import VERSION as TOY_REVIEWS_VERSION
 from zoo.data.toy_reviews import generate as generate_toy_reviews
-from zoo.errors import DatasetError, InputError, did_you_mean
-from zoo.specs import DatasetSpec, TextOptions
+from zoo.errors import DatasetError, InputError
+from zoo.specs import DatasetSpec, FileOptions, TextOptions
 
 DATA = SequenceData
 INPUT_NAME = "text"
 INPUT_DTYPE = "string"
-SUFFIXES = (".csv", ".jsonl", ".parquet")
-SPLITS = ("train", "validation", "test")
-TITLE, TEXT, LABEL = "title", "text", "label"
+MIN_DISTINCT = 20
 COLUMN_SEPARATOR = b"\n"
 ADAPT_BATCH_SIZE = 512
 
@@ -73,18 +82,23 @@ def is_table(path: Path) -> bool:
         path: any path.
     """
     if path.is_dir():
-        return "train" in _tables_in(path)
-    return path.suffix.lower() in SUFFIXES
+        return any(
+            SHARD.fullmatch(file.name.partition(".")[0]) and format_of(file)
+            for file in path.iterdir()
+        )
+    return format_of(path) is not None
 
 
-def describe_table(path: Path) -> DatasetSpec:
-    """Derive a dataset spec from a table with the columns ``text``, ``label`` and maybe ``title``.
+def describe_table(path: Path, files: FileOptions = FileOptions()) -> DatasetSpec:
+    """Derive a dataset spec from a table of texts and labels.
 
-    The classes are the sorted labels of the training rows.
+    The classes are the labels of the training rows, in numerical order if they are numbers, and
+    else in alphabetical order.
 
     Args:
-        path: a ``.csv``, ``.jsonl`` or ``.parquet`` file, or a folder with a table ``train`` and
-            optionally ``validation`` and ``test`` in one of these formats.
+        path: a table in one of the formats of `zoo.data.tables`, or a folder with a table ``train``
+            and optionally ``validation`` and ``test``, each of which may be split in shards.
+        files: columns and encoding, where they are not to be detected.
 
     Returns:
         The spec.
@@ -93,22 +107,81 @@ def describe_table(path: Path) -> DatasetSpec:
         DatasetError: if the table cannot be read, lacks a column, or has fewer than two classes.
     """
     path = path.resolve()
-    train = _read_table(_tables_in(path)["train"])
-    labels = sorted(set(train[LABEL]))
-    if len(labels) < 2:
-        raise DatasetError(
-            f"{path} has {len(labels)} class ({', '.join(labels) or 'no rows'}): "
-            "a text dataset needs at least two."
-        )
+    shards = _training_tables(path)
+    layout = find_layout(shards, files)
+    labels = read_labels(shards, layout, files.encoding)
     return DatasetSpec(
         name=str(path),
         kind="text",
         input_shape=(),
-        class_names=tuple(labels),
-        summary=f"{len(train[LABEL])} texts in {path}",
+        class_names=class_names(str(path), labels, layout.label_column),
+        summary=f"{len(labels):,} texts in {path}; {layout.description}",
         source="file",
-        columns=(TITLE, TEXT) if TITLE in train else (TEXT,),
+        columns=layout.text_columns,
+        label_column=layout.label_column,
+        encoding=files.encoding,
     )
+
+
+def class_names(source: str, labels: np.ndarray, column: str) -> tuple[str, ...]:
+    """Return the classes of some labels.
+
+    Args:
+        source: where the labels come from, for messages.
+        labels: labels of the training rows.
+        column: name of their column.
+
+    Raises:
+        DatasetError: if there are fewer than two classes, or nearly as many as rows.
+    """
+    names = sort_labels(labels)
+    if len(names) < 2:
+        raise DatasetError(
+            f"{source} has {len(names)} class ({', '.join(names) or 'no rows'}) in {column!r}: "
+            "a dataset needs at least two."
+        )
+    if len(names) > max(MIN_DISTINCT, len(labels) // 2):
+        raise DatasetError(
+            f"{source}: {column!r} has {len(names)} different values in {len(labels)} rows, so it "
+            "is not a column of classes: pass label_column (--label-column)."
+        )
+    return tuple(names)
+
+
+def splits_from_tables(
+    spec: DatasetSpec, tables: Mapping[str, Table]
+) -> tuple[dict[str, Rows], str]:
+    """Join the text columns of each split, and look up its classes.
+
+    Args:
+        spec: spec of the dataset.
+        tables: table of each split.
+
+    Returns:
+        The rows of each split, and a digest of all of them.
+
+    Raises:
+        DatasetError: if a split has a label that the spec does not have.
+    """
+    index_of = {name: index for index, name in enumerate(spec.class_names)}
+    splits = {}
+    digest = hashlib.sha256()
+    for split, table in tables.items():
+        unknown = sorted(set(table.labels.tolist()) - set(index_of))
+        if unknown:
+            raise DatasetError(
+                f"{spec.name}: the {split} split has the label {unknown[0]!r}, which is not in the "
+                f"training split; its labels are {', '.join(spec.class_names)}."
+            )
+        texts = table.texts[0]
+        if len(table.texts) > 1:
+            texts = np.array(
+                list(map(COLUMN_SEPARATOR.join, zip(*table.texts, strict=True))), object
+            )
+        labels = np.array([index_of[label] for label in table.labels], np.int64)
+        splits[split] = Rows(texts, labels)
+        digest.update(b"\0".join(texts) + labels.tobytes())
+    return splits, digest.hexdigest()[:12]
 
 
 def read(spec: DatasetSpec, data_dir: str | Path | None) -> tuple[dict[str, Rows], str]:
@@ -237,101 +310,21 @@ def decode(preprocessor: keras.Model, token_ids: Sequence[int]) -> str:
     return " ".join(words[token_id] for token_id in token_ids if token_id)
 
 
-def _tables_in(path: Path) -> dict[str, Path]:
-    if not path.is_dir():
-        return {"train": path}
-    return {
-        split: path / f"{split}{suffix}"
-        for split in SPLITS
-        for suffix in SUFFIXES
-        if (path / f"{split}{suffix}").is_file()
-    }
-
-
-def _read_table(path: Path) -> dict[str, list[Any]]:
-    """Read a table's texts as bytes and its labels as strings."""
-    table = _load_table(path)
-    for column in (TEXT, LABEL):
-        if column not in table.column_names:
-            raise DatasetError(
-                f"{path} has no column {column!r}.{did_you_mean(column, table.column_names)} "
-                f"Its columns: {', '.join(table.column_names)}; required: {TEXT} and {LABEL}; "
-                f"optional: {TITLE}."
-            )
-    columns = [name for name in (TITLE, TEXT, LABEL) if name in table.column_names]
-    repeated = [name for name in columns if table.column_names.count(name) > 1]
-    if repeated:
-        raise DatasetError(f"{path} has duplicate columns {', '.join(map(repr, repeated))}.")
-    values = {name: table[name].to_pylist() for name in columns}
-    with reraise_reader_errors(DatasetError):
-        texts = {
-            name: [b"" if value is None else as_bytes(value) for value in values[name]]
-            for name in columns[:-1]
-        }
-    return {**texts, LABEL: _parse_labels(path, values[LABEL])}
-
-
-def _load_table(path: Path) -> Any:
-    import pyarrow
-    from pyarrow import csv, parquet
-
-    if not path.is_file():
-        raise DatasetError(f"{path}: no such file.")
-    untyped = csv.ConvertOptions(
-        column_types={TITLE: pyarrow.binary(), TEXT: pyarrow.binary(), LABEL: pyarrow.string()}
-    )
-    loaders = {
-        ".csv": lambda: csv.read_csv(path, convert_options=untyped),
-        ".jsonl": lambda: _load_jsonl(path),
-        ".parquet": lambda: parquet.read_table(path),
-    }
-    suffix = path.suffix.lower()
-    try:
-        return loaders[suffix]()
-    except (pyarrow.ArrowException, OSError, UnicodeError) as error:
-        reason = str(error).splitlines()[0]
-        raise DatasetError(f"{path} is not a readable {suffix[1:]} table: {reason}") from None
-
-
-def _load_jsonl(path: Path) -> Any:
-    """Load a table with string columns, even where the values look like dates."""
-    import pyarrow
-    from pyarrow import json
-
-    schema = pyarrow.schema([(name, pyarrow.string()) for name in (TITLE, TEXT)])
-    table = json.read_json(path, parse_options=json.ParseOptions(schema))
-    absent = [name for name in (TITLE, TEXT) if table[name].null_count == len(table)]
-    return table.drop_columns(absent)
-
-
-def _parse_labels(path: Path, values: list[Any]) -> list[str]:
-    missing = sum(value is None or value != value or not str(value).strip() for value in values)
-    if missing:
-        raise DatasetError(f"{path}: {missing} of {len(values)} rows have no {LABEL}.")
-    nested = [value for value in values if isinstance(value, list | dict)]
-    if nested:
-        raise DatasetError(f"{path}: the {LABEL} {nested[0]!r} is not a string or a number.")
-    return [str(value) for value in values]
+def _training_tables(path: Path) -> list[Path]:
+    tables = tables_in(path)
+    if "train" not in tables:
+        raise DatasetError(f"{path} has no table called train, as the one to train on.")
+    return tables["train"]
 
 
 def _read_tables(spec: DatasetSpec) -> tuple[dict[str, Rows], str]:
-    index_of = {name: index for index, name in enumerate(spec.class_names)}
-    splits = {}
-    digest = hashlib.sha256()
-    for split, path in _tables_in(Path(spec.name)).items():
-        table = _read_table(path)
-        unknown = sorted(set(table[LABEL]) - set(index_of))
-        if unknown:
-            raise DatasetError(
-                f"{path} has the label {unknown[0]!r}, which is not in the training split; its "
-                f"labels are {', '.join(spec.class_names)}."
-            )
-        columns = map(table.get, spec.columns)
-        texts = [COLUMN_SEPARATOR.join(parts) for parts in zip(*columns, strict=True)]
-        labels = np.array([index_of[label] for label in table[LABEL]], np.int64)
-        splits[split] = Rows(np.array(texts, object), labels)
-        digest.update(b"\0".join(texts) + labels.tobytes())
-    return splits, f"{Path(spec.name).name}/{digest.hexdigest()[:12]}"
+    layout = Layout(spec.columns, spec.label_column, "")
+    tables = {
+        split: read_table(files, layout, spec.encoding)
+        for split, files in tables_in(Path(spec.name)).items()
+    }
+    splits, digest = splits_from_tables(spec, tables)
+    return splits, f"{Path(spec.name).name}/{digest}"
 
 
 def _read_tfds(spec: DatasetSpec, data_dir: str | Path | None) -> tuple[dict[str, Rows], str]:

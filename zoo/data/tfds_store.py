@@ -5,7 +5,7 @@ import difflib
 import importlib
 import shutil
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -118,33 +118,72 @@ def read_splits(
     Raises:
         DatasetError: if the dataset is damaged or has no training split.
     """
+    read = {}
+    for split in splits_of(builder):
+        inputs, labels = zip(*read_batches(builder, split, prepare_row), strict=True)
+        read[split] = Rows(np.concatenate(inputs), np.concatenate(labels))
+    return with_labels(read)
+
+
+def with_labels(splits: Mapping[str, Rows]) -> dict[str, Rows]:
+    """Return the splits whose rows all have labels; TFDS stores -1 for none.
+
+    Args:
+        splits: rows of each split.
+    """
+    return {split: rows for split, rows in splits.items() if (rows.labels >= 0).all()}
+
+
+def splits_of(builder: Any) -> list[str]:
+    """Return the splits of a dataset that are used, as far as they exist.
+
+    Args:
+        builder: TFDS builder of a prepared dataset.
+
+    Raises:
+        DatasetError: if the dataset has no training split.
+    """
     splits = [name for name in ("train", "validation", "test") if name in builder.info.splits]
     if "train" not in splits:
         raise DatasetError(
             f"{builder.name} has no train split, only {', '.join(builder.info.splits) or 'none'}."
         )
-    read = {split: _read_split(builder, split, prepare_row) for split in splits}
-    return {split: rows for split, rows in read.items() if (rows.labels >= 0).all()}
+    return splits
 
 
-def _read_split(
+def read_batches(
     builder: Any, split: str, prepare_row: Callable[[dict[str, Any]], tuple[Any, Any]]
-) -> Rows:
+) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    """Read a split in batches.
+
+    Args:
+        builder: TFDS builder of a prepared dataset.
+        split: name of the split.
+        prepare_row: `tf.data` map function from a row's features to its input and label.
+
+    Yields:
+        Inputs and labels of a batch of rows.
+
+    Raises:
+        DatasetError: if the dataset is damaged.
+    """
     rows = builder.as_dataset(split=split, shuffle_files=False)
     batches = rows.map(prepare_row, num_parallel_calls=tf.data.AUTOTUNE).batch(READ_BATCH_SIZE)
     damage = f"{builder.name} in {builder.data_dir} is damaged ({split} split)"
+    count = 0
     try:
-        inputs, labels = zip(*batches.as_numpy_iterator(), strict=True)
+        for inputs, labels in batches.as_numpy_iterator():
+            count += len(labels)
+            yield inputs, labels
     except (tf.errors.OpError, ValueError) as error:
         raise DatasetError(
             f"{damage}: {_first_line(error)}; delete that folder and prepare it again."
         ) from None
-    read, expected = sum(map(len, labels)), builder.info.splits[split].num_examples
-    if expected and read != expected:
+    expected = builder.info.splits[split].num_examples
+    if not count or count != expected:
         raise DatasetError(
-            f"{damage}: read {read} of {expected} rows; delete that folder and prepare it again."
+            f"{damage}: read {count} of {expected} rows; delete that folder and prepare it again."
         )
-    return Rows(np.concatenate(inputs), np.concatenate(labels))
 
 
 def ensure_prepared(builder: Any) -> None:

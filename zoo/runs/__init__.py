@@ -14,6 +14,7 @@
 Every file is written atomically.
 """
 
+import contextlib
 import csv
 import dataclasses
 import functools
@@ -40,6 +41,7 @@ FORMAT = 2
 REQUIRED_KEYS = {"model", "arguments", "recipe", "dataset", "dataset_version", "data_dir", "seed"}
 ROWS_SHOWN = 20
 MAX_METRICS_IN_REPR = 4
+ADDED_DATASET_FIELDS = {"label_column": "label", "encoding": "", "skip_unreadable": False}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -293,7 +295,12 @@ def _update_names(config: Mapping[str, Any]) -> dict[str, Any]:
     ):
         if old in settings:
             settings[new] = settings.pop(old)
-    return {**config, "arguments": arguments, "recipe": recipe | {"images": images}}
+    return {
+        **config,
+        "arguments": arguments,
+        "recipe": {"class_weight": "none", **recipe, "images": images},
+        "dataset": {**ADDED_DATASET_FIELDS, **config["dataset"]},
+    }
 
 
 def worst_mistakes(labels: "np.ndarray", probabilities: "np.ndarray") -> "np.ndarray":
@@ -317,6 +324,7 @@ def _load_keras(path: Path) -> "keras.Model":
     """Load a Keras file in safe mode, so that no code in it is executed."""
     import keras
 
+    _require_plain_paths(path)
     try:
         return keras.saving.load_model(path, safe_mode=True)
     except Exception as error:
@@ -328,6 +336,14 @@ def _load_keras(path: Path) -> "keras.Model":
             f"{path} was written by keras {written_by}, and this is keras {keras.__version__}: "
             f"install keras=={written_by}, or train again ({reason})."
         ) from error
+
+
+def _require_plain_paths(path: Path) -> None:
+    """Refuse an archive with files that would be unpacked elsewhere."""
+    with contextlib.suppress(zipfile.BadZipFile, OSError), zipfile.ZipFile(path) as file:
+        for name in file.namelist():
+            if name.startswith(("/", "\\")) or ".." in name.replace("\\", "/").split("/"):
+                raise RunError(f"{path} is damaged: it contains the path {name}.")
 
 
 def _read_keras_version(path: Path) -> str | None:

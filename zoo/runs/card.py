@@ -129,7 +129,9 @@ def _model(facts: Mapping[str, Any]) -> str:
     output = classes if _is_classifier(facts) else "an image"
     inputs = {"text": "a text", "images": "an image of any size", "truth_tables": "a row of bits"}
     reference = f" ({facts['dataset_reference']})" if facts["dataset_reference"] else ""
-    preprocessing = _join_settings(facts["recipe"].get(kind, {}))
+    by_hand = "epochs" not in facts["metrics"]
+    settings = _join_settings(facts["recipe"].get(kind, {}))
+    preprocessing = "that of the layer it was exported with" if by_hand else settings
     return (
         f"Task: {facts['task']}. Input: {inputs[kind]}. Output: {output}. "
         f"{facts['parameters']:,} parameters.\n\n"
@@ -144,7 +146,8 @@ def _metrics(facts: Mapping[str, Any]) -> str:
         for key, value in facts["metrics"].items()
         if key.startswith(("test_", "val_"))
     ]
-    return f"{markdown_table(('metric', 'value'), rows)}\n\n{_splits(facts)}"
+    table = f"{markdown_table(('metric', 'value'), rows)}\n\n" if rows else ""
+    return f"{table}{_splits(facts)}"
 
 
 def _format_metric(value: float, standard_error: float | None) -> str:
@@ -152,6 +155,8 @@ def _format_metric(value: float, standard_error: float | None) -> str:
 
 
 def _splits(facts: Mapping[str, Any]) -> str:
+    if "read_test_split_at" not in facts["metrics"]:
+        return "The model was trained by hand and has not been evaluated here."
     if facts["input"]["kind"] == "truth_tables":
         return "All splits of a truth table are the same: these are the rows trained on."
     selection = (
@@ -169,6 +174,8 @@ def _splits(facts: Mapping[str, Any]) -> str:
 def _training(facts: Mapping[str, Any]) -> str:
     recipe = {k: v for k, v in facts["recipe"].items() if not isinstance(v, Mapping)}
     versions = {k: v for k, v in facts["environment"].items() if isinstance(v, str)}
+    if "epochs" not in facts["metrics"]:
+        return f"By hand, with keras-model-zoo {facts['zoo']}, {_join_settings(versions)}."
     return (
         f"Seed {facts['seed']}; {facts['metrics']['epochs']} epochs in "
         f"{facts['metrics']['seconds']:.0f} seconds.\n\n"

@@ -7,6 +7,8 @@ from typing import Any
 import keras
 
 from zoo.acceleration import accelerate
+from zoo.data import take_given
+from zoo.data.findings import summarize
 from zoo.data.pipeline import Data
 from zoo.errors import ArgumentValueError
 from zoo.runs import Run, create_run, load_run, require_empty_directory
@@ -15,6 +17,8 @@ from zoo.training.callbacks import StopRule
 from zoo.training.config import (
     RunConfig,
     default_run_directory,
+    file_options,
+    files_of,
     load_run_data,
     resolve_config,
     run_metadata,
@@ -28,7 +32,7 @@ from zoo.training.resuming import reopen_run, require_same_data
 def train(
     name: str,
     *,
-    dataset: str | Path | None = None,
+    dataset: Any = None,
     data_dir: str | Path | None = None,
     epochs: int | None = None,
     batch_size: int | None = None,
@@ -48,8 +52,8 @@ def train(
 
     Args:
         name: name of the model.
-        dataset: a dataset of the zoo, a folder of images, a table of texts or a TFDS name; the
-            model's own if None.
+        dataset: a dataset of the zoo, a folder of images, a table of texts or a TFDS name; or rows
+            in memory, as `zoo.data.memory.as_given` takes them; the model's own if None.
         data_dir: TFDS data directory; ``$TFDS_DATA_DIR`` or ``~/tensorflow_datasets`` if None.
         epochs: passes over the training split; the recipe's if None.
         batch_size: rows a step; the recipe's if None.
@@ -63,7 +67,8 @@ def train(
         tensorboard: whether to log for TensorBoard, too, to ``tensorboard/`` in the run directory.
         progress: whether to show epochs on standard error: as a bar in a terminal or a notebook,
             as lines elsewhere.
-        **overrides: arguments of the model's builder and fields of `Recipe`.
+        **overrides: arguments of the model's builder, fields of `Recipe`, and fields of
+            `FileOptions`.
 
     Returns:
         The finished run.
@@ -86,8 +91,10 @@ def train(
         >>> run.metrics["test_accuracy"]
         1.0
     """
-    given = {"epochs": epochs, "batch_size": batch_size}
-    overrides |= {key: value for key, value in given.items() if value is not None}
+    named = {"epochs": epochs, "batch_size": batch_size}
+    overrides |= {key: value for key, value in named.items() if value is not None}
+    given = take_given(dataset, file_options(overrides))
+    dataset = given.spec if given else dataset
     if resume:
         run = reopen_run(run_dir, name, dataset, seed, overrides)
         with exclusive_lock(run.directory):
@@ -95,7 +102,7 @@ def train(
                 remove_partial_files(run.directory)
                 config = RunConfig.of(run)
                 model = seed_and_build(config)
-                data = load_run_data(config, data_dir or config.data_dir)
+                data = load_run_data(config, data_dir or config.data_dir, given=given)
                 require_same_data(run, data)
                 _fit_and_finish(run, model, data, stop_rule, tensorboard, progress)
         return run
@@ -103,7 +110,9 @@ def train(
         require_empty_directory(Path(run_dir))
     config = resolve_config(name, dataset, data_dir, 0 if seed is None else seed, overrides)
     directory = Path(run_dir) if run_dir is not None else default_run_directory(config)
-    model, data = seed_and_build(config), load_run_data(config, data_dir)
+    model, data = seed_and_build(config), load_run_data(config, data_dir, given=given)
+    if progress and data.spec.is_users:
+        print(summarize(data), file=sys.stderr, flush=True)
     run = create_run(directory, config.to_json() | run_metadata(data, model))
     with exclusive_lock(run.directory):
         _fit_and_finish(run, model, data, stop_rule, tensorboard, progress)
@@ -127,7 +136,11 @@ def _fit_and_finish(
 
 
 def evaluate(
-    run: Run | str | Path, split: str = "test", *, data_dir: str | Path | None = None
+    run: Run | str | Path,
+    split: str = "test",
+    *,
+    data_dir: str | Path | None = None,
+    dataset: Any = None,
 ) -> dict[str, float]:
     """Evaluate a finished run's model on a split of its dataset.
 
@@ -135,6 +148,7 @@ def evaluate(
         run: the run, or its directory.
         split: ``"train"``, ``"validation"`` or ``"test"``.
         data_dir: TFDS data directory; the run's own if None.
+        dataset: the rows that the run was trained on, if they were in memory.
 
     Returns:
         Loss and metrics under Keras' names. Losses are in nats and include penalties. No row is
@@ -158,6 +172,7 @@ def evaluate(
     run = run if isinstance(run, Run) else load_run(run)
     model, config = accelerate(run.model), RunConfig.of(run)
     model.jit_compile = config.recipe.jit_compile  # random numbers depend on it
-    data = load_run_data(config, data_dir or config.data_dir)
+    given = take_given(dataset, files_of(run.dataset))
+    data = load_run_data(config, data_dir or config.data_dir, given=given)
     require_same_data(run, data)
     return evaluate_split(model, data, split)

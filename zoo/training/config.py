@@ -18,14 +18,17 @@ import tensorflow as tf
 
 from zoo.acceleration import accelerate
 from zoo.data import DATASETS, get_dataset, load_data
+from zoo.data.memory import GivenData
 from zoo.data.pipeline import Data
 from zoo.errors import ArgumentValueError, DatasetError, UnknownArgumentError, unknown_name_message
 from zoo.registry import build, get_spec
 from zoo.runs import FORMAT, Run
 from zoo.specs import (
+    COLUMN_JOINER,
     MAX_SEED,
     OPTIONS,
     DatasetSpec,
+    FileOptions,
     ModelSpec,
     Recipe,
     list_to_tuple,
@@ -35,6 +38,7 @@ from zoo.tasks import TASKS
 
 RUNS = Path("runs")
 CPUINFO = Path("/proc/cpuinfo")
+FILE_OPTIONS = frozenset(field.name for field in dataclasses.fields(FileOptions))
 BFLOAT16_FLAGS = frozenset({"avx512_bf16", "amx_bf16", "bf16"})
 
 
@@ -120,9 +124,32 @@ class RunConfig:
         return TASKS[get_spec(self.model).task].target
 
 
+def file_options(overrides: Mapping[str, Any]) -> FileOptions:
+    """Return the fields of `FileOptions` among the overrides of a run.
+
+    Args:
+        overrides: as `zoo.train` takes them.
+    """
+    return FileOptions(**{key: overrides[key] for key in FILE_OPTIONS & overrides.keys()})
+
+
+def files_of(dataset: DatasetSpec) -> FileOptions:
+    """Return the options with which a dataset is read again as it was.
+
+    Args:
+        dataset: spec of the dataset.
+    """
+    return FileOptions(
+        text_column=COLUMN_JOINER.join(dataset.columns),
+        label_column=dataset.label_column,
+        encoding=dataset.encoding,
+        skip_unreadable=dataset.skip_unreadable,
+    )
+
+
 def resolve_config(
     name: str,
-    dataset: str | Path | None = None,
+    dataset: str | Path | DatasetSpec | None = None,
     data_dir: str | Path | None = None,
     seed: int = 0,
     overrides: Mapping[str, Any] = MappingProxyType({}),
@@ -133,10 +160,10 @@ def resolve_config(
 
     Args:
         name: name of the model.
-        dataset: name of the dataset; the model's own if None.
+        dataset: name or spec of the dataset; the model's own if None.
         data_dir: TFDS data directory.
         seed: seed of the weights, of dropout and of the order of the rows.
-        overrides: arguments of the model's builder and fields of `Recipe`.
+        overrides: arguments of the model's builder, and fields of `Recipe` and `FileOptions`.
 
     Returns:
         The configuration.
@@ -145,12 +172,18 @@ def resolve_config(
         ZooError: as `zoo.train` does.
     """
     spec = get_spec(name)
+    files = file_options(overrides)
+    overrides = {key: value for key, value in overrides.items() if key not in FILE_OPTIONS}
     recipe, arguments = split_overrides(spec, overrides)
     require_integer("seed", seed, 0, MAX_SEED)
-    chosen = get_dataset(spec.dataset if dataset is None else dataset, data_dir)
+    chosen = get_dataset(spec.dataset if dataset is None else dataset, data_dir, files)
     for key in arguments.keys() & chosen.model_arguments(recipe).keys():
         raise ArgumentValueError(f"{key} follows from the dataset {chosen.name}: do not set it.")
     _refuse_options_of_other_kinds(chosen, overrides)
+    if recipe.class_weight != "none" and TASKS[spec.task].target != "label":
+        raise ArgumentValueError(
+            f"class_weight={recipe.class_weight!r}: {spec.name} is not a classifier."
+        )
     if not chosen.mirrors and "augmentation" not in overrides:
         recipe = recipe.replace(augmentation=recipe.images.without("flip"))
     if "precision" not in overrides and not _multiplies_bfloat16():
@@ -287,6 +320,7 @@ def load_run_data(
     config: RunConfig,
     data_dir: str | Path | None,
     fold: tuple[int, int] | None = None,
+    given: GivenData | None = None,
 ) -> Data:
     """Read the data that a run is trained on.
 
@@ -294,15 +328,21 @@ def load_run_data(
         config: configuration of the run.
         data_dir: TFDS data directory.
         fold: the fold to validate on, as `zoo.load_data` takes it.
+        given: the rows, if they are in memory.
 
     Returns:
         The data, prepared as the recipe says.
 
     Raises:
-        DatasetError: if they cannot be read.
+        DatasetError: if they cannot be read, or are in memory and not given.
     """
+    if config.dataset.source == "given" and given is None:
+        raise DatasetError(
+            f"{config.model} was trained on rows in memory ({config.dataset.name}): pass them "
+            "again, as dataset=, from Python."
+        )
     return load_data(
-        config.dataset,
+        given or config.dataset,
         batch_size=config.recipe.batch_size,
         data_dir=data_dir,
         seed=config.seed,
@@ -339,17 +379,20 @@ def run_metadata(data: Data, model: keras.Model) -> dict[str, Any]:
         "class_counts": data.class_counts,
         "parameters": model.count_params(),
         "started": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
-        "environment": {
-            "python": platform.python_version(),
-            **{
-                package: importlib.metadata.version(package)
-                for package in ("keras", "numpy", "tensorflow-datasets")
-            },
-            "tensorflow": tf.__version__,
-            "platform": platform.platform(),
-            "cores": os.cpu_count(),
-            "devices": [device.device_type for device in tf.config.list_physical_devices()],
-        },
+        "environment": environment(),
+    }
+
+
+def environment() -> dict[str, Any]:
+    """Return the versions of the software and what the machine has."""
+    packages = ("keras", "numpy", "tensorflow-datasets")
+    return {
+        "python": platform.python_version(),
+        **{package: importlib.metadata.version(package) for package in packages},
+        "tensorflow": tf.__version__,
+        "platform": platform.platform(),
+        "cores": os.cpu_count(),
+        "devices": [device.device_type for device in tf.config.list_physical_devices()],
     }
 
 

@@ -17,6 +17,7 @@ from zoo.tasks import class_probabilities
 from zoo.training.callbacks import Checkpoint
 from zoo.training.config import build_model
 
+TOP_K = 5
 PRETRAINED_ARGUMENTS = ("weights", "keep_head")
 
 
@@ -35,7 +36,7 @@ def finish(run: Run, model: keras.Model, data: Data, checkpoint: Checkpoint) -> 
         model = accelerate(saved)
     validation, test = (evaluate_split(model, data, split) for split in ("validation", "test"))
     predictions, figures = (
-        (_collect_predictions(model, data), {})
+        _evaluate_classifier(model, data)
         if data.target == "label"
         else evaluate_reconstruction(model, data)
     )
@@ -92,17 +93,49 @@ def _state(model: keras.Model) -> list[Any]:
     return [*model.variables, *model.optimizer.variables]
 
 
-def _collect_predictions(model: keras.Model, data: Data) -> dict[str, Any]:
+def _evaluate_classifier(model: keras.Model, data: Data) -> tuple[dict[str, Any], dict[str, float]]:
+    """Return what ``predictions.npz`` holds, and metrics of the test split."""
     rows = data.rows["test"]
     probabilities = np.asarray(class_probabilities(model.predict(data.test, verbose=0)))
     worst = worst_mistakes(rows.labels, probabilities)
     index = np.unique(np.concatenate([np.arange(min(ROWS_SHOWN, len(rows))), worst]))
-    return {
+    predictions = {
         "labels": rows.labels,
         "probabilities": probabilities,
         "index": index,
         "raw": _without_objects(rows.inputs[index]),
     }
+    metrics = classification_metrics(rows.labels, probabilities)
+    return predictions, {f"test_{key}": value for key, value in metrics.items()}
+
+
+def classification_metrics(labels: np.ndarray, probabilities: np.ndarray) -> dict[str, float]:
+    """Compute metrics that accuracy hides where classes are rare or many.
+
+    Args:
+        labels: true classes, ``(rows,)``.
+        probabilities: predicted probabilities, ``(rows, classes)``.
+
+    Returns:
+        The mean recall of the classes that occur, ``balanced_accuracy``; the mean F1 score of all
+        classes, ``macro_f1``; and with more than five classes ``top_5_accuracy``.
+
+    Example:
+        >>> import numpy as np
+        >>> from zoo.training.finish import classification_metrics
+        >>> classification_metrics(np.array([0, 0, 0, 1]), np.array([[0.9, 0.1]] * 4))
+        {'balanced_accuracy': 0.5, 'macro_f1': 0.42857142857142855}
+    """
+    from sklearn import metrics
+
+    predicted, classes = probabilities.argmax(axis=1), np.arange(probabilities.shape[1])
+    recall = metrics.recall_score(labels, predicted, labels=np.unique(labels), average="macro")
+    f1 = metrics.f1_score(labels, predicted, labels=classes, average="macro", zero_division=0)
+    computed = {"balanced_accuracy": float(recall), "macro_f1": float(f1)}
+    if len(classes) > TOP_K:
+        top_k = metrics.top_k_accuracy_score(labels, probabilities, k=TOP_K, labels=classes)
+        computed[f"top_{TOP_K}_accuracy"] = float(top_k)
+    return computed
 
 
 def _without_objects(rows: np.ndarray) -> np.ndarray:

@@ -74,6 +74,7 @@ def fit(
         if len(checkpoint.rows) < recipe.epochs and not checkpoint.should_stop:
             watchers = progress_callbacks(run, data, tensorboard, progress)
             _fit_epochs(recipe, base_rate, model, data, checkpoint, watchers)
+            model.optimizer.learning_rate = base_rate  # so that whoever trains on starts as here
     return checkpoint
 
 
@@ -94,6 +95,7 @@ def _fit_epochs(
         initial_epoch=len(checkpoint.rows),
         epochs=recipe.epochs,
         validation_data=data.validation,
+        class_weight=data.class_weight if recipe.class_weight == "balanced" else None,
         callbacks=[epoch, schedule, *watchers, checkpoint],
         shuffle=False,
         verbose=0,

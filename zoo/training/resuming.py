@@ -1,5 +1,6 @@
 """Resuming: an unfinished run is opened again, and only under the settings it was started with."""
 
+import dataclasses
 import json
 from collections.abc import Mapping
 from pathlib import Path
@@ -9,7 +10,8 @@ from zoo.data import DATASETS
 from zoo.data.pipeline import Data
 from zoo.errors import DatasetError, RunError
 from zoo.runs import Run, load_run
-from zoo.training.config import RunConfig, absolute_weights, weights_digest
+from zoo.specs import DatasetSpec
+from zoo.training.config import RunConfig, absolute_weights, files_of, weights_digest
 
 DATASET_PROSE = ("summary", "reference")  # which no training depends on
 
@@ -17,7 +19,7 @@ DATASET_PROSE = ("summary", "reference")  # which no training depends on
 def reopen_run(
     run_dir: str | Path | None,
     name: str,
-    dataset: str | Path | None,
+    dataset: str | Path | DatasetSpec | None,
     seed: int | None,
     overrides: Mapping[str, Any],
 ) -> Run:
@@ -26,7 +28,7 @@ def reopen_run(
     Args:
         run_dir: directory of the run.
         name: name of the model.
-        dataset: name of the dataset; that of the run if None.
+        dataset: name or spec of the dataset; that of the run if None.
         seed: seed; that of the run if None.
         overrides: arguments of the builder and fields of the recipe; what is not given is taken
             from the run.
@@ -38,7 +40,9 @@ def reopen_run(
         raise RunError("--resume needs --run-dir: which run is to be resumed?")
     run = load_run(run_dir)
     requested = {"model": name, **overrides, **absolute_weights(overrides)}
-    if dataset is not None:
+    if isinstance(dataset, DatasetSpec):
+        requested["dataset"] = dataset.name
+    elif dataset is not None:
         is_path = dataset not in DATASETS and Path(dataset).exists()
         requested["dataset"] = str(Path(dataset).resolve() if is_path else dataset)
     if seed is not None:
@@ -46,6 +50,7 @@ def reopen_run(
     stored = {
         **run.config["arguments"],
         **run.recipe.settings(),
+        **dataclasses.asdict(files_of(run.dataset)),
         "model": run.config["model"],
         "dataset": run.dataset.name,
         "seed": run.config["seed"],

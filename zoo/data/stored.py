@@ -1,0 +1,142 @@
+"""Images in a file, for datasets that are larger than memory: only the rows asked for are read."""
+
+import hashlib
+import os
+import shutil
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from zoo.errors import DatasetError
+from zoo.runs.files import atomic_write
+
+CACHE = "keras-model-zoo-images"  # in the TFDS data directory
+MAX_BYTES_IN_MEMORY = 4 * 2**30
+MAX_BYTES_A_READ = 1 << 28
+
+
+class StoredImages:
+    """Images ``(rows, height, width, channels)`` in a file, indexed like an array.
+
+    Args:
+        path: file with the pixels of one image after the other, uint8.
+        shape: shape of an image.
+        index: numbers of the images in the file; all of them if None.
+
+    Example:
+        >>> import numpy as np
+        >>> from zoo.data.stored import StoredImages, write_images
+        >>> images = np.arange(24, dtype="uint8").reshape(2, 2, 2, 3)
+        >>> _ = write_images(tmp / "pixels", [images])
+        >>> stored = StoredImages(tmp / "pixels", (2, 2, 3))
+        >>> bool((stored[np.array([1, 0])] == images[::-1]).all())
+        True
+    """
+
+    dtype = np.dtype(np.uint8)
+    ndim = 4
+
+    def __init__(self, path: Path, shape: tuple[int, ...], index: np.ndarray | None = None) -> None:
+        self._path, self._image_shape = path, shape
+        self._image_bytes = int(np.prod(shape))
+        self._file = path.open("rb", buffering=0)
+        rows = path.stat().st_size // self._image_bytes
+        self._index = np.arange(rows) if index is None else index
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Number of rows, height, width and channels."""
+        return len(self._index), *self._image_shape
+
+    @property
+    def nbytes(self) -> int:
+        """Size in bytes."""
+        return len(self) * self._image_bytes
+
+    def __len__(self) -> int:
+        """Return the number of images."""
+        return len(self._index)
+
+    def subset(self, index: Any) -> "StoredImages":
+        """Select images without reading them.
+
+        Args:
+            index: a slice, integers or a mask.
+        """
+        return StoredImages(self._path, self._image_shape, self._index[index])
+
+    def joined(self, other: "StoredImages") -> "StoredImages":
+        """Return the images of this and of another selection of the same file.
+
+        Args:
+            other: the images that follow.
+        """
+        index = np.concatenate([self._index, other._index])
+        return StoredImages(self._path, self._image_shape, index)
+
+    def __getitem__(self, index: Any) -> np.ndarray:
+        """Read images into an array."""
+        numbers = np.atleast_1d(self._index[index])
+        images = np.empty((len(numbers), *self._image_shape), np.uint8)
+        for start, stop in _runs_of_neighbors(numbers, MAX_BYTES_A_READ // self._image_bytes):
+            offset = int(numbers[start]) * self._image_bytes
+            os.preadv(self._file.fileno(), [images[start:stop].data.cast("B")], offset)
+        return images if np.ndim(self._index[index]) else images[0]
+
+
+def select(images: Any, index: Any) -> Any:
+    """Select rows of an array, or of stored images without reading them.
+
+    Args:
+        images: array or `StoredImages`.
+        index: a slice, integers or a mask.
+    """
+    return images.subset(index) if isinstance(images, StoredImages) else images[index]
+
+
+def require_space(folder: Path, dataset: str, needed: int) -> None:
+    """Check that the images of a dataset fit on the disk.
+
+    Args:
+        folder: where they are to be stored.
+        dataset: name of the dataset.
+        needed: their size in bytes.
+
+    Raises:
+        DatasetError: if they do not fit.
+    """
+    free = shutil.disk_usage(folder).free
+    if needed > free:
+        raise DatasetError(
+            f"{dataset} needs {needed / 2**30:.1f} GiB in {folder}, which has "
+            f"{free / 2**30:.1f} GiB: pass another data_dir (--data-dir)."
+        )
+
+
+def write_images(path: Path, batches: Iterable[np.ndarray]) -> Any:
+    """Write images to a file, whole or not at all.
+
+    Args:
+        path: the file.
+        batches: images ``(rows, height, width, channels)``, uint8.
+
+    Returns:
+        The SHA-256 hash of the pixels, to be updated with what else belongs to them.
+    """
+    digest = hashlib.sha256()
+    with atomic_write(path) as partial, partial.open("wb") as file:
+        for images in batches:
+            pixels = np.ascontiguousarray(images)
+            file.write(pixels.data)
+            digest.update(pixels.data)
+    return digest
+
+
+def _runs_of_neighbors(numbers: np.ndarray, longest: int) -> Iterable[tuple[int, int]]:
+    """Return the ranges of consecutive numbers, each of which one read gets."""
+    breaks = np.flatnonzero(np.diff(numbers) != 1) + 1
+    for start, stop in zip([0, *breaks], [*breaks, len(numbers)], strict=True):
+        for first in range(start, stop, max(1, longest)):
+            yield first, min(first + max(1, longest), stop)
