@@ -381,12 +381,6 @@ def test_a_faulty_folder_is_refused_by_name(image_folder, fault, words):
         zoo.load_data(image_folder)
 
 
-def test_too_much_for_memory_is_refused_before_it_is_read(image_folder, monkeypatch):
-    monkeypatch.setattr(images, "MAX_DATASET_BYTES", 1000)
-    with pytest.raises(DatasetError, match="needs .* GiB of memory as 36 images"):
-        zoo.load_data(image_folder)
-
-
 @pytest.mark.exhaustive
 @pytest.mark.real_data("mnist")
 def test_mnist_is_whole(real_data_dir):

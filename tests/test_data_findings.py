@@ -61,7 +61,7 @@ def test_images_are_compared_by_their_pixels():
 def test_the_summary_is_a_line_for_the_data_and_one_for_each_finding():
     data = zoo.load_data((TEXTS, ["nan" if i < 30 else v for i, v in enumerate(LABELS)]))
     lines = summarize(data).splitlines()
-    assert lines[0] == "data: 200 rows in memory; train 162, test 20, validation 18"
+    assert lines[0] == "data: 200 rows in memory; train 162, test 19, validation 19"
     assert len(lines) == 1 + len(find(data))
 
 

@@ -89,8 +89,16 @@ READ = {
     "csv in UTF-16 BE, no BOM": (write("a.csv", as_csv().encode("utf-16-be")), {}, COUNTS),
     "csv in UTF-16 LE, no BOM": (write("a.csv", as_csv().encode("utf-16-le")), {}, COUNTS),
     "csv in UTF-32": (write("a.csv", as_csv().encode("utf-32")), {}, COUNTS),
-    "csv in latin-1": (write("a.csv", as_csv().encode("latin-1")), {"encoding": "latin-1"}, COUNTS),
-    "csv in cp1252": (write("a.csv", as_csv().encode("cp1252")), {"encoding": "cp1252"}, COUNTS),
+    "csv in latin-1": (
+        write("a.csv", as_csv().encode("latin-1")),
+        {"file_encoding": "latin-1"},
+        COUNTS,
+    ),
+    "csv in cp1252": (
+        write("a.csv", as_csv().encode("cp1252")),
+        {"file_encoding": "cp1252"},
+        COUNTS,
+    ),
     "csv.gz": (write("a.csv.gz", gzip.compress(CSV)), {}, COUNTS),
     "csv.bz2": (write("a.csv.bz2", bz2.compress(CSV)), {}, COUNTS),
     "csv.xz": (write("a.csv.xz", lzma.compress(CSV)), {}, COUNTS),
@@ -197,11 +205,15 @@ READ = {
 
 # What is written, what is said about it, and the message.
 REFUSED = {
-    "no such encoding": (write("a.csv", CSV), {"encoding": "utf9"}, "encoding='utf9': must be one"),
+    "no such encoding": (
+        write("a.csv", CSV),
+        {"file_encoding": "utf9"},
+        "file_encoding='utf9': must be one",
+    ),
     "latin-1 unannounced": (
         write("a.csv", as_csv().encode("latin-1")),
         {},
-        r"a.csv, line 8: not utf-8: pass encoding",
+        r"a.csv, line 8: not utf-8: pass file_encoding",
     ),
     "empty": (write("a.csv", ""), {}, "a.csv is empty: its first line must name the columns"),
     "only a header": (write("a.csv", "text,label\n"), {}, "0 class .no rows. in 'label'"),

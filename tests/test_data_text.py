@@ -354,8 +354,11 @@ def strange_label(folder):
 @pytest.mark.parametrize(
     ("make", "message"),
     [
-        (lambda p: write_table(p / "a.csv", [{"txt": "a", "label": 1}]), r"no column 'text'\. Did"),
-        (lambda p: write_table(p / "a.jsonl", [{"text": "a", "class": 1}]), "no column 'label'"),
+        (lambda p: write_table(p / "a.csv", [{"txt": "a", "label": 1}]), "has 1 class"),
+        (
+            lambda p: write_table(p / "a.jsonl", [{"a": "a", "class": 1, "b": 2}]),
+            "obviously the text",
+        ),
         (lambda p: write_table(p / "a.csv", ROWS[::2]), r"has 1 class \(good\)"),
         (lambda p: write_table(p / "a.jsonl", [{"text": "a", "label": None}]), "have no label"),
         (lambda p: write_table(p / "a.csv", [*ROWS, {**ROWS[0], "label": ""}]), r"1 of \d+ rows"),
@@ -364,8 +367,14 @@ def strange_label(folder):
             lambda p: write_table(p / "a.jsonl", [{"text": "a", "label": ["x"]}]),
             "'x'.* is not a string or a number",
         ),
-        (lambda p: write_table(p / "a.jsonl", [{"text": 1, "label": "x"}]), "not a readable jsonl"),
-        (lambda p: write_table(p / "a.parquet", [{"text": 1, "label": "x"}]), "1 is not a text"),
+        (
+            lambda p: write_table(p / "a.jsonl", [{"text": 1, "label": x} for x in "xy"]),
+            "1 is not a text",
+        ),
+        (
+            lambda p: write_table(p / "a.parquet", [{"text": 1, "label": x} for x in "xy"]),
+            "1 is not a text",
+        ),
         (lambda p: written(p / "a.csv", "text,label,text\na,b,c\n"), "duplicate columns 'text'"),
         (
             lambda p: write_table(
@@ -393,11 +402,15 @@ def test_an_empty_or_binary_file_is_refused_in_one_line(suffix, content, tmp_pat
     assert "\n" not in str(caught.value)
 
 
-def test_texts_that_are_no_utf8_are_read(tmp_path):
+def test_texts_that_are_no_utf8_are_read_in_the_encoding_that_is_given(tmp_path):
     lines = [f"caf\xe9 {word} {i},{word}" for i in range(5) for word in ("good", "bad")]
     (tmp_path / "a.csv").write_bytes("\n".join(["text,label", *lines]).encode("latin-1"))
-    data = zoo.load_data(tmp_path / "a.csv", text=TextOptions(sequence_length=8))
-    assert {"good", "bad"} <= set(text.vocabulary(data.preprocessor))
+    with pytest.raises(DatasetError, match="a.csv, line 2: not utf-8"):
+        zoo.load_data(tmp_path / "a.csv")
+    files = zoo.FileOptions(file_encoding="latin-1")
+    options = TextOptions(sequence_length=8)
+    data = zoo.load_data(tmp_path / "a.csv", text=options, files=files)
+    assert {"good", "bad", "café"} <= set(text.vocabulary(data.preprocessor))
 
 
 @pytest.mark.exhaustive

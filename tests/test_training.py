@@ -3,6 +3,7 @@
 import contextlib
 import dataclasses
 import errno
+import gc
 import json
 import os
 import shutil
@@ -576,3 +577,16 @@ def test_metrics_of_rare_and_many_classes_are_those_of_their_definitions():
             "top_5_accuracy": np.mean(in_top),
         }
     )
+
+
+def test_training_again_keeps_no_graph(tmp_path):
+    def count(number):
+        zoo.train(
+            "perceptron", dataset="or", epochs=1, run_dir=tmp_path / str(number),
+            jit_compile=False, progress=False,
+        )  # fmt: skip
+        gc.collect()
+        return sum(type(each).__name__ == "FuncGraph" for each in gc.get_objects())
+
+    first = count(0)
+    assert [count(number) for number in (1, 2)] == [first, first]

@@ -91,7 +91,7 @@ def test_a_trials_batch_size_reaches_fit_with_arrays(args, kwargs, steps):
     counter = keras.callbacks.LambdaCallback(
         on_train_batch_end=lambda batch, logs: taken.append(batch)
     )
-    hypermodel.fit(hp, model, *args, verbose=0, callbacks=[counter], **kwargs)
+    hypermodel.fit(hp, model, *args, verbose=0, shuffle=False, callbacks=[counter], **kwargs)
     assert len(taken) == steps
 
 

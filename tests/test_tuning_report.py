@@ -142,7 +142,7 @@ def test_the_page_and_every_picture_are_written_and_linked(folder, paths):
     for path in paths[1:]:
         with Image.open(path) as picture:
             assert picture.format == "PNG"
-            assert min(picture.size) >= 700
+            assert min(picture.size) >= 5.8 * figures.DPI  # inches
             assert np.asarray(picture).std() > 10
     assert not list(folder.rglob(".partial-*"))
 

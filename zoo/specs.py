@@ -194,19 +194,19 @@ class FileOptions:
         text_column: column of a table that holds the texts, or several joined by ``+``, such as
             ``title+body``; detected if empty.
         label_column: column of a table that holds the labels; detected if empty.
-        encoding: encoding of a table; UTF-8, or the UTF that its first bytes tell, if empty.
+        file_encoding: encoding of a table; UTF-8, or the UTF that its first bytes tell, if empty.
         skip_unreadable: whether to leave out the files of an image folder that are not readable
             images, instead of refusing the folder.
     """
 
     text_column: str = ""
     label_column: str = ""
-    encoding: str = ""
+    file_encoding: str = ""
     skip_unreadable: bool = False
 
     def __post_init__(self) -> None:
         """Validate every field."""
-        for name in ("text_column", "label_column", "encoding"):
+        for name in ("text_column", "label_column", "file_encoding"):
             if not isinstance(getattr(self, name), str):
                 raise ArgumentValueError(f"{name}={getattr(self, name)!r}: must be a string.")
         if type(self.skip_unreadable) is not bool:

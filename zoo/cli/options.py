@@ -48,7 +48,10 @@ def file_options(command: Any) -> Any:
         (
             click.option("--text-column", help="Column of the texts.  [default: detected]"),
             click.option("--label-column", help="Column of the labels.  [default: detected]"),
-            click.option("--encoding", help="Encoding of a table.  [default: UTF-8 or detected]"),
+            click.option(
+                "--encoding", "file_encoding",
+                help="Encoding of a table.  [default: UTF-8 or detected]",
+            ),
             click.option(
                 "--skip-unreadable", is_flag=True, default=None,
                 help="Leave out files of an image folder that are not images.",

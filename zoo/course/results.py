@@ -21,6 +21,7 @@ from zoo.runs.files import wrap_read_errors, write_json
 FORMAT = 2
 RESULTS = "results.json"
 FORMER_SETTINGS = {"greyscale": "grayscale", "centred": "centered"}
+ADDED_SETTINGS = {"class_weight": "none"}
 DIGITS = {"mse": 5, "pca_mse": 5, "noisy_mse": 5, "wiener_mse": 5, "psnr": 2}
 DIGITS |= dict.fromkeys(("parameters", "seconds", "seconds_to_course", "analogies"), 0)
 DIGITS |= dict.fromkeys(("train_nats", "reconstruction_loss", "kl_loss"), 1)
@@ -100,6 +101,7 @@ def _from_json(row: Mapping[str, Any]) -> Result:
         field: {FORMER_SETTINGS.get(key, key): value for key, value in row[field].items()}
         for field in ("settings", "chosen")
     }
+    current["settings"] = ADDED_SETTINGS | current["settings"]
     return Result(**{**row, **current})
 
 

@@ -271,9 +271,9 @@ def _decode_in_batches(
         for start in range(0, len(files), FILES_AT_A_TIME):
             images = list(pool.map(decode, files[start : start + FILES_AT_A_TIME]))
             kept += [image is not None for image in images]
-            readable = [image for image in images if image is not None]
-            if readable:
-                yield np.stack(readable)
+            decoded = [image for image in images if image is not None]
+            if decoded:
+                yield np.stack(decoded)
 
 
 def _list_classes(

@@ -151,7 +151,9 @@ def _as_array(values: Any) -> np.ndarray:
     try:
         return np.asarray(values)
     except ValueError:  # of different shapes
-        return np.array([None] * len(values), object)
+        array = np.empty(len(values), object)
+        array[:] = [tuple(value) if isinstance(value, list) else value for value in values]
+        return array
 
 
 def _labels_of(split: str, y: np.ndarray) -> np.ndarray:

@@ -1,7 +1,6 @@
 """Images in a file, for datasets that are larger than memory: only the rows asked for are read."""
 
 import hashlib
-import os
 import shutil
 from collections.abc import Iterable
 from pathlib import Path
@@ -41,7 +40,6 @@ class StoredImages:
     def __init__(self, path: Path, shape: tuple[int, ...], index: np.ndarray | None = None) -> None:
         self._path, self._image_shape = path, shape
         self._image_bytes = int(np.prod(shape))
-        self._file = path.open("rb", buffering=0)
         rows = path.stat().st_size // self._image_bytes
         self._index = np.arange(rows) if index is None else index
 
@@ -80,9 +78,10 @@ class StoredImages:
         """Read images into an array."""
         numbers = np.atleast_1d(self._index[index])
         images = np.empty((len(numbers), *self._image_shape), np.uint8)
-        for start, stop in _runs_of_neighbors(numbers, MAX_BYTES_A_READ // self._image_bytes):
-            offset = int(numbers[start]) * self._image_bytes
-            os.preadv(self._file.fileno(), [images[start:stop].data.cast("B")], offset)
+        with self._path.open("rb", buffering=0) as file:
+            for start, stop in _runs_of_neighbors(numbers, MAX_BYTES_A_READ // self._image_bytes):
+                file.seek(int(numbers[start]) * self._image_bytes)
+                file.readinto(images[start:stop].data.cast("B"))
         return images if np.ndim(self._index[index]) else images[0]
 
 

@@ -273,7 +273,7 @@ class TableFile:
 
     def _encoding_message(self) -> str:
         where = f"{self.path}{self._first_undecodable_line()}: not {self.encoding}"
-        return f"{where}: pass encoding (--encoding), such as cp1252, latin-1 or utf-16."
+        return f"{where}: pass file_encoding (--encoding), such as cp1252, latin-1 or utf-16."
 
     def _first_undecodable_line(self) -> str:
         with self._open() as file:
@@ -358,8 +358,8 @@ def _require_encoding(encoding: str) -> None:
         codecs.lookup(encoding)
     except LookupError:
         raise ArgumentValueError(
-            f"encoding={encoding!r}: must be one that Python knows, such as utf-8, utf-16, cp1252 "
-            "or latin-1."
+            f"file_encoding={encoding!r}: must be one that Python knows, such as utf-8, utf-16, "
+            "cp1252 or latin-1."
         ) from None
 
 

@@ -112,7 +112,7 @@ def find_layout(files: Sequence[Path], options: FileOptions) -> Layout:
     Raises:
         DatasetError: if a file cannot be read, or no column or more than one may be the right one.
     """
-    source = TableFile(files[0], options.encoding)
+    source = TableFile(files[0], options.file_encoding)
     names = source.column_names()
     texts, label = choose_columns(str(files[0]), names, options)
     of_text = " and ".join(map(repr, texts))
@@ -275,7 +275,7 @@ def _only_other(names: Sequence[str], taken: Sequence[str]) -> str | None:
 
 
 def _texts(source: Any, column: Any) -> np.ndarray:
-    """Convert an Arrow column to UTF-8 bytes; numbers are written out."""
+    """Convert an Arrow column to UTF-8 bytes."""
     import pyarrow
 
     kind = column.type
@@ -286,7 +286,10 @@ def _texts(source: Any, column: Any) -> np.ndarray:
     elif pyarrow.types.is_null(kind):
         return np.full(len(column), b"", object)
     elif not (pyarrow.types.is_string(kind) or _is_binary(kind)):
-        column = column.cast(pyarrow.string())
+        raise DatasetError(
+            f"{source}: {column[0].as_py()!r} is not a text: the column has {kind}; pass "
+            "text_column (--text-column)."
+        )
     filled = column.cast(pyarrow.large_binary()).fill_null(b"")
     return np.array(filled.to_numpy(zero_copy_only=False), object) if len(filled) else _no_rows()
 

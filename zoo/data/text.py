@@ -109,7 +109,7 @@ def describe_table(path: Path, files: FileOptions = FileOptions()) -> DatasetSpe
     path = path.resolve()
     shards = _training_tables(path)
     layout = find_layout(shards, files)
-    labels = read_labels(shards, layout, files.encoding)
+    labels = read_labels(shards, layout, files.file_encoding)
     return DatasetSpec(
         name=str(path),
         kind="text",
@@ -119,7 +119,7 @@ def describe_table(path: Path, files: FileOptions = FileOptions()) -> DatasetSpe
         source="file",
         columns=layout.text_columns,
         label_column=layout.label_column,
-        encoding=files.encoding,
+        encoding=files.file_encoding,
     )
 
 

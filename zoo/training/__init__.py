@@ -26,6 +26,7 @@ from zoo.training.config import (
 )
 from zoo.training.finish import evaluate_split, finish
 from zoo.training.loop import fit
+from zoo.training.memory import released_gradients
 from zoo.training.resuming import reopen_run, require_same_data
 
 
@@ -129,10 +130,11 @@ def _fit_and_finish(
 ) -> None:
     if progress:
         print(f"run directory: {run.directory}", file=sys.stderr, flush=True)
-    checkpoint = fit(
-        run, model, data, stop_rule=stop_rule, tensorboard=tensorboard, progress=progress
-    )
-    finish(run, model, data, checkpoint)
+    with released_gradients():
+        checkpoint = fit(
+            run, model, data, stop_rule=stop_rule, tensorboard=tensorboard, progress=progress
+        )
+        finish(run, model, data, checkpoint)
 
 
 def evaluate(

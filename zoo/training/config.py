@@ -142,7 +142,7 @@ def files_of(dataset: DatasetSpec) -> FileOptions:
     return FileOptions(
         text_column=COLUMN_JOINER.join(dataset.columns),
         label_column=dataset.label_column,
-        encoding=dataset.encoding,
+        file_encoding=dataset.encoding,
         skip_unreadable=dataset.skip_unreadable,
     )
 
