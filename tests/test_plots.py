@@ -220,3 +220,21 @@ def test_each_class_has_a_color_of_its_own_in_the_scatter(vae_run):
     assert [line.get_label() for line in axes.lines] == [str(digit) for digit in range(10)]
     assert len({tuple(line.get_color()) for line in axes.lines}) == 10
     assert sum(len(line.get_xdata()) for line in axes.lines) == 360
+
+
+@pytest.mark.exhaustive
+def test_many_classes_are_shown_by_recall_and_confusion(tmp_path):
+    images = np.random.default_rng(0).integers(0, 256, (300, 6, 6), np.uint8)
+    run = zoo.train(
+        "softmax_regression", dataset=(images, np.arange(300) % 25), epochs=1, jit_compile=False,
+        run_dir=tmp_path / "run", progress=False,
+    )  # fmt: skip
+    counts = np.zeros((25, 25), int)
+    answers = run.predictions["probabilities"].argmax(axis=1)
+    np.add.at(counts, (run.predictions["labels"], answers), 1)
+    left, right = drawn(classification.confusion_matrix, run).axes
+    assert sum(bar.get_height() for bar in left.patches) == 25
+    widths = [bar.get_width() for bar in right.patches]
+    off_diagonal = np.sort(counts[~np.eye(25, dtype=bool)])[::-1]
+    assert widths == [count for count in off_diagonal[:20] if count]
+    assert "one of 25 classes (0, 1, 2" in (run.directory / "README.md").read_text()

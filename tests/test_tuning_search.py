@@ -475,3 +475,8 @@ def test_kinds_of_data_with_other_preparation_are_loaded_anew(tmp_path, data_dir
         config = tmp_path / "s" / "trials" / f"trial_{row['trial']}" / "1" / "config.json"
         assert json.loads(config.read_text())["recipe"]["images"]["scaling"] == scaling
     assert len({row["score"] for row in itertools.chain(found.trials)}) == 2
+
+
+def test_rows_in_memory_are_refused_since_workers_read_for_themselves(tmp_path):
+    with pytest.raises(ArgumentValueError, match="a search cannot take a tuple, since its workers"):
+        tuning.search("mlp", dataset=([0], [1]), directory=tmp_path / "search")

@@ -13,8 +13,9 @@ import zoo
 from tuning.space import describe_space, read_changes, search_space
 from zoo.data import get_dataset
 from zoo.errors import ArgumentValueError, SearchError, unknown_name_message
+from zoo.runs import ADDED_DATASET_FIELDS
 from zoo.runs.files import write_json
-from zoo.specs import MAX_INT, MAX_SEED, require_choice, require_integer
+from zoo.specs import MAX_INT, MAX_SEED, DatasetSpec, require_choice, require_integer
 from zoo.tasks import TASKS
 from zoo.training.config import split_overrides
 from zoo.training.resuming import DATASET_PROSE
@@ -108,7 +109,7 @@ class Plan:
 def make_plan(
     name: str,
     *,
-    dataset: str | Path | None = None,
+    dataset: str | Path | DatasetSpec | None = None,
     data_dir: str | Path | None = None,
     algorithm: str = "random",
     objective: str | None = None,
@@ -125,7 +126,7 @@ def make_plan(
 
     Args:
         name: name of the model.
-        dataset: name of the dataset; the model's own if None.
+        dataset: name or spec of the dataset; the model's own if None.
         data_dir: TFDS data directory.
         algorithm: one of `ALGORITHMS`.
         objective: metric to optimize; the one that the model's task monitors if None.
@@ -153,6 +154,11 @@ def make_plan(
     objective, direction = _objective_and_direction(name, objective, direction)
     fixed = dict(fixed or {})
     changes = _merge_changes(name, space, fixed)
+    if not isinstance(dataset, str | Path | DatasetSpec | None):
+        raise ArgumentValueError(
+            f"a search cannot take a {type(dataset).__name__}, since its workers read the dataset "
+            "themselves: write the rows to a table or a folder of images, and pass its path."
+        )
     chosen = get_dataset(zoo.get_spec(name).dataset if dataset is None else dataset, data_dir)
     return Plan(
         model=name,
@@ -198,8 +204,9 @@ def read_plan(directory: Path) -> Plan:
     if file_format != FORMAT:
         raise SearchError(f"{path} has format {file_format}; this version reads format {FORMAT}.")
     try:
+        fields["dataset"] = {**ADDED_DATASET_FIELDS, **fields["dataset"]}
         return Plan(**fields)
-    except TypeError:
+    except (TypeError, KeyError):
         raise damaged from None
 
 

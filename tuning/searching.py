@@ -19,7 +19,7 @@ from tuning.trials import default_config, trial_config
 from zoo.data.pipeline import Data
 from zoo.errors import ArgumentValueError, SearchError
 from zoo.runs.files import PARTIAL, exclusive_lock
-from zoo.specs import MAX_INT, MAX_SEED, require_integer, require_number
+from zoo.specs import MAX_INT, MAX_SEED, DatasetSpec, require_integer, require_number
 from zoo.training.config import build_model, load_run_data, seed_and_build
 
 WEIGHTS_ARGUMENTS = ("weights", "keep_head")
@@ -30,7 +30,7 @@ MAX_GRID_SIZE = 1_000
 def search(
     name: str,
     *,
-    dataset: str | Path | None = None,
+    dataset: str | Path | DatasetSpec | None = None,
     data_dir: str | Path | None = None,
     algorithm: str = "random",
     max_trials: int | None = None,

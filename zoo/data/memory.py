@@ -90,12 +90,11 @@ class _Part:
 
 def _by_split(dataset: Any) -> dict[str, Any]:
     if isinstance(dataset, Mapping):
-        splits = {SPLIT_NAMES.get(str(key).lower()): part for key, part in dataset.items()}
-        if None not in splits and len(splits) == len(dataset):
-            if "train" not in splits:
-                raise DatasetError(f"a dict of splits needs 'train'; got {', '.join(dataset)}.")
-            return splits  # type: ignore[return-value]
-        return {"train": dataset}
+        names = {key: SPLIT_NAMES.get(str(key).lower()) for key in dataset}
+        splits = {name: dataset[key] for key, name in names.items() if name}
+        if splits and "train" not in splits:
+            raise DatasetError(f"a dict of splits needs 'train'; got {', '.join(dataset)}.")
+        return splits or {"train": dataset}
     if isinstance(dataset, tuple | list) and dataset:
         pairs = [isinstance(part, tuple | list) and len(part) == 2 for part in dataset]
         nested = all(pairs) and all(

@@ -34,24 +34,47 @@ def learning_curves(figure: Any, run: Run) -> None:
 
 
 def confusion_matrix(figure: Any, run: Run) -> None:
-    """Plot the number of test rows by true and predicted class."""
+    """Plot the number of test rows by true and predicted class.
+
+    Of more classes than can be labeled, the recalls and the most frequent confusions are shown.
+    """
     names = run.dataset.class_names
     predictions = run.predictions
     counts = np.zeros((len(names), len(names)), int)
     np.add.at(counts, (predictions["labels"], predictions["probabilities"].argmax(axis=1)), 1)
+    accuracy = 100 * np.trace(counts) / counts.sum()
+    title = f"accuracy {accuracy:.2f} % on {counts.sum():,} test rows"
+    if len(names) > MAX_LABELED_CLASSES:
+        _show_recalls_and_confusions(figure, names, counts)
+        figure.suptitle(f"Confusions of {len(names):,} classes: {title}")
+        return
     axes = figure.subplots()
     fractions = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
     image = axes.imshow(100 * fractions, cmap="Blues", vmin=0, vmax=100)
     figure.colorbar(image, ax=axes, label="fraction of the true class [%]")
     axes.set(xlabel="predicted class", ylabel="true class")
-    if len(names) <= MAX_LABELED_CLASSES:
-        axes.set_xticks(range(len(names)), names, rotation=45 if max(map(len, names)) > 2 else 0)
-        axes.set_yticks(range(len(names)), names)
-        for (row, column), count in np.ndenumerate(counts):
-            color = "white" if fractions[row, column] > 0.5 else "black"
-            axes.text(column, row, count, ha="center", va="center", color=color, fontsize=8)
-    accuracy = 100 * np.trace(counts) / counts.sum()
-    figure.suptitle(f"Confusion matrix: accuracy {accuracy:.2f} % on {counts.sum():,} test rows")
+    axes.set_xticks(range(len(names)), names, rotation=45 if max(map(len, names)) > 2 else 0)
+    axes.set_yticks(range(len(names)), names)
+    for (row, column), count in np.ndenumerate(counts):
+        color = "white" if fractions[row, column] > 0.5 else "black"
+        axes.text(column, row, count, ha="center", va="center", color=color, fontsize=8)
+    figure.suptitle(f"Confusion matrix: {title}")
+
+
+def _show_recalls_and_confusions(figure: Any, names: Sequence[str], counts: np.ndarray) -> None:
+    left, right = figure.subplots(1, 2)
+    occurs = counts.sum(axis=1) > 0
+    recalls = 100 * np.diag(counts)[occurs] / counts.sum(axis=1)[occurs]
+    left.hist(recalls, bins=np.linspace(0, 100, 21))
+    left.set(xlabel="recall of a class [%]", ylabel="classes")
+    wrong = counts * ~np.eye(len(names), dtype=bool)
+    most = np.argsort(-wrong, axis=None, kind="stable")[:MAX_LABELED_CLASSES]
+    pairs = [np.unravel_index(flat, wrong.shape) for flat in most if wrong.flat[flat]]
+    right.barh(range(len(pairs)), [wrong[pair] for pair in pairs])
+    captions = [f"{names[true]} as {names[predicted]}" for true, predicted in pairs]
+    right.set_yticks(range(len(pairs)), captions, fontsize=8)
+    right.invert_yaxis()
+    right.set(xlabel="test rows", title="most frequent confusions")
 
 
 def samples(figure: Any, run: Run) -> None:

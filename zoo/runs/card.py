@@ -16,6 +16,7 @@ from zoo.runs.files import atomic_write
 from zoo.runs.markdown import markdown_table
 from zoo.specs import DatasetSpec
 
+MAX_NAMED = 20
 CONFIG_KEYS = (
     "zoo", "model", "arguments", "recipe", "seed", "parameters", "dataset_version", "environment",
 )  # fmt: skip
@@ -125,7 +126,8 @@ def render_sections(facts: Mapping[str, Any]) -> list[tuple[str, str]]:
 
 def _model(facts: Mapping[str, Any]) -> str:
     names, kind = facts["class_names"], facts["input"]["kind"]
-    classes = f"one of {len(names)} classes ({', '.join(names)})"
+    listed = ", ".join(names[:MAX_NAMED]) + (", ..." if len(names) > MAX_NAMED else "")
+    classes = f"one of {len(names):,} classes ({listed})"
     output = classes if _is_classifier(facts) else "an image"
     inputs = {"text": "a text", "images": "an image of any size", "truth_tables": "a row of bits"}
     reference = f" ({facts['dataset_reference']})" if facts["dataset_reference"] else ""

@@ -52,7 +52,7 @@ def save_run(
         >>> import zoo
         >>> data = zoo.load_data("or", batch_size=4)
         >>> model = zoo.build("perceptron", input_shape=(2,), learning_rate=0.5)
-        >>> history = model.fit(data.train, epochs=30, verbose=0)
+        >>> history = model.fit(data.train, epochs=30, verbose=0, shuffle=False)
         >>> run = zoo.save_run(
         ...     model, tmp / "run", data=data, history=history, learning_rate=0.5
         ... )
