@@ -101,8 +101,8 @@ def _by_split(dataset: Any) -> dict[str, Any]:
             hasattr(x, "__len__") and not isinstance(x, str) for part in dataset for x in part
         )
         if nested and len(dataset) in (2, 3) and isinstance(dataset, tuple):
-            names = ("train", "validation", "test") if len(dataset) == 3 else ("train", "test")
-            return dict(zip(names, dataset, strict=True))
+            given = ("train", "validation", "test") if len(dataset) == 3 else ("train", "test")
+            return dict(zip(given, dataset, strict=True))
     return {"train": dataset}
 
 

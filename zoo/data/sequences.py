@@ -7,7 +7,7 @@ import tensorflow as tf
 
 from zoo.data.pipeline import PARALLEL_CALLS, PREFETCH, Data
 
-ENCODING_BATCH_SIZE = 512
+ENCODING_BATCH_SIZE = 4096
 NUM_WIDTHS = 8
 BUCKET_BATCHES = 50
 
@@ -37,7 +37,9 @@ class SequenceData(Data):
         return {}
 
     def cached_rows(self, split: str) -> np.ndarray:
-        """Return the encoded rows, ``(rows, sequence_length)`` or ``(rows, vocab_size)``.
+        """Return the encoded rows, ``(rows, width)`` or ``(rows, vocab_size)``.
+
+        Of token ids only the columns are kept that `to_inputs` can ask for.
 
         Args:
             split: name of the split.
@@ -48,8 +50,15 @@ class SequenceData(Data):
                 lambda batch: tf.cast(self.preprocessor(batch), self._cache_dtype),
                 num_parallel_calls=PARALLEL_CALLS,
             )
-            encoded = list(batches.prefetch(PREFETCH).as_numpy_iterator())
-            self._encoded[split] = np.concatenate(encoded)
+            parts = [self._trim(part) for part in batches.prefetch(PREFETCH).as_numpy_iterator()]
+            width = max(part.shape[1] for part in parts)
+            encoded = np.zeros((len(self.rows[split]), width), parts[0].dtype)
+            stop = len(encoded)
+            while parts:
+                part = parts.pop()
+                encoded[stop - len(part) : stop, : part.shape[1]] = part
+                stop -= len(part)
+            self._encoded[split] = encoded
         return self._encoded[split]
 
     def to_inputs(self, rows: tf.Tensor) -> tf.Tensor:
@@ -65,9 +74,8 @@ class SequenceData(Data):
         if not self.is_sequence:
             return tf.cast(rows, tf.float32)
         longest = tf.reduce_max(tf.math.count_nonzero(rows, axis=1))
-        sequence_length = rows.shape[1]
-        step = -(-sequence_length // NUM_WIDTHS)
-        width = tf.minimum(tf.cast(sequence_length, tf.int64), (longest + step - 1) // step * step)
+        step = self._width_step
+        width = tf.minimum(tf.cast(self._max_width, tf.int64), (longest + step - 1) // step * step)
         return tf.cast(rows[:, :width], tf.int64)
 
     @functools.cached_property
@@ -90,7 +98,7 @@ class SequenceData(Data):
         lengths = tf.constant(self._lengths("train"), tf.int64)
         size = len(self.rows["train"])
         block = tf.range(size, dtype=tf.int64) // (BUCKET_BATCHES * self.batch_size)
-        key = block * (self.cached_rows("train").shape[1] + 1) + tf.gather(lengths, shuffled)
+        key = block * (self._max_width + 1) + tf.gather(lengths, shuffled)
         bucketed = tf.gather(shuffled, tf.argsort(key, stable=True))
         full_batches = size // self.batch_size
         in_full_batches = full_batches * self.batch_size
@@ -108,6 +116,21 @@ class SequenceData(Data):
     @property
     def _cache_dtype(self) -> tf.DType:
         return tf.int32 if self.is_sequence else tf.uint8
+
+    @property
+    def _max_width(self) -> int:
+        return self.preprocessor.outputs[0].shape[1]
+
+    @property
+    def _width_step(self) -> int:
+        return -(-self._max_width // NUM_WIDTHS)
+
+    def _trim(self, encoded: np.ndarray) -> np.ndarray:
+        """Return token ids without the columns on the right that are padding in every row."""
+        if not self.is_sequence:
+            return encoded
+        longest = np.flatnonzero(encoded.any(axis=0))[-1] + 1
+        return encoded[:, : -(-longest // self._width_step) * self._width_step].copy()
 
     def _lengths(self, split: str) -> np.ndarray:
         return np.count_nonzero(self.cached_rows(split), axis=1)

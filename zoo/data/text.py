@@ -1,6 +1,7 @@
 """Text classification datasets: TFDS datasets, users' tables and the synthetic `toy_reviews`."""
 
 import hashlib
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -10,9 +11,9 @@ import numpy as np
 import tensorflow as tf
 
 from zoo.artifacts.reader import as_bytes
-from zoo.data.pipeline import Rows, fill_missing_splits
+from zoo.data.pipeline import PARALLEL_CALLS, PREFETCH, Rows, fill_missing_splits
 from zoo.data.readers import reraise_reader_errors
-from zoo.data.sequences import SequenceData
+from zoo.data.sequences import ENCODING_BATCH_SIZE, SequenceData
 from zoo.data.table_files import format_of
 from zoo.data.tables import (
     SHARD,
@@ -31,7 +32,7 @@ from zoo.data.tfds_store import (
     read_splits,
     summarize,
 )
-from zoo.data.tokens import Tokenizer, standardize_text
+from zoo.data.tokens import UNKNOWN_TOKEN, Tokenizer, standardize_text
 from zoo.data.toy_reviews import VERSION as TOY_REVIEWS_VERSION
 from zoo.data.toy_reviews import generate as generate_toy_reviews
 from zoo.errors import DatasetError, InputError
@@ -42,7 +43,8 @@ INPUT_NAME = "text"
 INPUT_DTYPE = "string"
 MIN_DISTINCT = 20
 COLUMN_SEPARATOR = b"\n"
-ADAPT_BATCH_SIZE = 512
+TOKEN_SEPARATOR = b"\n"
+DIGEST_ROWS = 10_000
 
 
 def describe_text_builder(builder: Any) -> DatasetSpec | None:
@@ -180,7 +182,9 @@ def splits_from_tables(
             )
         labels = np.array([index_of[label] for label in table.labels], np.int64)
         splits[split] = Rows(texts, labels)
-        digest.update(b"\0".join(texts) + labels.tobytes())
+        for start in range(0, len(texts), DIGEST_ROWS):
+            digest.update(b"\0" * (start > 0) + b"\0".join(texts[start : start + DIGEST_ROWS]))
+        digest.update(labels.tobytes())
     return splits, digest.hexdigest()[:12]
 
 
@@ -241,14 +245,45 @@ def preprocessor(spec: DatasetSpec, options: TextOptions, train: np.ndarray) -> 
         pad_to_max_tokens=not is_sequence,
         name="vectorize",
     )
-    try:
-        vectorize.adapt(tf.data.Dataset.from_tensor_slices(train).batch(ADAPT_BATCH_SIZE))
-    except tf.errors.InvalidArgumentError:
-        raise DatasetError(f"{spec.name}: the training texts contain no words.") from None
+    words = count_tokens(train, Tokenizer(options.ngrams, options.subwords))
+    words.pop(UNKNOWN_TOKEN.encode(), None)
+    if not words:
+        raise DatasetError(f"{spec.name}: the training texts contain no words.")
+    num_special = 2 if is_sequence else 1
+    by_count = sorted(words, key=lambda word: (words[word], word), reverse=True)
+    vocabulary = by_count[: options.vocab_size - num_special]
+    vectorize.set_vocabulary([word.decode() for word in vocabulary])
     return keras.Sequential(
         [keras.Input(raw_shape(spec), dtype=INPUT_DTYPE, name=INPUT_NAME), vectorize],
         name="preprocessor",
     )
+
+
+def count_tokens(texts: np.ndarray, tokenizer: Tokenizer) -> Counter[bytes]:
+    """Count the tokens of some texts, which is faster than `TextVectorization.adapt`.
+
+    Args:
+        texts: ``(rows,)``, UTF-8.
+        tokenizer: splits standardized texts.
+
+    Example:
+        >>> import numpy as np
+        >>> from zoo.data.text import count_tokens
+        >>> from zoo.data.tokens import Tokenizer
+        >>> count_tokens(np.array([b"So good, so short."], object), Tokenizer())[b"so"]
+        2
+    """
+
+    def join_tokens(batch: tf.Tensor) -> tf.Tensor:
+        tokens = tokenizer(standardize_text(batch)).flat_values
+        return tf.strings.reduce_join(tokens, separator=TOKEN_SEPARATOR)
+
+    batches = tf.data.Dataset.from_tensor_slices(texts).batch(ENCODING_BATCH_SIZE)
+    joined = batches.map(join_tokens, num_parallel_calls=PARALLEL_CALLS).prefetch(PREFETCH)
+    counts: Counter[bytes] = Counter()
+    for tokens in joined.as_numpy_iterator():
+        counts.update(tokens.split(TOKEN_SEPARATOR))
+    return counts
 
 
 def augmentation(
