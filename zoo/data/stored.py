@@ -1,6 +1,7 @@
 """Images in a file, for datasets that are larger than memory: only the rows asked for are read."""
 
 import hashlib
+import os
 import shutil
 from collections.abc import Iterable
 from pathlib import Path
@@ -78,11 +79,16 @@ class StoredImages:
         """Read images into an array."""
         numbers = np.atleast_1d(self._index[index])
         images = np.empty((len(numbers), *self._image_shape), np.uint8)
-        with self._path.open("rb", buffering=0) as file:
-            for start, stop in _runs_of_neighbors(numbers, MAX_BYTES_A_READ // self._image_bytes):
-                file.seek(int(numbers[start]) * self._image_bytes)
-                file.readinto(images[start:stop].data.cast("B"))
+        if len(numbers):
+            self._read(numbers, images.data.cast("B"))
         return images if np.ndim(self._index[index]) else images[0]
+
+    def _read(self, numbers: np.ndarray, pixels: memoryview) -> None:
+        size = self._image_bytes
+        with self._path.open("rb", buffering=0) as file:
+            for start, stop in _runs_of_neighbors(numbers, MAX_BYTES_A_READ // size):
+                offset = int(numbers[start]) * size
+                os.preadv(file.fileno(), [pixels[start * size : stop * size]], offset)
 
 
 def select(images: Any, index: Any) -> Any:
@@ -135,7 +141,7 @@ def write_images(path: Path, batches: Iterable[np.ndarray]) -> Any:
 
 def _runs_of_neighbors(numbers: np.ndarray, longest: int) -> Iterable[tuple[int, int]]:
     """Return the ranges of consecutive numbers, each of which one read gets."""
-    breaks = np.flatnonzero(np.diff(numbers) != 1) + 1
+    breaks = (np.flatnonzero(np.diff(numbers) != 1) + 1).tolist()
     for start, stop in zip([0, *breaks], [*breaks, len(numbers)], strict=True):
         for first in range(start, stop, max(1, longest)):
             yield first, min(first + max(1, longest), stop)
