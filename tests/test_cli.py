@@ -268,7 +268,9 @@ BAD_INPUT = {
     "images for a network of texts": ("train gru --dataset digits", "gru takes data such as"),
     "option of another kind": ("train mlp --set ngrams=2", "mnist is not a dataset of text"),
     "table that is missing": ("train gru --dataset none.csv", "no such file"),
-    "table of other columns": ("train gru --dataset odd.csv", "Did you mean 'texts'?"),
+    "table of other columns": (
+        "train gru --dataset odd.csv --text-column text", "Did you mean 'texts'?",
+    ),
     "encoding of another network": (
         "train gru --dataset toy_reviews --set encoding=multi_hot", "gru takes sequence",
     ),
