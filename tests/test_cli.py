@@ -75,7 +75,10 @@ def test_train_evaluate_predict_report_export(answer, command, tmp_path, data_di
     assert set(document) == {
         "run_dir", "model", "dataset", "parameters", "epochs", "seconds", "metrics",
     }  # fmt: skip
-    assert set(document["metrics"]) == {"val_loss", "val_accuracy", "test_loss", "test_accuracy"}
+    assert set(document["metrics"]) == {
+        "val_loss", "val_accuracy", "test_loss", "test_accuracy", "test_balanced_accuracy",
+        "test_macro_f1", "test_top_5_accuracy",
+    }  # fmt: skip
     config = zoo.load_run(run_dir).config
     assert config["arguments"]["units"] == 16
     assert config["arguments"]["activation"] == "tanh"
