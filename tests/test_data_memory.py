@@ -136,6 +136,19 @@ def test_images_become_pixels_again(images, labels):
     assert given.spec.class_names == ("0", "1", "2")
 
 
+def test_levels_between_pixels_are_refused_and_not_rounded():
+    with pytest.raises(DatasetError, match="not levels of 8 bits"):
+        take_given((IMAGES + 0.2, CLASSES))
+
+
+@pytest.mark.exhaustive
+def test_a_frame_is_evaluated_by_the_columns_it_was_trained_by(tmp_path):
+    frame = FRAME.rename(columns={"text": "review", "label": "verdict"})
+    settings = {**TINY["text_mlp"], "epochs": 1, "jit_compile": False, "progress": False}
+    run = zoo.train("text_mlp", dataset=frame, run_dir=tmp_path / "run", **settings)
+    assert zoo.evaluate(run, dataset=frame)["accuracy"] == run.metrics["test_accuracy"]
+
+
 def test_splits_that_are_given_are_kept():
     train, test = (IMAGES[:40], CLASSES[:40]), (IMAGES[40:], CLASSES[40:])
     for dataset in ((train, test), {"train": train, "test": test}):

@@ -16,7 +16,7 @@ from PIL import Image
 
 import zoo
 from zoo import FileOptions
-from zoo.data import get_dataset, reader_of
+from zoo.data import get_dataset, reader_of, tables
 from zoo.errors import ZooError
 
 WORDS = ["good", "fine; really", 'so "so"', "bad, bad", "line\nbreak", "café"]
@@ -394,6 +394,21 @@ def test_it_is_refused_in_a_line(shape, tmp_path):
         spec = get_dataset(write_in(tmp_path), files=FileOptions(**options))
         reader_of(spec).read(spec, tmp_path)
     assert "\n" not in str(error.value)
+
+
+def test_shards_are_in_the_order_of_their_numbers(tmp_path):
+    for number in range(12):
+        write(f"train-{number}-of-12.csv", f"text,label\n{number},{number % 2}\n")(tmp_path)
+    spec = get_dataset(tmp_path)
+    shards = tables.tables_in(tmp_path)["train"]
+    data = tables.read_table(shards, tables.Layout(("text",), "label"), "")
+    assert data.texts[0].tolist() == [str(number).encode() for number in range(12)]
+    assert spec.class_names == ("0", "1")
+
+
+def test_options_of_files_are_refused_where_there_are_none():
+    with pytest.raises(ZooError, match="text_column: mnist is not a file or folder of yours"):
+        get_dataset("mnist", files=FileOptions(text_column="x"))
 
 
 def test_there_are_sixty():

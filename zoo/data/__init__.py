@@ -61,6 +61,7 @@ def get_dataset(
     if isinstance(name, DatasetSpec):
         return name
     if name in DATASETS:
+        _refuse_file_options(str(name), files)
         return DATASETS[str(name)]
     from zoo.data.folders import describe_folder
     from zoo.data.images import describe_image_builder
@@ -73,6 +74,7 @@ def get_dataset(
     if str(name) and path.is_dir():
         return describe_folder(path, files)
     _refuse_other_files(path)
+    _refuse_file_options(str(name), files)
     builder = open_builder(str(name), data_dir)
     spec = describe_image_builder(builder) or describe_text_builder(builder)
     if spec is None:
@@ -179,6 +181,12 @@ def take_given(dataset: Any, files: FileOptions = FileOptions()) -> "GivenData |
     from zoo.data.memory import GivenData, as_given
 
     return dataset if isinstance(dataset, GivenData) else as_given(dataset, files)
+
+
+def _refuse_file_options(name: str, files: FileOptions) -> None:
+    given = [key for key, value in dataclasses.asdict(files).items() if value]
+    if given:
+        raise ArgumentValueError(f"{', '.join(given)}: {name} is not a file or folder of yours.")
 
 
 def _refuse_other_files(path: Path) -> None:

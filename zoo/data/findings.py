@@ -4,6 +4,7 @@ Nothing is changed: a finding says what there is, how often, and shows an exampl
 """
 
 import dataclasses
+import functools
 import hashlib
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping
@@ -19,6 +20,7 @@ FEW_ROWS = 10
 RATIO = 10
 EXAMPLE_LENGTH = 60
 DIGEST_BYTES = 16
+ROWS_AT_A_TIME = 1024
 MAX_NAMED = 5
 
 
@@ -120,6 +122,7 @@ def _findings_on_rows(
         empty = sum(not text.strip() for part in rows.values() for text in part.inputs)
         if empty:
             yield Finding("empty texts", empty, f"{empty:,} texts are empty")
+    example_of = functools.partial(_example, spec, rows, digests)
     classes_of: defaultdict[bytes, set[int]] = defaultdict(set)
     splits_of: defaultdict[bytes, set[str]] = defaultdict(set)
     within: Counter[str] = Counter()
@@ -130,21 +133,13 @@ def _findings_on_rows(
             splits_of[digest].add(split)
     conflicts = {digest for digest, classes in classes_of.items() if len(classes) > 1}
     if conflicts:
-        example = _example(spec, rows, digests, conflicts)
-        yield Finding(
-            "conflicting labels",
-            len(conflicts),
-            f"{len(conflicts):,} {what} occur with different labels{example}",
-        )
+        detail = f"{len(conflicts):,} {what} occur with different labels{example_of(conflicts)}"
+        yield Finding("conflicting labels", len(conflicts), detail)
     across = {digest for digest, splits in splits_of.items() if len(splits) > 1}
     if across:
-        example = _example(spec, rows, digests, across)
-        yield Finding(
-            "duplicates across splits",
-            len(across),
-            f"{len(across):,} {what} are in more than one split{example}: the test result is too "
-            "good by what was memorized",
-        )
+        detail = f"{len(across):,} {what} are in more than one split{example_of(across)}"
+        consequence = "the test result is too good by what was memorized"
+        yield Finding("duplicates across splits", len(across), f"{detail}: {consequence}")
     if within["train"]:
         yield Finding(
             "duplicates", within["train"], f"{within['train']:,} training {what} are repetitions"
@@ -154,8 +149,8 @@ def _findings_on_rows(
 def _digests(rows: Rows) -> list[bytes]:
     return [
         hashlib.blake2b(_content(row), digest_size=DIGEST_BYTES).digest()
-        for start in range(0, len(rows), 1024)
-        for row in rows.inputs[start : start + 1024]
+        for start in range(0, len(rows), ROWS_AT_A_TIME)
+        for row in rows.inputs[start : start + ROWS_AT_A_TIME]
     ]
 
 

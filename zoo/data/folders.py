@@ -24,31 +24,22 @@ from zoo.data.stored import (
     select,
     write_images,
 )
+from zoo.data.tables import SPLIT_NAMES
 from zoo.data.tfds_store import default_data_dir
 from zoo.errors import DatasetError
 from zoo.layers.image import AntialiasedResizing
+from zoo.runs.files import write_json
 from zoo.specs import DatasetSpec, FileOptions
 
 SUFFIXES = {
     ".png", ".jpg", ".jpeg", ".jpe", ".jfif", ".bmp", ".gif", ".webp", ".tif", ".tiff", ".avif",
 }  # fmt: skip
 STRAY_NAMES = {"thumbs.db", "desktop.ini", "__macosx", "@eadir", "ehthumbs.db", "icon\r"}
-SPLIT_FOLDERS = {
-    "train": "train",
-    "training": "train",
-    "validation": "validation",
-    "valid": "validation",
-    "val": "validation",
-    "test": "test",
-    "testing": "test",
-}
 MAX_SIDE = 64
 FILES_AT_A_TIME = 2048
 GRAY_MODES = ("1", "L", "LA", "I", "I;16")
 MAX_NAMED = 5
 FIRST_TURNED = 5  # of the EXIF orientations: width and height are swapped from it on
-
-Decode = Callable[[Path], np.ndarray | None]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -136,7 +127,7 @@ def list_images(folder: Path, skip_unreadable: bool = False) -> Listing:
     children = _visible(folder, passed_over)
     folders = [child for child in children if child.is_dir()]
     passed_over += [child for child in children if not child.is_dir()]
-    by_split = {SPLIT_FOLDERS.get(child.name.lower()): child for child in folders}
+    by_split = {SPLIT_NAMES.get(child.name.lower()): child for child in folders}
     has_splits = (
         None not in by_split
         and len(by_split) == len(folders)
@@ -234,9 +225,10 @@ def _read_to_file(spec: DatasetSpec, listing: Listing, data_dir: Path) -> tuple[
         require_space(folder, spec.name, len(listing.files) * int(np.prod(spec.input_shape)))
         kept: list[bool] = []
         write_images(path, _decode_in_batches(spec, listing.files, kept))
-        facts_path.write_text(json.dumps([i for i, is_kept in enumerate(kept) if not is_kept]))
+        left_out = [number for number, is_kept in enumerate(kept) if not is_kept]
+        write_json(facts_path, {"left_out": left_out})
     mask = np.ones(len(listing.files), bool)
-    mask[json.loads(facts_path.read_text())] = False
+    mask[json.loads(facts_path.read_text())["left_out"]] = False
     digest = hashlib.sha256()
     with path.open("rb") as file:
         while block := file.read(1 << 24):
@@ -293,7 +285,7 @@ def _list_classes(
                 f"{'it' if len(others) == 1 else f'the {len(others)} other files'}."
             )
         left_out += others
-        classes[child.name] = [path for path in files if path not in set(others)]
+        classes[child.name] = sorted(set(files) - set(others))
     return classes
 
 

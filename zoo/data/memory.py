@@ -8,14 +8,19 @@ from typing import Any
 import numpy as np
 
 from zoo.data.pipeline import Rows, fill_missing_splits
-from zoo.data.tables import SPLIT_NAMES, Layout, Table, choose_columns, parse_columns
+from zoo.data.tables import (
+    SPLIT_NAMES,
+    Layout,
+    Table,
+    choose_columns,
+    is_missing,
+    parse_columns,
+)
 from zoo.data.text import class_names, splits_from_tables
 from zoo.errors import DatasetError
-from zoo.specs import DatasetSpec, FileOptions
+from zoo.specs import COLUMN_JOINER, DatasetSpec, FileOptions
 
 LEVELS = 255
-TOLERANCE = 1e-3  # of a level: what rounding to float32 or float16 may have added to x / 255
-MAX_ROWS = 10**9
 SUPPORTED = (
     "(x, y) of arrays or lists, ((x, y), (x, y)) of training and test rows, a data frame, a "
     "tf.data.Dataset, a Hugging Face dataset, or a dict of these by split"
@@ -71,7 +76,8 @@ def as_given(dataset: Any, files: FileOptions = FileOptions()) -> GivenData:
         class_names=tuple(names),
         summary=f"{len(train.labels):,} rows in memory",
         source="given",
-        columns=("text",) if train.images is None else (),
+        columns=train.columns,
+        label_column=train.label_column,
     )
     splits, digest = _look_up_classes(spec, parts)
     return GivenData(dataclasses.replace(spec, name=f"given-{digest}"), splits)
@@ -85,6 +91,7 @@ class _Part:
     images: np.ndarray | None = None
     texts: tuple[np.ndarray, ...] = ()
     names: Sequence[str] = ()
+    columns: tuple[str, ...] = ()
     label_column: str = "label"
 
 
@@ -142,7 +149,7 @@ def _from_pair(split: str, x: Any, y: Any) -> _Part:
     if not len(x):
         raise DatasetError(f"{split}: there are no rows.")
     if x.dtype.kind in "OSU":
-        return _Part(labels, texts=(_texts_of(split, x),))
+        return _Part(labels, texts=(_texts_of(split, x),), columns=("text",))
     return _Part(labels, images=_images_of(split, x))
 
 
@@ -162,7 +169,7 @@ def _labels_of(split: str, y: np.ndarray) -> np.ndarray:
         hint = "; for one-hot labels pass y.argmax(axis=1)" if y.ndim == 2 else ""
         raise DatasetError(f"{split}: y of shape {y.shape}: must be one class per row{hint}.")
     values = [v.decode() if isinstance(v, bytes) else v for v in y.tolist()]
-    missing = [i for i, v in enumerate(values) if v is None or v != v or not str(v).strip()]
+    missing = [i for i, v in enumerate(values) if is_missing(v)]
     if missing:
         raise DatasetError(f"{split}: {len(missing)} rows have no label, such as row {missing[0]}.")
     strange = [v for v in values if not isinstance(v, str | int | float | bool)]
@@ -203,9 +210,11 @@ def _as_pixels(split: str, x: np.ndarray) -> np.ndarray:
     if not np.isfinite(x).all():
         raise DatasetError(f"{split}: {int((~np.isfinite(x)).sum())} pixels are NaN or infinite.")
     lowest, highest = float(x.min()), float(x.max())
-    levels = x * float(LEVELS) if x.dtype.kind == "f" and 0 <= lowest <= highest <= 1 else x
+    is_fraction = x.dtype.kind == "f" and 0 <= lowest <= highest <= 1
+    levels = x.astype(float) * LEVELS if is_fraction else x
+    rounding = LEVELS * np.finfo(x.dtype).eps if is_fraction else 0  # of x = pixels / 255
     pixels = np.round(levels)
-    if lowest < 0 or highest > LEVELS or np.abs(levels - pixels).max() > TOLERANCE * LEVELS:
+    if lowest < 0 or highest > LEVELS or np.abs(levels - pixels).max() > rounding:
         raise DatasetError(
             f"{split}: pixels from {lowest:g} to {highest:g} that are not levels of 8 bits: pass "
             "uint8 images, or these divided by 255; the recipe scales them."
@@ -229,8 +238,8 @@ def _from_frame(split: str, frame: Any, files: FileOptions) -> _Part:
     except (pyarrow.ArrowException, TypeError, ValueError) as error:
         reason = str(error).splitlines()[0]
         raise DatasetError(f"the {split} rows are not a table of texts: {reason}") from None
-    table = parse_columns(f"the {split} rows", columns, Layout(texts, label, ""))
-    return _Part(table.labels, texts=table.texts, label_column=label)
+    table = parse_columns(f"the {split} rows", columns, Layout(texts, label))
+    return _Part(table.labels, texts=table.texts, columns=texts, label_column=label)
 
 
 def _from_hugging_face(split: str, dataset: Any, files: FileOptions) -> _Part:
@@ -240,7 +249,7 @@ def _from_hugging_face(split: str, dataset: Any, files: FileOptions) -> _Part:
         return _from_hugging_face_images(split, dataset, images[0], files)
     texts, label = choose_columns(f"the {split} rows", dataset.column_names, files)
     columns = {name: dataset[name][:] for name in (*texts, label)}
-    part = _from_frame(split, columns, FileOptions("+".join(texts), label))
+    part = _from_frame(split, columns, FileOptions(COLUMN_JOINER.join(texts), label))
     return dataclasses.replace(part, **_named(part.labels, features[label]))
 
 
@@ -257,6 +266,7 @@ def _from_hugging_face_images(split: str, dataset: Any, image: str, files: FileO
             "one shape; resize them first."
         )
     part = _from_pair(split, np.stack(pixels), dataset[label][:])
+    part = dataclasses.replace(part, label_column=label)
     return dataclasses.replace(part, **_named(part.labels, dataset.features[label]))
 
 

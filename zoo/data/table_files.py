@@ -4,6 +4,7 @@ import bz2
 import codecs
 import contextlib
 import csv
+import functools
 import gzip
 import io
 import json
@@ -48,7 +49,7 @@ def format_of(path: Path) -> str | None:
 
     Example:
         >>> from pathlib import Path
-        >>> from zoo.data.tables import format_of
+        >>> from zoo.data.table_files import format_of
         >>> format_of(Path("reviews.tsv.gz")), format_of(Path("photo.png"))
         ('csv', None)
     """
@@ -99,7 +100,7 @@ class TableFile:
             if self.format == "parquet":
                 with self._open() as file:
                     return parquet.read_schema(file).names
-            return self._read_json().column_names
+            return self._json_table.column_names
 
     def read(self, columns: Sequence[str]) -> Any:
         """Read columns as Arrow arrays by name."""
@@ -166,30 +167,34 @@ class TableFile:
             "or a line break."
         )
 
-    def _read_json(self, columns: Sequence[str] = ()) -> Any:
+    def _read_json(self, columns: Sequence[str]) -> Any:
         """Read objects; texts stay strings even where they look like dates."""
+        import pyarrow
+
+        strings = [
+            field.name
+            for field in self._json_table.schema
+            if field.name in columns and pyarrow.types.is_timestamp(field.type)
+        ]
+        return self._parse_json(strings) if strings else self._json_table
+
+    @functools.cached_property
+    def _json_table(self) -> Any:
+        return self._parse_json()
+
+    def _parse_json(self, strings: Sequence[str] = ()) -> Any:
         import pyarrow
         from pyarrow import json as arrow_json
 
         content = self._json_lines()
-
-        def read(block_size: int, strings: Sequence[str] = ()) -> Any:
-            schema = pyarrow.schema([(name, pyarrow.string()) for name in strings])
-            return arrow_json.read_json(
+        schema = pyarrow.schema([(name, pyarrow.string()) for name in strings])
+        return self._with_growing_blocks(
+            lambda block_size: arrow_json.read_json(
                 pyarrow.BufferReader(content),
                 read_options=arrow_json.ReadOptions(block_size=block_size),
                 parse_options=arrow_json.ParseOptions(schema if strings else None),
             )
-
-        table = self._with_growing_blocks(read)
-        strings = [
-            field.name
-            for field in table.schema
-            if field.name in columns and pyarrow.types.is_timestamp(field.type)
-        ]
-        if strings:
-            table = self._with_growing_blocks(lambda block_size: read(block_size, strings))
-        return table
+        )
 
     def _json_lines(self) -> bytes:
         with self._open() as file:

@@ -14,12 +14,14 @@ from zoo.specs import COLUMN_JOINER, FileOptions
 
 SPLIT_NAMES = {
     "train": "train",
+    "training": "train",
     "part": "train",
     "validation": "validation",
     "valid": "validation",
     "val": "validation",
     "dev": "validation",
     "test": "test",
+    "testing": "test",
 }
 SHARD = re.compile(rf"({'|'.join(SPLIT_NAMES)})(?:[-_.](\d+)(?:-of-(\d+))?)?", re.IGNORECASE)
 TITLE, TEXT, LABEL = "title", "text", "label"
@@ -60,7 +62,7 @@ class Layout:
 
     text_columns: tuple[str, ...]
     label_column: str
-    description: str
+    description: str = ""
 
 
 def tables_in(path: Path) -> dict[str, list[Path]]:
@@ -76,6 +78,7 @@ def tables_in(path: Path) -> dict[str, list[Path]]:
     if not path.is_dir():
         return {"train": [path]}
     found: dict[str, dict[int, Path]] = {}
+    expected: dict[str, int] = {}
     for file in sorted(path.iterdir()):
         match = SHARD.fullmatch(file.name.partition(".")[0])
         if not match or not format_of(file):
@@ -88,16 +91,13 @@ def tables_in(path: Path) -> dict[str, list[Path]]:
                 f"and {file.name}."
             )
         shards[number] = file
-        expected = int(match[3] or 0)
-        absent = [k for k in range(number) if k not in shards] if expected else []
-        if absent:
-            raise DatasetError(f"{path}: shard {absent[0]} of the {split} split is missing.")
+        expected[split] = int(match[3] or 0)
     for split, shards in found.items():
-        last = shards[max(shards)]
-        match = SHARD.fullmatch(last.name.partition(".")[0])
-        if match and match[3] and int(match[3]) != len(shards):
+        absent = sorted(set(range(expected[split])) - set(shards))
+        if absent:
             raise DatasetError(
-                f"{path}: the {split} split has {len(shards)} of {int(match[3])} shards."
+                f"{path}: the {split} split has {len(shards)} of {expected[split]} shards; "
+                f"shard {absent[0]} of the {split} split is missing."
             )
     return {split: [shards[k] for k in sorted(shards)] for split, shards in found.items()}
 
@@ -307,7 +307,7 @@ def _no_rows() -> np.ndarray:
 
 def _labels(source: Any, name: str, columns: Any) -> np.ndarray:
     values = columns[name].to_pylist()
-    missing = [row for row, value in enumerate(values, 1) if _is_missing(value)]
+    missing = [row for row, value in enumerate(values, 1) if is_missing(value)]
     if missing:
         raise DatasetError(
             f"{source}: {len(missing)} of {len(values)} rows have no label in {name!r}: "
@@ -319,5 +319,10 @@ def _labels(source: Any, name: str, columns: Any) -> np.ndarray:
     return np.array([str(value) for value in values], object)
 
 
-def _is_missing(value: Any) -> bool:
+def is_missing(value: Any) -> bool:
+    """Return whether a label is None, NaN or blank.
+
+    Args:
+        value: the label.
+    """
     return value is None or value != value or not str(value).strip()

@@ -353,7 +353,7 @@ def _training_tables(path: Path) -> list[Path]:
 
 
 def _read_tables(spec: DatasetSpec) -> tuple[dict[str, Rows], str]:
-    layout = Layout(spec.columns, spec.label_column, "")
+    layout = Layout(spec.columns, spec.label_column)
     tables = {
         split: read_table(files, layout, spec.encoding)
         for split, files in tables_in(Path(spec.name)).items()

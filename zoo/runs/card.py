@@ -178,9 +178,10 @@ def _training(facts: Mapping[str, Any]) -> str:
     versions = {k: v for k, v in facts["environment"].items() if isinstance(v, str)}
     if "epochs" not in facts["metrics"]:
         return f"By hand, with keras-model-zoo {facts['zoo']}, {_join_settings(versions)}."
+    seconds = facts["metrics"]["seconds"]  # none are known of a model trained by hand
+    duration = f" in {seconds:.0f} seconds" if seconds else ""
     return (
-        f"Seed {facts['seed']}; {facts['metrics']['epochs']} epochs in "
-        f"{facts['metrics']['seconds']:.0f} seconds.\n\n"
+        f"Seed {facts['seed']}; {facts['metrics']['epochs']} epochs{duration}.\n\n"
         f"- model: {_join_settings(facts['arguments'])}\n"
         f"- recipe: {_join_settings(recipe)}\n"
         f"- software: keras-model-zoo {facts['zoo']}, {_join_settings(versions)}"

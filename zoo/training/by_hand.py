@@ -45,21 +45,29 @@ def save_run(
 
     Raises:
         UnknownModelError: if the model's name is not that of a model of the zoo.
-        ArgumentValueError: if these arguments do not build a model with the same weights.
+        ArgumentValueError: if these arguments do not build a model with the same weights, or the
+            history is not of training and validation.
         RunError: if the directory exists and is not empty.
 
     Example:
         >>> import zoo
         >>> data = zoo.load_data("or", batch_size=4)
         >>> model = zoo.build("perceptron", input_shape=(2,), learning_rate=0.5)
-        >>> history = model.fit(data.train, epochs=30, verbose=0, shuffle=False)
+        >>> history = model.fit(
+        ...     data.train, epochs=30, validation_data=data.validation, verbose=0, shuffle=False
+        ... )
         >>> run = zoo.save_run(
         ...     model, tmp / "run", data=data, history=history, learning_rate=0.5
         ... )
         >>> run.metrics["epochs"]
         30
     """
+    task = TASKS[get_spec(model.name).task]
     rows = _rows_of(model, data, getattr(history, "history", history))
+    if task.monitor not in rows[0]:
+        raise ArgumentValueError(
+            f"history has no {task.monitor}: call fit with validation_data, or pass no history."
+        )
     preprocessing = dataclasses.asdict(data.options) if data.options else {}
     trained = {"batch_size": data.batch_size, "epochs": len(rows), "precision": "float32"}
     settings = {**preprocessing, **trained, **overrides}
@@ -69,7 +77,6 @@ def save_run(
     )
     _require_same_weights(model, config.model, config.arguments)
     run = create_run(Path(run_dir), config.to_json() | run_metadata(data, model))
-    task = TASKS[get_spec(model.name).task]
     with exclusive_lock(run.directory):
         checkpoint = Checkpoint(run, task.monitor, task.direction, patience=0)
         checkpoint.set_model(model)

@@ -71,7 +71,7 @@ class Checkpoint(keras.callbacks.Callback):
     @property
     def best_epoch(self) -> int:
         """Number, from 1, of the first epoch that no later one has improved on; 0 before any."""
-        scores = [self.sign * row.get(self.monitor, 0) for row in self.rows]
+        scores = [self.sign * row[self.monitor] for row in self.rows]
         return scores.index(max(scores)) + 1 if scores else 0
 
     @property
