@@ -103,7 +103,7 @@ def test_training_begins_with_them(tmp_path):
         "gru", run_dir=tmp_path / "run",
         **OF_TEXT_RUN | {"epochs": 1, "word_vectors": "cooccurrence", "learning_rate": 1e-9},
     )  # fmt: skip
-    texts = load_run_data(RunConfig.of(run), None).cached_rows("train")
+    texts = load_run_data(RunConfig.of(run), None).token_ids("train")
     table = run.model.get_layer("embedding").embeddings.numpy()
     np.testing.assert_allclose(table, ppmi_svd_embeddings(texts, 60, 16), atol=1e-5)
 

@@ -165,7 +165,7 @@ def test_batches_are_of_like_length_and_of_few_widths(toys):
         spread.append(np.ptp(lengths))
         assert lengths.max() <= batch.shape[1] < lengths.max() + 3
     assert widths <= set(range(3, 25, 3))
-    every = np.count_nonzero(toys.cached_rows("train"), axis=1)
+    every = np.count_nonzero(toys.token_ids("train"), axis=1)
     assert np.mean(spread) < np.ptp(every) / 4
 
 

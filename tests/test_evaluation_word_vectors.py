@@ -102,7 +102,7 @@ def test_of_a_run(text_run, digits_run):
 def test_counted_without_a_network():
     data = zoo.load_data("toy_reviews", text=zoo.TextOptions(vocab_size=60, sequence_length=24))
     counted = Embeddings.from_cooccurrence(data, size=7)
-    texts = data.cached_rows("train")
+    texts = data.token_ids("train")
     index = int(data.preprocessor(np.array([b"film"], object)).numpy()[0, 0])
     expected = ppmi_svd_embeddings(texts, 60, 7)[index]
     expected /= np.linalg.norm(expected)

@@ -305,7 +305,7 @@ class Data:
     def _gather_fn(self, split: str) -> Callable[[tf.Tensor], tuple[tf.Tensor, tf.Tensor]]:
         inputs, labels = self.cached_rows(split), tf.constant(self.rows[split].labels)
         if not isinstance(inputs, StoredImages):
-            rows = tf.constant(inputs)
+            rows = inputs if tf.is_tensor(inputs) else tf.constant(inputs)
             return lambda index: (tf.gather(rows, index), tf.gather(labels, index))
 
         def read(index: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:

@@ -1,15 +1,20 @@
 """Encoded texts: token ids cached in memory and length-bucketed batches."""
 
 import functools
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
 import numpy as np
 import tensorflow as tf
 
-from zoo.data.pipeline import PARALLEL_CALLS, PREFETCH, Data
+from zoo.data.pipeline import PARALLEL_CALLS, Data
+from zoo.specs import TextOptions
 
 ENCODING_BATCH_SIZE = 4096
 NUM_WIDTHS = 8
 BUCKET_BATCHES = 50
+UINT16_VALUES = 2**16
 
 
 class SequenceData(Data):
@@ -33,55 +38,53 @@ class SequenceData(Data):
         return other
 
     @functools.cached_property
-    def _encoded(self) -> dict[str, np.ndarray]:
+    def _encoded(self) -> dict[str, tf.RaggedTensor]:
         return {}
 
-    def cached_rows(self, split: str) -> np.ndarray:
-        """Return the encoded rows, ``(rows, width)`` or ``(rows, vocab_size)``.
+    def cached_rows(self, split: str) -> tf.RaggedTensor:
+        """Return the encoded rows, ``(rows, None)``, without padding.
 
-        Of token ids only the columns are kept that `to_inputs` can ask for.
+        Args:
+            split: name of the split.
+
+        Returns:
+            The token ids of each text, in order; or, with the multi-hot encoding, the columns that
+            are 1, in ascending order.
+        """
+        if split not in self._encoded:
+            texts = self.rows[split].inputs
+            self._encoded[split] = tf.concat(list(map_texts(texts, self._encode)), axis=0)
+        return self._encoded[split]
+
+    def token_ids(self, split: str) -> np.ndarray:
+        """Return the token ids of a split, ``(rows, width)``, int32, padded with 0 on the right.
 
         Args:
             split: name of the split.
         """
-        if split not in self._encoded:
-            texts = tf.data.Dataset.from_tensor_slices(self.rows[split].inputs)
-            batches = texts.batch(ENCODING_BATCH_SIZE).map(
-                lambda batch: tf.cast(self.preprocessor(batch), self._cache_dtype),
-                num_parallel_calls=PARALLEL_CALLS,
-            )
-            parts = [self._trim(part) for part in batches.prefetch(PREFETCH).as_numpy_iterator()]
-            width = max(part.shape[1] for part in parts)
-            encoded = np.zeros((len(self.rows[split]), width), parts[0].dtype)
-            stop = len(encoded)
-            while parts:
-                part = parts.pop()
-                encoded[stop - len(part) : stop, : part.shape[1]] = part
-                stop -= len(part)
-            self._encoded[split] = encoded
-        return self._encoded[split]
+        return tf.cast(self.cached_rows(split).to_tensor(), tf.int32).numpy()
 
-    def to_inputs(self, rows: tf.Tensor) -> tf.Tensor:
+    def to_inputs(self, rows: tf.RaggedTensor) -> tf.Tensor:
         """Convert encoded rows to model inputs.
 
         Args:
-            rows: ``(batch, sequence_length)`` or ``(batch, vocab_size)``.
+            rows: ``(batch, None)``, of `cached_rows`.
 
         Returns:
             Token ids ``(batch, width)``, int64, where the width is the longest length in the batch
             rounded up to an eighth of the sequence length; or floats ``(batch, vocab_size)``.
         """
         if not self.is_sequence:
-            return tf.cast(rows, tf.float32)
-        longest = tf.reduce_max(tf.math.count_nonzero(rows, axis=1))
-        step = self._width_step
+            return self._multi_hot(rows)
+        longest, step = rows.bounding_shape()[1], self._width_step
         width = tf.minimum(tf.cast(self._max_width, tf.int64), (longest + step - 1) // step * step)
-        return tf.cast(rows[:, :width], tf.int64)
+        return tf.cast(rows.to_tensor(shape=tf.stack([rows.nrows(), width])), tf.int64)
 
     @functools.cached_property
     def validation(self) -> tf.data.Dataset:
         """The validation split, sorted by length."""
-        return self.batches("validation", np.argsort(self._lengths("validation"), kind="stable"))
+        lengths = self.cached_rows("validation").row_lengths().numpy()
+        return self.batches("validation", np.argsort(lengths, kind="stable"))
 
     def shuffled_order(self, seed: tf.Tensor) -> tf.Tensor:
         """Return a length-bucketed random order of the training rows.
@@ -95,7 +98,7 @@ class SequenceData(Data):
         shuffled = super().shuffled_order(seed)
         if not self.is_sequence:
             return shuffled
-        lengths = tf.constant(self._lengths("train"), tf.int64)
+        lengths = self.cached_rows("train").row_lengths()
         size = len(self.rows["train"])
         block = tf.range(size, dtype=tf.int64) // (BUCKET_BATCHES * self.batch_size)
         key = block * (self._max_width + 1) + tf.gather(lengths, shuffled)
@@ -114,8 +117,9 @@ class SequenceData(Data):
         return self.preprocessor.outputs[0].dtype == "int64"
 
     @property
-    def _cache_dtype(self) -> tf.DType:
-        return tf.int32 if self.is_sequence else tf.uint8
+    def _id_dtype(self) -> tf.DType:
+        assert isinstance(self.options, TextOptions)
+        return tf.uint16 if self.options.vocab_size <= UINT16_VALUES else tf.int32
 
     @property
     def _max_width(self) -> int:
@@ -125,12 +129,38 @@ class SequenceData(Data):
     def _width_step(self) -> int:
         return -(-self._max_width // NUM_WIDTHS)
 
-    def _trim(self, encoded: np.ndarray) -> np.ndarray:
-        """Return token ids without the columns on the right that are padding in every row."""
-        if not self.is_sequence:
-            return encoded
-        longest = np.flatnonzero(encoded.any(axis=0))[-1] + 1
-        return encoded[:, : -(-longest // self._width_step) * self._width_step].copy()
+    def _encode(self, texts: tf.Tensor) -> tf.RaggedTensor:
+        encoded = self.preprocessor(texts)
+        if self.is_sequence:
+            return tf.cast(tf.RaggedTensor.from_tensor(encoded, padding=0), self._id_dtype)
+        rows, columns = tf.unstack(tf.where(encoded), axis=1)
+        return tf.RaggedTensor.from_value_rowids(
+            tf.cast(columns, self._id_dtype), rows, nrows=tf.size(texts, tf.int64)
+        )
 
-    def _lengths(self, split: str) -> np.ndarray:
-        return np.count_nonzero(self.cached_rows(split), axis=1)
+    def _multi_hot(self, rows: tf.RaggedTensor) -> tf.Tensor:
+        return tf.math.bincount(
+            tf.cast(rows, tf.int32),
+            minlength=self._max_width,
+            maxlength=self._max_width,
+            dtype=tf.float32,
+            axis=-1,
+            binary_output=True,
+        )
+
+
+def map_texts(texts: np.ndarray, function: Callable[[tf.Tensor], Any]) -> Iterator[Any]:
+    """Apply a function to some thousands of texts at a time, in parallel.
+
+    Args:
+        texts: ``(rows,)``, UTF-8.
+        function: takes a string tensor ``(batch,)``.
+
+    Yields:
+        The results, in order.
+    """
+    starts = range(0, len(texts), ENCODING_BATCH_SIZE)
+    with ThreadPoolExecutor(PARALLEL_CALLS) as pool:
+        yield from pool.map(
+            lambda start: function(tf.constant(texts[start : start + ENCODING_BATCH_SIZE])), starts
+        )

@@ -1,7 +1,8 @@
 """Images in a file, for datasets that are larger than memory: only the rows asked for are read."""
 
+import functools
 import hashlib
-import os
+import mmap
 import shutil
 from collections.abc import Iterable
 from pathlib import Path
@@ -14,7 +15,7 @@ from zoo.runs.files import atomic_write
 
 CACHE = "keras-model-zoo-images"  # in the TFDS data directory
 MAX_BYTES_IN_MEMORY = 4 * 2**30
-MAX_BYTES_A_READ = 1 << 28
+MAX_MAPPED_BYTES = 1 << 28
 
 
 class StoredImages:
@@ -41,8 +42,8 @@ class StoredImages:
     def __init__(self, path: Path, shape: tuple[int, ...], index: np.ndarray | None = None) -> None:
         self._path, self._image_shape = path, shape
         self._image_bytes = int(np.prod(shape))
-        rows = path.stat().st_size // self._image_bytes
-        self._index = np.arange(rows) if index is None else index
+        self._index = np.arange(len(self._pixels)) if index is None else index
+        self._mapped_bytes = 0
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -77,18 +78,25 @@ class StoredImages:
 
     def __getitem__(self, index: Any) -> np.ndarray:
         """Read images into an array."""
-        numbers = np.atleast_1d(self._index[index])
-        images = np.empty((len(numbers), *self._image_shape), np.uint8)
-        if len(numbers):
-            self._read(numbers, images.data.cast("B"))
-        return images if np.ndim(self._index[index]) else images[0]
+        images = self._pixels.take(self._index[index], axis=0)
+        self._unmap(images.nbytes)
+        return images
 
-    def _read(self, numbers: np.ndarray, pixels: memoryview) -> None:
-        size = self._image_bytes
-        with self._path.open("rb", buffering=0) as file:
-            for start, stop in _runs_of_neighbors(numbers, MAX_BYTES_A_READ // size):
-                offset = int(numbers[start]) * size
-                os.preadv(file.fileno(), [pixels[start * size : stop * size]], offset)
+    @functools.cached_property
+    def _file(self) -> mmap.mmap:
+        with self._path.open("rb") as file:
+            return mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
+
+    @functools.cached_property
+    def _pixels(self) -> np.ndarray:
+        return np.frombuffer(self._file, np.uint8).reshape(-1, *self._image_shape)
+
+    def _unmap(self, read: int) -> None:
+        """Count the bytes read, and free the memory of those that were read so far if many."""
+        self._mapped_bytes += read
+        if self._mapped_bytes > MAX_MAPPED_BYTES:
+            self._mapped_bytes = 0
+            self._file.madvise(mmap.MADV_DONTNEED)
 
 
 def select(images: Any, index: Any) -> Any:
@@ -137,11 +145,3 @@ def write_images(path: Path, batches: Iterable[np.ndarray]) -> Any:
             file.write(pixels.data)
             digest.update(pixels.data)
     return digest
-
-
-def _runs_of_neighbors(numbers: np.ndarray, longest: int) -> Iterable[tuple[int, int]]:
-    """Return the ranges of consecutive numbers, each of which one read gets."""
-    breaks = (np.flatnonzero(np.diff(numbers) != 1) + 1).tolist()
-    for start, stop in zip([0, *breaks], [*breaks, len(numbers)], strict=True):
-        for first in range(start, stop, max(1, longest)):
-            yield first, min(first + max(1, longest), stop)

@@ -180,16 +180,15 @@ def read_table(files: Sequence[Path], layout: Layout, encoding: str) -> Table:
         DatasetError: if a file cannot be read, changes meanwhile, lacks a column, or has rows
             without a label; the message names the rows.
     """
+    import pyarrow
+
     columns = [*layout.text_columns, layout.label_column]
-    parts = [TableFile(path, encoding).read(columns) for path in files]
-    texts = tuple(
-        np.concatenate([_texts(path, part[name]) for path, part in zip(files, parts, strict=True)])
-        for name in layout.text_columns
-    )
-    labels = [
-        _labels(path, layout.label_column, part) for path, part in zip(files, parts, strict=True)
+    parts = [
+        parse_columns(path, TableFile(path, encoding).read(columns), layout) for path in files
     ]
-    return Table(texts, np.concatenate(labels))
+    pyarrow.default_memory_pool().release_unused()
+    texts = tuple(map(np.concatenate, zip(*(part.texts for part in parts), strict=True)))
+    return Table(texts, np.concatenate([part.labels for part in parts]))
 
 
 def read_labels(files: Sequence[Path], layout: Layout, encoding: str) -> np.ndarray:
@@ -200,13 +199,15 @@ def read_labels(files: Sequence[Path], layout: Layout, encoding: str) -> np.ndar
         layout: columns to read.
         encoding: encoding of the files; detected if empty.
     """
+    import pyarrow
+
     label = layout.label_column
-    return np.concatenate(
-        [_labels(path, label, TableFile(path, encoding).read([label])) for path in files]
-    )
+    labels = [_labels(path, label, TableFile(path, encoding).read([label])) for path in files]
+    pyarrow.default_memory_pool().release_unused()
+    return np.concatenate(labels)
 
 
-def parse_columns(source: str, columns: Mapping[str, Any], layout: Layout) -> Table:
+def parse_columns(source: Any, columns: Mapping[str, Any], layout: Layout) -> Table:
     """Convert columns that are in memory, as Arrow has them, to texts and labels.
 
     Args:

@@ -11,9 +11,9 @@ import numpy as np
 import tensorflow as tf
 
 from zoo.artifacts.reader import as_bytes
-from zoo.data.pipeline import PARALLEL_CALLS, PREFETCH, Rows, fill_missing_splits
+from zoo.data.pipeline import Rows, fill_missing_splits
 from zoo.data.readers import reraise_reader_errors
-from zoo.data.sequences import ENCODING_BATCH_SIZE, SequenceData
+from zoo.data.sequences import SequenceData, map_texts
 from zoo.data.table_files import format_of
 from zoo.data.tables import (
     SHARD,
@@ -43,7 +43,6 @@ INPUT_NAME = "text"
 INPUT_DTYPE = "string"
 MIN_DISTINCT = 20
 COLUMN_SEPARATOR = b"\n"
-TOKEN_SEPARATOR = b"\n"
 DIGEST_ROWS = 10_000
 
 
@@ -274,16 +273,14 @@ def count_tokens(texts: np.ndarray, tokenizer: Tokenizer) -> Counter[bytes]:
         2
     """
 
-    def join_tokens(batch: tf.Tensor) -> tf.Tensor:
-        tokens = tokenizer(standardize_text(batch)).flat_values
-        return tf.strings.reduce_join(tokens, separator=TOKEN_SEPARATOR)
+    def count(batch: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        tokens, _, counts = tf.unique_with_counts(tokenizer(standardize_text(batch)).flat_values)
+        return tokens, counts
 
-    batches = tf.data.Dataset.from_tensor_slices(texts).batch(ENCODING_BATCH_SIZE)
-    joined = batches.map(join_tokens, num_parallel_calls=PARALLEL_CALLS).prefetch(PREFETCH)
-    counts: Counter[bytes] = Counter()
-    for tokens in joined.as_numpy_iterator():
-        counts.update(tokens.split(TOKEN_SEPARATOR))
-    return counts
+    total: Counter[bytes] = Counter()
+    for tokens, counts in map_texts(texts, count):
+        total.update(dict(zip(tokens.numpy().tolist(), counts.numpy().tolist(), strict=True)))
+    return total
 
 
 def augmentation(

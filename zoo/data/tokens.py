@@ -9,8 +9,10 @@ MIN_SUBWORD_LENGTH = 3
 REPLACEMENTS = (
     (r"<[^>]*>|&#?\w+;|#\d+;|\b(?:quot|lt|gt|amp);", " "),
     (r"([!?\p{Han}\p{So}])", r" \1 "),
-    (r"[^\p{L}\p{M}\p{N}\p{So}'!?]+", " "),
+    (r"[^\p{L}\p{M}\p{N}\p{So}'!? ]+", " "),
+    (r"  +", " "),
 )
+VALID_UTF8 = r"(?s)[\x{0}-\x{D7FF}\x{E000}-\x{10FFFF}]*"
 
 
 @keras.saving.register_keras_serializable(package="zoo")
@@ -35,7 +37,11 @@ def standardize_text(texts: Any) -> Any:
     """
     import tensorflow as tf
 
-    texts = tf.strings.unicode_transcode(texts, "UTF-8", "UTF-8", errors="replace")
+    texts = tf.cond(
+        tf.reduce_all(tf.strings.regex_full_match(texts, VALID_UTF8)),
+        lambda: texts,
+        lambda: tf.strings.unicode_transcode(texts, "UTF-8", "UTF-8", errors="replace"),
+    )
     texts = tf.strings.regex_replace(texts, "\x00", " ")  # a NUL would truncate the text below
     texts = tf.strings.lower(texts, encoding="utf-8")
     for pattern, replacement in REPLACEMENTS:
@@ -72,10 +78,10 @@ class Tokenizer:
         self.subwords = subwords
 
     def __call__(self, texts: Any) -> Any:
-        """Tokenize texts ``(batch,)`` to a ragged tensor ``(batch, tokens)``."""
+        """Split standardized texts ``(batch,)`` into a ragged tensor ``(batch, tokens)``."""
         import tensorflow as tf
 
-        words = tf.strings.split(texts)
+        words = tf.strings.split(texts, sep=" ")
         tokens = [words, *(tf.strings.ngrams(words, n) for n in range(2, self.ngrams + 1))]
         if self.subwords:
             characters = tf.strings.unicode_split(tf.strings.join(["<", words, ">"]), "UTF-8")

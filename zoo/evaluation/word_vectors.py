@@ -104,7 +104,7 @@ class Embeddings:
         if not isinstance(data, SequenceData) or not data.is_sequence:
             raise DatasetError(f"{data.spec.name} does not consist of token sequences.")
         words = vocabulary(data.preprocessor)
-        table = ppmi_svd_embeddings(data.cached_rows("train"), len(words), size)
+        table = ppmi_svd_embeddings(data.token_ids("train"), len(words), size)
         return cls._normalized(words, table)
 
     @classmethod

@@ -12,6 +12,7 @@ import tensorflow as tf
 
 from zoo.data.cooccurrence import ppmi_svd_embeddings
 from zoo.data.pipeline import Data
+from zoo.data.sequences import SequenceData
 from zoo.errors import ArgumentValueError, TrainingDivergedError
 from zoo.evaluation.reconstruction import training_images
 from zoo.registry import get_spec
@@ -70,7 +71,8 @@ def fit(
         checkpoint.restore(model)
         checkpoint.set_model(model)
         if not checkpoint.rows and recipe.text.word_vectors == "cooccurrence":
-            initialize_embeddings(model, data.cached_rows("train"))
+            assert isinstance(data, SequenceData)
+            initialize_embeddings(model, data.token_ids("train"))
         if len(checkpoint.rows) < recipe.epochs and not checkpoint.should_stop:
             watchers = progress_callbacks(run, data, tensorboard, progress)
             _fit_epochs(recipe, base_rate, model, data, checkpoint, watchers)
