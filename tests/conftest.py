@@ -85,6 +85,13 @@ def _collector_leaves_alone_what_earlier_modules_left():
 
 
 @pytest.fixture(autouse=True, scope="session")
+def _no_cache_of_the_users_is_read_or_written(tmp_path_factory):
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("XDG_CACHE_HOME", str(tmp_path_factory.mktemp("cache")))
+        yield
+
+
+@pytest.fixture(autouse=True, scope="session")
 def _tests_take_no_longer_than_they_must():
     """XLA compiles a recurrence for longer than it runs here, and figures are small.
 

@@ -387,6 +387,24 @@ def test_it_is_read(shape, tmp_path):
         assert {text.decode().removeprefix("t\n") for text in given} == set(TEXTS)
 
 
+@pytest.mark.exhaustive
+@pytest.mark.parametrize("shape", READ)
+def test_it_is_trained_on(shape, tmp_path):
+    write_in, options, counts = READ[shape]
+    path = write_in(tmp_path)
+    is_text = get_dataset(path, files=FileOptions(**options)).kind == "text"
+    model = "text_mlp" if is_text else "softmax_regression"
+    of_texts = {"vocab_size": 60} if is_text else {}
+    run = zoo.train(
+        model, dataset=path, run_dir=tmp_path / "run", epochs=1, jit_compile=False, progress=False,
+        **of_texts, **options,
+    )  # fmt: skip
+    found = run.config["class_counts"].values()
+    assert {name: sum(split[name] for split in found) for name in counts} == counts
+    assert len(run.predictions["labels"]) == sum(run.config["class_counts"]["test"].values())
+    assert np.isfinite(run.metrics["test_loss"])
+
+
 @pytest.mark.parametrize("shape", REFUSED)
 def test_it_is_refused_in_a_line(shape, tmp_path):
     write_in, options, message = REFUSED[shape]

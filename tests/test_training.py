@@ -27,7 +27,7 @@ from zoo.errors import (
     TrainingDivergedError,
     UnknownArgumentError,
 )
-from zoo.training import config
+from zoo.training import config, processor
 from zoo.training.callbacks import Checkpoint
 from zoo.training.config import load_run_data, resolve_config, seed_and_build
 from zoo.training.finish import _as_built, classification_metrics
@@ -511,8 +511,8 @@ def test_two_layers_compute_what_one_cannot(tmp_path):
 def test_bfloat16_is_used_where_the_processor_has_it(flags, precision, tmp_path, monkeypatch):
     if flags:
         (tmp_path / "cpuinfo").write_text(f"processor\t: 0\nflags\t\t: fpu {flags} cmov\n")
-    monkeypatch.setattr(config, "CPUINFO", tmp_path / "cpuinfo")
-    monkeypatch.setattr(config.tf.config, "list_physical_devices", lambda *_: [])
+    monkeypatch.setattr(processor, "CPUINFO", tmp_path / "cpuinfo")
+    monkeypatch.setattr(processor.tf.config, "list_physical_devices", lambda *_: [])
     settled = resolve_config("simple_cnn").recipe.precision
     assert settled == precision
     asked = resolve_config("simple_cnn", overrides={"precision": "mixed_bfloat16"})

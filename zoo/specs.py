@@ -16,6 +16,7 @@ AUGMENTATIONS = ("flip", "crop", "cutout")
 GRAYSCALES = ("none", "mean", "luminance")
 TARGETS = ("label", "image", "class-conditional image")
 CLASS_WEIGHTS = ("none", "balanced")
+EXECUTIONS = ("measured", "recipe")
 COLUMN_JOINER = "+"
 MAX_INT = 2**31 - 1
 MAX_IMAGE_SIZE = 1024
@@ -229,6 +230,9 @@ class Recipe:
         patience: epochs without improvement of the task's monitored metric before early stopping,
             which restores the weights of the best epoch; 0 disables early stopping and keeps the
             weights of the last epoch.
+        execution: whether a training run keeps `jit_compile` and `precision`, ``"recipe"``, or may
+            replace both by what takes less time on the machine, ``"measured"``: see
+            `zoo.training.execution`.
         jit_compile: whether to compile the training step with XLA.
         steps_per_execution: training steps per call of the compiled function, at least 1.
         precision: ``"float32"``, or ``"mixed_bfloat16"``: training computes in bfloat16 and keeps
@@ -249,6 +253,7 @@ class Recipe:
     batch_size: int
     schedule: str = "constant"
     patience: int = 0
+    execution: str = "measured"
     jit_compile: bool = True
     steps_per_execution: int = 1
     precision: str = "float32"
@@ -296,6 +301,7 @@ class Recipe:
         require_choice("schedule", self.schedule, SCHEDULES)
         require_choice("precision", self.precision, PRECISIONS)
         require_choice("class_weight", self.class_weight, CLASS_WEIGHTS)
+        require_choice("execution", self.execution, EXECUTIONS)
         if type(self.jit_compile) is not bool:
             raise ArgumentValueError(f"jit_compile={self.jit_compile!r}: must be true or false.")
 

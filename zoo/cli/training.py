@@ -1,6 +1,7 @@
 """Commands that train, evaluate and time models."""
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -139,6 +140,7 @@ def benchmark_command(
         overrides["batch_size"] = batch_size
     with quiet_tensorflow():
         from zoo.training.benchmark import benchmark
+        from zoo.training.execution import remembered_mode
     rows: list[dict[str, Any]] = []
     for measured in benchmark(name, dataset=dataset, data_dir=data_dir, steps=steps, **overrides):
         rows.append({"of": "another way" if rows else "the recipe", **measured})
@@ -149,8 +151,9 @@ def benchmark_command(
         "batch_size": overrides.get("batch_size", spec.recipe.batch_size),
         "ways": rows,
         "fastest": max(rows, key=lambda row: row["rows_a_second"]),
+        "chosen": remembered_mode(name),
     }
-    print_result(document, as_json, lambda: print_table(rows))
+    print_result(document, as_json, lambda: _print_modes(document))
 
 
 @click.command("quickstart")
@@ -181,6 +184,15 @@ def quickstart_command(data_dir: Path | None, run_dir: Path | None, as_json: boo
         },
     }
     print_result(document, as_json, lambda: print_mapping(document))
+
+
+def _print_modes(document: Mapping[str, Any]) -> None:
+    print_table(document["ways"])
+    if document["chosen"]:
+        shown = ", ".join(
+            f"{key} {format_value(value)}" for key, value in document["chosen"].items()
+        )
+        click.echo(f"chosen for training on this machine: {shown}")
 
 
 def _summarize(run: Run) -> dict[str, Any]:

@@ -15,7 +15,7 @@ from zoo.runs.files import atomic_write
 
 CACHE = "keras-model-zoo-images"  # in the TFDS data directory
 MAX_BYTES_IN_MEMORY = 4 * 2**30
-MAX_MAPPED_BYTES = 1 << 28
+MAX_MAPPED_BYTES = 1 << 25  # some ten times as much is mapped, since pages have neighbors
 
 
 class StoredImages:

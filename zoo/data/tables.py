@@ -183,9 +183,7 @@ def read_table(files: Sequence[Path], layout: Layout, encoding: str) -> Table:
     import pyarrow
 
     columns = [*layout.text_columns, layout.label_column]
-    parts = [
-        parse_columns(path, TableFile(path, encoding).read(columns), layout) for path in files
-    ]
+    parts = [parse_columns(path, TableFile(path, encoding).read(columns), layout) for path in files]
     pyarrow.default_memory_pool().release_unused()
     texts = tuple(map(np.concatenate, zip(*(part.texts for part in parts), strict=True)))
     return Table(texts, np.concatenate([part.labels for part in parts]))

@@ -24,6 +24,7 @@ from zoo.training.config import (
     run_metadata,
     seed_and_build,
 )
+from zoo.training.execution import choose_execution
 from zoo.training.finish import evaluate_split, finish
 from zoo.training.loop import fit
 from zoo.training.memory import released_gradients
@@ -49,7 +50,8 @@ def train(
 
     Seeds Python, NumPy, TensorFlow and Keras in the whole process: the same seed on the same
     machine gives the same weights, bit for bit. (TensorFlow's op determinism stays off, since
-    Keras does not compile with XLA under it.) The test split is read once, after training.
+    Keras does not compile with XLA under it.) The test split is read once, after training. How a
+    step is executed is chosen on the machine, once per model: see `zoo.training.execution`.
 
     Args:
         name: name of the model.
@@ -114,6 +116,9 @@ def train(
     model, data = seed_and_build(config), load_run_data(config, data_dir, given=given)
     if progress and data.spec.is_users:
         print(summarize(data), file=sys.stderr, flush=True)
+    chosen = choose_execution(config, model, data, given=overrides, progress=progress)
+    if chosen is not config:
+        config, model = chosen, seed_and_build(chosen)
     run = create_run(directory, config.to_json() | run_metadata(data, model))
     with exclusive_lock(run.directory):
         _fit_and_finish(run, model, data, stop_rule, tensorboard, progress)

@@ -35,11 +35,10 @@ from zoo.specs import (
     require_integer,
 )
 from zoo.tasks import TASKS
+from zoo.training.processor import multiplies_bfloat16
 
 RUNS = Path("runs")
-CPUINFO = Path("/proc/cpuinfo")
 FILE_OPTIONS = frozenset(field.name for field in dataclasses.fields(FileOptions))
-BFLOAT16_FLAGS = frozenset({"avx512_bf16", "amx_bf16", "bf16"})
 
 
 def split_overrides(spec: ModelSpec, overrides: Mapping[str, Any]) -> tuple[Recipe, dict[str, Any]]:
@@ -186,7 +185,7 @@ def resolve_config(
         )
     if not chosen.mirrors and "augmentation" not in overrides:
         recipe = recipe.replace(augmentation=recipe.images.without("flip"))
-    if "precision" not in overrides and not _multiplies_bfloat16():
+    if "precision" not in overrides and not multiplies_bfloat16():
         recipe = recipe.replace(precision="float32")
     arguments |= absolute_weights(arguments) | _arguments_from_data(spec, chosen, recipe)
     bound = inspect.signature(spec.load_builder()).bind(**arguments)
@@ -200,15 +199,6 @@ def resolve_config(
         seed=seed,
         weights_sha256=weights_digest(bound.arguments),
     )
-
-
-def _multiplies_bfloat16() -> bool:
-    """Return whether the machine has instructions for it; without them, float32 is faster."""
-    if tf.config.list_physical_devices("GPU"):
-        return True
-    if not CPUINFO.exists():
-        return False
-    return not BFLOAT16_FLAGS.isdisjoint(CPUINFO.read_text("utf-8").split())
 
 
 def weights_digest(arguments: Mapping[str, Any]) -> str | None:

@@ -1,0 +1,36 @@
+"""What the machine's processor is and can do."""
+
+import hashlib
+import os
+import platform
+from pathlib import Path
+
+import tensorflow as tf
+
+CPUINFO = Path("/proc/cpuinfo")
+BFLOAT16_FLAGS = frozenset({"avx512_bf16", "amx_bf16", "bf16"})
+
+
+def multiplies_bfloat16() -> bool:
+    """Return whether the machine has instructions for it; without them, float32 is faster."""
+    if tf.config.list_physical_devices("GPU"):
+        return True
+    return not BFLOAT16_FLAGS.isdisjoint(_cpu_facts().get("flags", "").split())
+
+
+def describe_processor() -> str:
+    """Return the name of the processor, a digest of its instruction sets, and the cores."""
+    facts = _cpu_facts()
+    name = facts.get("model name") or platform.processor() or platform.machine()
+    flags = hashlib.sha256(facts.get("flags", "").encode()).hexdigest()[:8]
+    return f"{name} ({flags}), {os.cpu_count()} cores"
+
+
+def _cpu_facts() -> dict[str, str]:
+    """Return what Linux says of the first core, by name; on ARM, features are called flags."""
+    if not CPUINFO.exists():
+        return {}
+    first, *_ = CPUINFO.read_text("utf-8").split("\n\n")
+    pairs = (line.partition(":") for line in first.splitlines())
+    facts = {key.strip(): value.strip() for key, _, value in pairs}
+    return {"flags": facts.get("Features", ""), **facts}
