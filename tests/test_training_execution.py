@@ -78,7 +78,7 @@ def test_nothing_is_measured_where_it_does_not_pay_or_is_not_wanted(xor, long, m
     settings = dataclasses.replace(config, recipe=config.recipe.replace(execution="recipe"))
     assert choose_execution(settings, model, data) is settings
     assert choose_execution(config, model, data, given={"jit_compile", "units"}) is config
-    svd = resolve_config("truncated_svd", "digits")
+    svd = resolve_config("truncated_svd", "digits", overrides={"rank": 3})
     assert choose_execution(svd, seed_and_build(svd), data) is svd
     assert not measured[1]
 

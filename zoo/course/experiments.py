@@ -41,6 +41,7 @@ from zoo.training.config import (
 from zoo.training.loop import fit_in
 from zoo.training.resuming import require_same_config
 
+EXECUTION = {"execution": "recipe"}  # so that figures are the same, bit for bit, when repeated
 ENVIRONMENT = ("cores", "python", "tensorflow", "keras", "devices")
 
 
@@ -160,7 +161,7 @@ def full_settings(experiment: Experiment) -> dict[str, Any]:
     candidates = _candidate_values(experiment)
     fixed = {k: value for k, value in experiment.settings.items() if k not in candidates}
     overrides, _ = split_stop_rule(fixed)
-    recipe, arguments = split_overrides(get_spec(experiment.model), overrides)
+    recipe, arguments = split_overrides(get_spec(experiment.model), EXECUTION | overrides)
     settings = {
         **get_defaults(experiment.model), "max_gap": 0.0, **recipe.settings(), **arguments,
         **fixed, **candidates,
@@ -183,7 +184,7 @@ def _run(
     run_dir = run_directory(directory, experiment, seed)
     selection_dir = run_dir.parent / f"{seed}-choice"
     chosen, score, seconds = _select(experiment, seed, selection_dir, data_dir, progress)
-    overrides, stop_rule = split_stop_rule({**experiment.settings, **chosen})
+    overrides, stop_rule = split_stop_rule({**EXECUTION, **experiment.settings, **chosen})
     resume = (run_dir / "config.json").exists()
     if resume:
         config = resolve_config(experiment.model, experiment.dataset, data_dir, seed, overrides)
@@ -247,7 +248,7 @@ def _select(
     for number, values in enumerate(grid, 1):
         if progress:
             print(f"candidate {number} of {len(grid)}: {values}", file=sys.stderr)
-        overrides = {**experiment.settings, **values}
+        overrides = {**EXECUTION, **experiment.settings, **values}
         config = resolve_config(experiment.model, experiment.dataset, data_dir, seed, overrides)
         rows = _fit_folds(config, experiment.folds, f"{directory}/{number}", data_dir)
         scores.append(float(np.mean([row["val_accuracy"] for row in rows])))

@@ -139,14 +139,16 @@ class SequenceData(Data):
         )
 
     def _multi_hot(self, rows: tf.RaggedTensor) -> tf.Tensor:
-        return tf.math.bincount(
+        width = self._max_width
+        rows = tf.math.bincount(
             tf.cast(rows, tf.int32),
-            minlength=self._max_width,
-            maxlength=self._max_width,
+            minlength=width,
+            maxlength=width,
             dtype=tf.float32,
             axis=-1,
             binary_output=True,
         )
+        return tf.ensure_shape(rows, (None, width))
 
 
 def map_texts(texts: np.ndarray, function: Callable[[tf.Tensor], Any]) -> Iterator[Any]:

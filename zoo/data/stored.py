@@ -1,6 +1,5 @@
 """Images in a file, for datasets that are larger than memory: only the rows asked for are read."""
 
-import functools
 import hashlib
 import mmap
 import shutil
@@ -15,7 +14,7 @@ from zoo.runs.files import atomic_write
 
 CACHE = "keras-model-zoo-images"  # in the TFDS data directory
 MAX_BYTES_IN_MEMORY = 4 * 2**30
-MAX_MAPPED_BYTES = 1 << 25  # some ten times as much is mapped, since pages have neighbors
+MAX_BYTES_READ = 1 << 25  # some ten times as much gets resident: a page with its neighbors
 
 
 class StoredImages:
@@ -39,11 +38,12 @@ class StoredImages:
     dtype = np.dtype(np.uint8)
     ndim = 4
 
-    def __init__(self, path: Path, shape: tuple[int, ...], index: np.ndarray | None = None) -> None:
-        self._path, self._image_shape = path, shape
-        self._image_bytes = int(np.prod(shape))
-        self._index = np.arange(len(self._pixels)) if index is None else index
-        self._mapped_bytes = 0
+    def __init__(
+        self, path: "Path | _MappedFile", shape: tuple[int, ...], index: np.ndarray | None = None
+    ) -> None:
+        self._file = _MappedFile(path, shape) if isinstance(path, Path) else path
+        self._image_shape = shape
+        self._index = np.arange(len(self._file.images)) if index is None else index
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -53,7 +53,7 @@ class StoredImages:
     @property
     def nbytes(self) -> int:
         """Size in bytes."""
-        return len(self) * self._image_bytes
+        return int(np.prod(self.shape))
 
     def __len__(self) -> int:
         """Return the number of images."""
@@ -65,7 +65,7 @@ class StoredImages:
         Args:
             index: a slice, integers or a mask.
         """
-        return StoredImages(self._path, self._image_shape, self._index[index])
+        return StoredImages(self._file, self._image_shape, self._index[index])
 
     def joined(self, other: "StoredImages") -> "StoredImages":
         """Return the images of this and of another selection of the same file.
@@ -74,29 +74,29 @@ class StoredImages:
             other: the images that follow.
         """
         index = np.concatenate([self._index, other._index])
-        return StoredImages(self._path, self._image_shape, index)
+        return StoredImages(self._file, self._image_shape, index)
 
     def __getitem__(self, index: Any) -> np.ndarray:
         """Read images into an array."""
-        images = self._pixels.take(self._index[index], axis=0)
-        self._unmap(images.nbytes)
+        return self._file.read(self._index[index])
+
+
+class _MappedFile:
+    """A file of images in virtual memory, of which little is resident at a time."""
+
+    def __init__(self, path: Path, shape: tuple[int, ...]) -> None:
+        with path.open("rb") as file:
+            self._map = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
+        self.images = np.frombuffer(self._map, np.uint8).reshape(-1, *shape)
+        self._bytes_read = 0
+
+    def read(self, numbers: np.ndarray) -> np.ndarray:
+        images = self.images.take(numbers, axis=0)
+        self._bytes_read += images.nbytes
+        if self._bytes_read > MAX_BYTES_READ:
+            self._bytes_read = 0
+            self._map.madvise(mmap.MADV_DONTNEED)
         return images
-
-    @functools.cached_property
-    def _file(self) -> mmap.mmap:
-        with self._path.open("rb") as file:
-            return mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
-
-    @functools.cached_property
-    def _pixels(self) -> np.ndarray:
-        return np.frombuffer(self._file, np.uint8).reshape(-1, *self._image_shape)
-
-    def _unmap(self, read: int) -> None:
-        """Count the bytes read, and free the memory of those that were read so far if many."""
-        self._mapped_bytes += read
-        if self._mapped_bytes > MAX_MAPPED_BYTES:
-            self._mapped_bytes = 0
-            self._file.madvise(mmap.MADV_DONTNEED)
 
 
 def select(images: Any, index: Any) -> Any:
