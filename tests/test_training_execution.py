@@ -6,6 +6,7 @@ import json
 
 import numpy as np
 import pytest
+import tensorflow as tf
 
 import zoo
 from zoo.errors import ArgumentValueError
@@ -88,10 +89,26 @@ def test_short_training_is_not_preceded_by_measurements(xor, measured):
     assert not measured[1]
 
 
-def test_a_damaged_memory_is_as_none(cache):
+@pytest.mark.parametrize("content", ["{", "[1]", "null"])
+def test_a_damaged_memory_is_as_none(content, cache):
     cache.parent.mkdir()
-    cache.write_text("{")
+    cache.write_text(content)
     assert remembered_mode("mlp") is None
+
+
+def test_a_remembered_mode_that_is_no_candidate_is_measured_again(xor, long, measured):
+    execution._remember("two_layer_perceptron", {**RECIPES, "precision": "float8"})
+    assert choose_execution(*xor).recipe == xor[0].recipe
+    assert len(measured[1]) == 2
+
+
+def test_what_cannot_be_measured_is_left_to_training(xor, long, cache, monkeypatch):
+    def fail(*arguments):
+        raise tf.errors.ResourceExhaustedError(None, None, "no memory")
+
+    monkeypatch.setattr(execution, "estimate_seconds", fail)
+    assert choose_execution(*xor) is xor[0]
+    assert not cache.exists()
 
 
 def test_a_folder_that_cannot_be_written_is_no_obstacle(xor, long, measured, monkeypatch):

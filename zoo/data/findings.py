@@ -6,7 +6,7 @@ Nothing is changed: a finding says what there is, how often, and shows an exampl
 import dataclasses
 import functools
 import hashlib
-from collections import Counter, defaultdict
+from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -123,27 +123,26 @@ def _findings_on_rows(
         if empty:
             yield Finding("empty texts", empty, f"{empty:,} texts are empty")
     example_of = functools.partial(_example, spec, rows, digests)
-    classes_of: defaultdict[bytes, set[int]] = defaultdict(set)
-    splits_of: defaultdict[bytes, set[str]] = defaultdict(set)
-    within: Counter[str] = Counter()
+    first_label: dict[bytes, int] = {}
+    first_split: dict[bytes, str] = {}
+    conflicts: set[bytes] = set()
+    across: set[bytes] = set()
     for split, part in rows.items():
         for digest, label in zip(digests[split], part.labels.tolist(), strict=True):
-            within[split] += split in splits_of[digest]
-            classes_of[digest].add(label)
-            splits_of[digest].add(split)
-    conflicts = {digest for digest, classes in classes_of.items() if len(classes) > 1}
+            if first_label.setdefault(digest, label) != label:
+                conflicts.add(digest)
+            if first_split.setdefault(digest, split) != split:
+                across.add(digest)
     if conflicts:
         detail = f"{len(conflicts):,} {what} occur with different labels{example_of(conflicts)}"
         yield Finding("conflicting labels", len(conflicts), detail)
-    across = {digest for digest, splits in splits_of.items() if len(splits) > 1}
     if across:
         detail = f"{len(across):,} {what} are in more than one split{example_of(across)}"
         consequence = "the test result is too good by what was memorized"
         yield Finding("duplicates across splits", len(across), f"{detail}: {consequence}")
-    if within["train"]:
-        yield Finding(
-            "duplicates", within["train"], f"{within['train']:,} training {what} are repetitions"
-        )
+    repeated = len(digests["train"]) - len(set(digests["train"]))
+    if repeated:
+        yield Finding("duplicates", repeated, f"{repeated:,} training {what} are repetitions")
 
 
 def _digests(rows: Rows) -> list[bytes]:

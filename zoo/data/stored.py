@@ -1,5 +1,6 @@
 """Images in a file, for datasets that are larger than memory: only the rows asked for are read."""
 
+import copy
 import hashlib
 import mmap
 import shutil
@@ -14,7 +15,7 @@ from zoo.runs.files import atomic_write
 
 CACHE = "keras-model-zoo-images"  # in the TFDS data directory
 MAX_BYTES_IN_MEMORY = 4 * 2**30
-MAX_BYTES_READ = 1 << 25  # some ten times as much gets resident: a page with its neighbors
+MAX_BYTES_READ = 1 << 22  # between releases: each page that is read maps its neighbors, too
 
 
 class StoredImages:
@@ -23,7 +24,6 @@ class StoredImages:
     Args:
         path: file with the pixels of one image after the other, uint8.
         shape: shape of an image.
-        index: numbers of the images in the file; all of them if None.
 
     Example:
         >>> import numpy as np
@@ -38,12 +38,10 @@ class StoredImages:
     dtype = np.dtype(np.uint8)
     ndim = 4
 
-    def __init__(
-        self, path: "Path | _MappedFile", shape: tuple[int, ...], index: np.ndarray | None = None
-    ) -> None:
-        self._file = _MappedFile(path, shape) if isinstance(path, Path) else path
+    def __init__(self, path: Path, shape: tuple[int, ...]) -> None:
+        self._file = _MappedFile(path, shape)
         self._image_shape = shape
-        self._index = np.arange(len(self._file.images)) if index is None else index
+        self._index = np.arange(len(self._file.images))
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -65,7 +63,7 @@ class StoredImages:
         Args:
             index: a slice, integers or a mask.
         """
-        return StoredImages(self._file, self._image_shape, self._index[index])
+        return self._at(self._index[index])
 
     def joined(self, other: "StoredImages") -> "StoredImages":
         """Return the images of this and of another selection of the same file.
@@ -73,12 +71,16 @@ class StoredImages:
         Args:
             other: the images that follow.
         """
-        index = np.concatenate([self._index, other._index])
-        return StoredImages(self._file, self._image_shape, index)
+        return self._at(np.concatenate([self._index, other._index]))
 
     def __getitem__(self, index: Any) -> np.ndarray:
         """Read images into an array."""
         return self._file.read(self._index[index])
+
+    def _at(self, index: np.ndarray) -> "StoredImages":
+        selected = copy.copy(self)
+        selected._index = index
+        return selected
 
 
 class _MappedFile:

@@ -1,7 +1,6 @@
 """The way training executes a step: measured once per model and machine, and remembered.
 
-XLA, for example, halves the time of a dense network's step and doubles that of a convolution, and
-by how much depends on the processor.
+Whether XLA and bfloat16 make a step faster or slower depends on the model and on the processor.
 """
 
 import contextlib
@@ -12,11 +11,12 @@ import json
 import math
 import sys
 from collections import Counter
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import keras
+import numpy as np
 import platformdirs
 import tensorflow as tf
 
@@ -66,15 +66,16 @@ def choose_execution(
     is_fixed = recipe.execution == "recipe" or not set(given).isdisjoint(FIELDS)
     if is_short or is_fixed or not model.trainable_variables or is_frozen_below_output(model):
         return config
-    mode = remembered_mode(config.model)
-    if mode is None:
-        seconds = {
-            json.dumps(mode): estimate_seconds(config, mode, data) for mode in candidates(recipe)
-        }
-        mode = json.loads(_fastest(seconds))
-        _remember(config.model, mode, seconds)
+    modes, mode = candidates(recipe), remembered_mode(config.model)
+    if mode not in modes:
+        try:
+            seconds = [estimate_seconds(config, mode, data) for mode in modes]
+        except tf.errors.OpError:  # training will fail in the same way, and say so
+            return config
+        mode = _choose(modes, seconds)
+        _remember(config.model, mode)
         if progress:
-            print(_describe(mode, seconds), file=sys.stderr, flush=True)
+            print(_describe(mode, seconds[0] / seconds[modes.index(mode)]), file=sys.stderr)
     return dataclasses.replace(config, recipe=recipe.replace(**mode))
 
 
@@ -120,8 +121,7 @@ def remembered_mode(model: str) -> Mode | None:
     Args:
         model: name of the model.
     """
-    chosen = _read().get(_key(model))
-    return None if chosen is None else {field: chosen["mode"][field] for field in FIELDS}
+    return _read().get(_key(model))
 
 
 def cache_path() -> Path:
@@ -129,16 +129,16 @@ def cache_path() -> Path:
     return platformdirs.user_cache_path("keras-model-zoo") / "execution.json"
 
 
-def _remember(model: str, mode: Mode, seconds: Mapping[str, float]) -> None:
+def _remember(model: str, mode: Mode) -> None:
     with contextlib.suppress(OSError):  # then it is measured again the next time
         cache_path().parent.mkdir(parents=True, exist_ok=True)
-        write_json(cache_path(), {**_read(), _key(model): {"mode": mode, "seconds": seconds}})
+        write_json(cache_path(), {**_read(), _key(model): mode})
 
 
 def _read() -> dict[str, Any]:
     try:
-        return json.loads(cache_path().read_text("utf-8"))
-    except (OSError, ValueError):
+        return dict(json.loads(cache_path().read_text("utf-8")))
+    except (OSError, ValueError, TypeError):
         return {}
 
 
@@ -150,10 +150,9 @@ def _key(model: str) -> str:
     return f"{model} on {describe_processor()}, {versions}"
 
 
-def _fastest(seconds: Mapping[str, float]) -> str:
-    recipes, *_ = seconds
-    fastest = min(seconds, key=lambda mode: seconds[mode])
-    return fastest if seconds[recipes] > MIN_GAIN * seconds[fastest] else recipes
+def _choose(modes: Sequence[Mode], seconds: Sequence[float]) -> Mode:
+    fastest = int(np.argmin(seconds))
+    return modes[fastest] if seconds[0] > MIN_GAIN * seconds[fastest] else modes[0]
 
 
 def _steps(recipe: Recipe, data: Data) -> int:
@@ -164,9 +163,7 @@ def _shape(batch: Any) -> tuple[int, ...]:
     return tuple(tf.nest.flatten(batch)[0].shape[1:])
 
 
-def _describe(mode: Mode, seconds: Mapping[str, float]) -> str:
-    recipes, *_ = seconds
-    ratio = seconds[recipes] / seconds[json.dumps(mode)]
+def _describe(mode: Mode, ratio: float) -> str:
     compiled = "with XLA" if mode["jit_compile"] else "without XLA"
     return (
         f"execution: {mode['precision']} {compiled}, estimated at {ratio:.2f} times the speed of "

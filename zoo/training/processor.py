@@ -19,11 +19,12 @@ def multiplies_bfloat16() -> bool:
 
 
 def describe_processor() -> str:
-    """Return the name of the processor, a digest of its instruction sets, and the cores."""
+    """Return the name of the processor, a digest of its instruction sets, cores, and devices."""
     facts = _cpu_facts()
     name = facts.get("model name") or platform.processor() or platform.machine()
     flags = hashlib.sha256(facts.get("flags", "").encode()).hexdigest()[:8]
-    return f"{name} ({flags}), {os.cpu_count()} cores"
+    devices = "+".join(device.device_type for device in tf.config.list_physical_devices())
+    return f"{name} ({flags}), {os.cpu_count()} cores, {devices}"
 
 
 def _cpu_facts() -> dict[str, str]:
