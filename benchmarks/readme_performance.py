@@ -7,7 +7,7 @@ from typing import Any
 
 from benchmarks import tables
 from benchmarks.formatting import Row, format_integer
-from benchmarks.throughput import LABELS, speedups
+from benchmarks.throughput import LABELS, SUMMARY_LABELS, rates_on, speedups
 from zoo.runs.markdown import markdown_table
 
 SEARCHES = {
@@ -15,22 +15,31 @@ SEARCHES = {
     "workers": "the same with 3 epochs: one process on one core, and two [s]",
     "growth": "200 trials of `softmax_regression`: peak memory up to the 20th, and overall [MiB]",
 }
+KINDS_OF_PROCESSOR = ((True, "with"), (False, "without"))
 YES_NO = {"True": "yes", "False": "no", "": ""}
 
 
 def throughput() -> str:
     """Return the summary of how many times as fast as others the zoo trains."""
+    return "\n\n".join(
+        f"On a processor {kind} bfloat16 instructions:\n\n{_summary(speedups(bfloat16))}"
+        for bfloat16, kind in KINDS_OF_PROCESSOR
+        if rates_on(bfloat16)
+    )
+
+
+def _summary(by_contestant: Mapping[str, Mapping[str, float]]) -> str:
     return markdown_table(
         ("compared with", "models", "speedup, geometric mean", "lowest", "highest"),
         (
             (
-                LABELS[name],
+                SUMMARY_LABELS[name],
                 str(len(by_model)),
                 f"{statistics.geometric_mean(by_model.values()):.2f}",
                 _format_speedup(by_model, min(by_model, key=by_model.__getitem__)),
                 _format_speedup(by_model, max(by_model, key=by_model.__getitem__)),
             )
-            for name, by_model in speedups().items()
+            for name, by_model in by_contestant.items()
         ),
         text_columns=(0, 3, 4),
     )
@@ -41,27 +50,31 @@ def _format_speedup(speedups: Mapping[str, float], model: str) -> str:
 
 
 def rates() -> str:
-    """Return the table of the rows per second of every contestant, and of the zoo's speedup."""
-    by_model: dict[str, dict[str, float]] = {}
-    for row in tables.read_rows("throughput"):
-        by_model.setdefault(row["model"], {})[row["contestant"]] = float(row["rows_a_second"])
+    """Return the tables of every contestant's rows per second, and of the zoo's speedup."""
+    return "\n\n".join(
+        f"On a processor {kind} bfloat16 instructions:\n\n{_rates(rates_on(bfloat16))}"
+        for bfloat16, kind in KINDS_OF_PROCESSOR
+        if rates_on(bfloat16)
+    )
+
+
+def _rates(rates: Mapping[str, Mapping[str, float]]) -> str:
+    shown = [contestant for contestant in LABELS if contestant in rates]
     return markdown_table(
-        ("model", "zoo", *LABELS.values()),
+        ("model", "zoo", *(LABELS[contestant] for contestant in shown)),
         (
             (
                 f"`{model}`",
-                f"{rates['zoo']:,.0f}",
-                *(_format_rate(rates, contestant) for contestant in LABELS),
+                f"{rate:,.0f}",
+                *(_format_rate(rate, rates[contestant].get(model)) for contestant in shown),
             )
-            for model, rates in sorted(by_model.items())
+            for model, rate in sorted(rates["zoo"].items())
         ),
     )
 
 
-def _format_rate(rates: Mapping[str, float], contestant: str) -> str:
-    if contestant not in rates:
-        return ""
-    return f"{rates[contestant]:,.0f} ({rates['zoo'] / rates[contestant]:.2f})"
+def _format_rate(zoo_rate: float, rate: float | None) -> str:
+    return "" if rate is None else f"{rate:,.0f} ({zoo_rate / rate:.2f})"
 
 
 def pipeline() -> str:

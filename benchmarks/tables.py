@@ -12,6 +12,7 @@ import keras
 import tensorflow as tf
 
 from zoo.runs.files import write_csv
+from zoo.training.processor import multiplies_bfloat16
 
 FOLDER = Path(__file__).parent / "results"
 
@@ -23,6 +24,7 @@ def environment() -> dict[str, Any]:
     return {
         "cores": os.cpu_count(),
         "processor": cpuinfo.get_cpu_info()["brand_raw"],
+        "bfloat16": multiplies_bfloat16(),
         "keras": keras.__version__,
         "tensorflow": tf.__version__,
         "date": datetime.date.today().isoformat(),

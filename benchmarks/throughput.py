@@ -8,7 +8,7 @@ memory: the first ones of an epoch of the model's own dataset. Each contestant h
 own, which runs as the command line does (as a batch job on Linux: `zoo.process`); they take turns,
 and the median of the rounds counts, after one round that compiles.
 
-    zoo               as `zoo.train` does, by the recipe
+    zoo               as `zoo.train` does, in the execution mode that it chooses on this machine
     keras             stock Keras layers: `zoo.build`, the recipe's optimizer and ``fit`` with its
                       defaults, on arrays; texts are all padded to the recipe's length
     keras_bucketed    the same, on length-bucketed batches
@@ -16,8 +16,9 @@ and the median of the rounds counts, after one round that compiles.
     torch_bfloat16    the same under autocast, where the recipe has mixed precision
     torch_compiled    the same under ``torch.compile``, where all batches have the same shape
 
-Requires the extra ``benchmark``. Writes one row per model and contestant to
-``benchmarks/results/throughput.csv``, and plots all of them to ``throughput.png``.
+Requires the extra ``benchmark``. Writes one row per model, contestant and kind of processor (with
+bfloat16 instructions or without) to ``benchmarks/results/throughput.csv``, and plots those of this
+kind to ``throughput.png`` or ``throughput_without_bfloat16.png``.
 """
 
 import concurrent.futures
@@ -41,6 +42,8 @@ from zoo.data.pipeline import Data
 from zoo.process import enable_batch_scheduling
 from zoo.training.benchmark import seconds_of
 from zoo.training.config import RunConfig, load_run_data, resolve_config, seed_and_build
+from zoo.training.execution import FIELDS, choose_execution
+from zoo.training.processor import multiplies_bfloat16
 
 STEPS = {"resnet18": 6, "deep_cnn": 12, "bilstm": 6}
 STEPS |= dict.fromkeys(("perceptron", "two_layer_perceptron", "softmax_regression"), 2048)
@@ -55,6 +58,7 @@ LABELS = {
     "torch_bfloat16": "PyTorch, bfloat16",
     "torch_compiled": "PyTorch, compiled",
 }
+SUMMARY_LABELS = LABELS | {"torch_best": "PyTorch, the fastest of these"}
 
 Batch = tuple[Any, np.ndarray]
 Training = Callable[[], object]
@@ -176,12 +180,14 @@ def measure(model: str, data_dir: str | None, rounds: int) -> list[dict[str, Any
     """Return one row per contestant."""
     spec = zoo.get_spec(model)
     config = resolve_config(model, None, data_dir)
+    data = load_run_data(config, data_dir)
+    config = choose_execution(config, seed_and_build(config), data)
     recipe = config.recipe
     is_sequence = get_dataset(spec.dataset).kind == "text" and recipe.text.encoding == "sequence"
     steps = STEPS.get(model, DEFAULT_STEPS)
-    batches = first_batches(load_run_data(config, data_dir), steps)
+    batches = first_batches(data, steps)
     names = ["zoo", "keras", "torch", "keras_bucketed" if is_sequence else "torch_compiled"]
-    if recipe.precision == "mixed_bfloat16":
+    if multiplies_bfloat16() and spec.recipe.precision == "mixed_bfloat16":
         names.append("torch_bfloat16")
     by_contestant = dict.fromkeys(names, batches)
     if is_sequence:
@@ -194,30 +200,55 @@ def measure(model: str, data_dir: str | None, rounds: int) -> list[dict[str, Any
             "batch_size": recipe.batch_size,
             "steps": steps,
             "rows_a_second": float(f"{rows / seconds:.4g}"),
+            **({field: getattr(recipe, field) for field in FIELDS} if name == "zoo" else {}),
             **environment,
         }
         for name, seconds in race(config, by_contestant, rounds).items()
     ]
 
 
-def speedups() -> dict[str, dict[str, float]]:
-    """Return how many times as fast the zoo is, by contestant and model, from the results file."""
+def rates_on(bfloat16: bool) -> dict[str, dict[str, float]]:
+    """Return rows per second by contestant and model on a kind of processor.
+
+    Args:
+        bfloat16: whether the processor has bfloat16 instructions.
+    """
     rates: dict[str, dict[str, float]] = {}
     for row in tables.read_rows("throughput"):
-        rates.setdefault(row["contestant"], {})[row["model"]] = float(row["rows_a_second"])
+        if row["bfloat16"] == str(bfloat16):
+            rates.setdefault(row["contestant"], {})[row["model"]] = float(row["rows_a_second"])
+    return rates
+
+
+def speedups(bfloat16: bool) -> dict[str, dict[str, float]]:
+    """Return how many times as fast the zoo is, by contestant and model.
+
+    The contestant ``torch_best`` is PyTorch in the mode that is the fastest for the model.
+
+    Args:
+        bfloat16: whether the processor has bfloat16 instructions.
+    """
+    rates = rates_on(bfloat16)
     zoo_rates = rates.pop("zoo", {})
+    in_torch = [by_model for name, by_model in rates.items() if name.startswith("torch")]
+    models = {model for by_model in in_torch for model in by_model}
+    rates["torch_best"] = {
+        model: max(by_model.get(model, 0) for by_model in in_torch) for model in sorted(models)
+    }
     return {
         name: {model: zoo_rates[model] / rate for model, rate in by_model.items()}
         for name, by_model in rates.items()
     }
 
 
-def plot() -> None:
-    """Plot every speedup."""
-    by_contestant = speedups()
+def plot(bfloat16: bool) -> None:
+    """Plot every speedup on a kind of processor."""
+    by_contestant = speedups(bfloat16)
     models = [model for model in zoo.list_models() if model in by_contestant["torch"]]
     figure, axes = plt.subplots(figsize=(8, 0.32 * len(models) + 1.2), layout="constrained")
     for name, marker in zip(LABELS, "os^dv", strict=True):
+        if name not in by_contestant:
+            continue
         shown = {model: ratio for model, ratio in by_contestant[name].items() if model in models}
         heights = [models.index(model) for model in shown]
         axes.plot(list(shown.values()), heights, marker, label=LABELS[name], alpha=0.8)
@@ -229,7 +260,8 @@ def plot() -> None:
     axes.grid(axis="y", alpha=0.3)
     axes.set_xlabel("rows per second of the zoo / rows per second of the other")
     figure.legend(loc="outside lower center", ncols=3)
-    figure.savefig(tables.FOLDER / "throughput.png", dpi=120)
+    suffix = "" if bfloat16 else "_without_bfloat16"
+    figure.savefig(tables.FOLDER / f"throughput{suffix}.png", dpi=120)
 
 
 @click.command(help=__doc__)
@@ -243,16 +275,16 @@ def main(models: tuple[str, ...], rounds: int, data_dir: str | None) -> None:
         if model in NOT_TRAINED:
             continue
         rows = measure(model, data_dir, rounds)
-        tables.save_rows("throughput", rows, ("model",))
+        tables.save_rows("throughput", rows, ("model", "bfloat16"))
         for row in rows:
             click.echo(f"{model} {row['contestant']}: {row['rows_a_second']:,.0f} rows/s")
-    plot()
-    for name, by_model in speedups().items():
+    plot(multiplies_bfloat16())
+    for name, by_model in speedups(multiplies_bfloat16()).items():
         mean = statistics.geometric_mean(by_model.values())
         slowest = min(by_model, key=by_model.__getitem__)
         click.echo(
-            f"{LABELS[name]}: {mean:.2f} times as fast, the geometric mean of {len(by_model)}; "
-            f"lowest {by_model[slowest]:.2f} ({slowest})"
+            f"{SUMMARY_LABELS[name]}: {mean:.2f} times as fast, the geometric mean of "
+            f"{len(by_model)}; lowest {by_model[slowest]:.2f} ({slowest})"
         )
 
 

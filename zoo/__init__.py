@@ -15,6 +15,7 @@ from wrapt import when_imported
 
 from zoo import models
 from zoo.errors import ZooError
+from zoo.process import enable_onednn
 from zoo.registry import build, get_spec, list_models, register
 from zoo.specs import DatasetSpec, FileOptions, ImageOptions, ModelSpec, Recipe, Task, TextOptions
 
@@ -61,6 +62,8 @@ _LAZY = {
     "save_run": "zoo.training.by_hand",
     "train": "zoo.training",
 }
+
+enable_onednn()
 
 
 def __dir__() -> list[str]:

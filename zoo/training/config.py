@@ -382,6 +382,7 @@ def environment() -> dict[str, Any]:
         "tensorflow": tf.__version__,
         "platform": platform.platform(),
         "cores": os.cpu_count(),
+        "onednn": os.environ.get("TF_ENABLE_ONEDNN_OPTS") == "1",
         "devices": [device.device_type for device in tf.config.list_physical_devices()],
     }
 
