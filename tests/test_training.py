@@ -158,7 +158,11 @@ def test_an_interrupted_run_ends_as_the_uninterrupted_one(
 @pytest.mark.exhaustive
 @pytest.mark.parametrize(
     ("name", "settings"),
-    [("vae", {"warmup_steps": 30}), ("denoising_autoencoder", {"noise_stddev": 0.3})],
+    [
+        ("vae", {"warmup_steps": 30}),
+        ("denoising_autoencoder", {"noise_stddev": 0.3}),
+        ("denoising_autoencoder", {"noise_stddev": 0.3, "ema_momentum": 0.9, "patience": 3}),
+    ],
 )
 def test_what_is_drawn_at_random_goes_on_after_an_interrupt(
     name, settings, data_dir, tmp_path, monkeypatch
@@ -242,13 +246,37 @@ def test_the_penalty_stands_apart_from_the_error(data_dir, tmp_path, plain_run):
     assert "data_loss" not in plain_run.history
 
 
+def test_averaged_weights_are_those_of_their_definition(data_dir, tmp_path):
+    options = {"dataset": "digits", "data_dir": data_dir, "schedule": "constant", "batch_size": 2000}
+    options |= {"jit_compile": False, "progress": False}
+
+    def weights(epochs, **settings):  # of a step each
+        run = zoo.train(
+            "softmax_regression",
+            run_dir=tmp_path / f"{epochs}-{len(settings)}",
+            epochs=epochs,
+            **options | settings,
+        )
+        assert run.metrics["val_loss"] == pytest.approx(run.history["val_loss"][-1], rel=1e-5)
+        return run.model.get_weights()
+
+    trajectory = [weights(epochs) for epochs in (1, 2, 3)]
+    averaged = weights(3, ema_momentum=0.6)
+    for first, second, third, average in zip(*trajectory, averaged, strict=True):
+        expected = 0.6 * (0.6 * first + 0.4 * second) + 0.4 * third
+        np.testing.assert_allclose(average, expected, rtol=1e-5, atol=1e-7)
+
+
 @pytest.mark.exhaustive
-def test_patience_stops_early_and_restores_the_best_epoch(data_dir, tmp_path):
+@pytest.mark.parametrize("ema_momentum", [0.0, 0.8])
+def test_patience_stops_early_and_restores_the_best_epoch(ema_momentum, data_dir, tmp_path):
+    options = {"epochs": 60, "patience": 3, "learning_rate": 0.1, "schedule": "constant"}
     run = zoo.train(
         "mlp",
         data_dir=data_dir,
         run_dir=tmp_path / "run",
-        **UNCOMPILED | {"epochs": 60, "patience": 3, "learning_rate": 0.1, "schedule": "constant"},
+        ema_momentum=ema_momentum,
+        **UNCOMPILED | options,
     )
     scores = run.history["val_accuracy"]
     best = int(np.argmax(scores))

@@ -70,6 +70,20 @@ def require_number(name: str, value: Any) -> None:
         raise ArgumentValueError(f"{name}={value!r}: must be a non-negative finite number.")
 
 
+def require_fraction(name: str, value: Any) -> None:
+    """Raise an error unless a value is a number from 0 up to, but not including, 1.
+
+    Args:
+        name: name of the argument.
+        value: value received.
+
+    Raises:
+        ArgumentValueError: if the value has another type or is out of range.
+    """
+    if type(value) not in (int, float) or not 0 <= value < 1:
+        raise ArgumentValueError(f"{name}={value!r}: must be a number in [0, 1).")
+
+
 def list_to_tuple(value: Any) -> Any:
     """Convert a list to a tuple, for values that were read from JSON.
 
@@ -239,6 +253,10 @@ class Recipe:
             float32 weights (Micikevicius et al., 2018, https://arxiv.org/abs/1710.03740). The
             trained model computes in float32 either way. As a default, bfloat16 is replaced by
             float32 on machines without a GPU whose CPU does not report bfloat16 instructions.
+        ema_momentum: momentum of an exponential moving average of the weights over the training
+            steps, in [0, 1), such as 0.999 (Polyak & Juditsky, 1992,
+            https://doi.org/10.1137/0330046). Validation measures the averaged weights, and training
+            ends with them; 0 for no average.
         class_weight: weight of a training row in the loss of a classifier: ``"none"``, or
             ``"balanced"``, inversely proportional to the number of rows of its class (King & Zeng,
             2001, https://doi.org/10.1093/oxfordjournals.pan.a004868).
@@ -257,6 +275,7 @@ class Recipe:
     jit_compile: bool = True
     steps_per_execution: int = 1
     precision: str = "float32"
+    ema_momentum: float = 0.0
     class_weight: str = "none"
     images: ImageOptions = ImageOptions()
     text: TextOptions = TextOptions()
@@ -298,6 +317,7 @@ class Recipe:
             ("steps_per_execution", 1),
         ):
             require_integer(name, getattr(self, name), minimum, MAX_INT)
+        require_fraction("ema_momentum", self.ema_momentum)
         require_choice("schedule", self.schedule, SCHEDULES)
         require_choice("precision", self.precision, PRECISIONS)
         require_choice("class_weight", self.class_weight, CLASS_WEIGHTS)

@@ -21,7 +21,7 @@ from zoo.runs.files import wrap_read_errors, write_json
 FORMAT = 2
 RESULTS = "results.json"
 FORMER_SETTINGS = {"greyscale": "grayscale", "centred": "centered"}
-ADDED_SETTINGS = {"class_weight": "none", "execution": "recipe"}
+ADDED_SETTINGS = {"class_weight": "none", "ema_momentum": 0.0, "execution": "recipe"}
 DIGITS = {"mse": 5, "pca_mse": 5, "noisy_mse": 5, "wiener_mse": 5, "psnr": 2}
 DIGITS |= dict.fromkeys(("parameters", "seconds", "seconds_to_course", "analogies"), 0)
 DIGITS |= dict.fromkeys(("train_nats", "reconstruction_loss", "kl_loss"), 1)

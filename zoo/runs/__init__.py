@@ -298,7 +298,7 @@ def _update_names(config: Mapping[str, Any]) -> dict[str, Any]:
     return {
         **config,
         "arguments": arguments,
-        "recipe": {"class_weight": "none", **recipe, "images": images},
+        "recipe": {"class_weight": "none", "ema_momentum": 0.0, **recipe, "images": images},
         "dataset": {**ADDED_DATASET_FIELDS, **config["dataset"]},
     }
 

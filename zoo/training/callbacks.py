@@ -1,10 +1,11 @@
 """Callbacks: the checkpoint of each epoch, outputs of truth tables, and progress."""
 
+import contextlib
 import json
 import math
 import sys
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 import keras
@@ -117,7 +118,8 @@ class Checkpoint(keras.callbacks.Callback):
         seconds = self.earlier_seconds + time.perf_counter() - self.started
         self.rows.append({"epoch": epoch + 1, **row, "seconds": round(seconds, 3)})
         if self.patience and self.best_epoch == len(self.rows):
-            self.best = [variable.numpy() for variable in self.model.variables]
+            with averaged_weights(self.model):
+                self.best = [variable.numpy() for variable in self.model.variables]
         self._write(seconds)
         if self.should_stop:
             self.model.stop_training = True
@@ -129,6 +131,25 @@ class Checkpoint(keras.callbacks.Callback):
         with atomic_write(self.path) as partial:
             np.savez(partial, state=json.dumps({"rows": self.rows, "seconds": seconds}), **arrays)
         write_csv(self.history_path, self.rows)
+
+
+@contextlib.contextmanager
+def averaged_weights(model: keras.Model) -> Iterator[None]:
+    """Give a model the average of its weights in the block, if its optimizer keeps one.
+
+    Args:
+        model: the model.
+    """
+    if not model.optimizer.use_ema:
+        yield
+        return
+    swap = keras.callbacks.SwapEMAWeights()
+    swap.set_model(model)
+    swap.on_test_begin()
+    try:
+        yield
+    finally:
+        swap.on_test_end()
 
 
 class RowOutputs(keras.callbacks.Callback):

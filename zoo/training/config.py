@@ -284,9 +284,22 @@ def seed_and_build(config: RunConfig) -> keras.Model:
     keras.utils.set_random_seed(config.seed)
     with _dtype_policy(config.recipe.precision):
         model = accelerate(build_model(config.model, config.arguments))
+    average_weights(model, config.recipe.ema_momentum)
     model.jit_compile = config.recipe.jit_compile
     model.steps_per_execution = config.recipe.steps_per_execution
     return model
+
+
+def average_weights(model: keras.Model, momentum: float) -> None:
+    """Let the optimizer of a model keep an exponential moving average of the weights.
+
+    Args:
+        model: compiled, not trained yet.
+        momentum: momentum of the average; 0 for none.
+    """
+    if momentum and model.trainable_variables:
+        model.optimizer.use_ema = True
+        model.optimizer.ema_momentum = momentum
 
 
 def build_model(name: str, arguments: Mapping[str, Any]) -> keras.Model:

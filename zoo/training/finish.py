@@ -15,7 +15,7 @@ from zoo.runs.card import write_card
 from zoo.runs.files import atomic_write, write_csv, write_json
 from zoo.tasks import class_probabilities
 from zoo.training.callbacks import Checkpoint
-from zoo.training.config import build_model
+from zoo.training.config import average_weights, build_model
 
 TOP_K = 5
 PRETRAINED_ARGUMENTS = ("weights", "keep_head")
@@ -81,6 +81,7 @@ def _as_built(run: Run, trained: keras.Model) -> keras.Model:
         return trained
     arguments = {k: v for k, v in run.config["arguments"].items() if k not in PRETRAINED_ARGUMENTS}
     model = build_model(run.config["model"], arguments)
+    average_weights(model, run.recipe.ema_momentum)
     model.jit_compile = trained.jit_compile
     model.steps_per_execution = trained.steps_per_execution
     model.optimizer.build(model.trainable_variables)

@@ -77,6 +77,7 @@ def fit(
             watchers = progress_callbacks(run, data, tensorboard, progress)
             _fit_epochs(recipe, base_rate, model, data, checkpoint, watchers)
             model.optimizer.learning_rate = base_rate  # so that whoever trains on starts as here
+        model.optimizer.finalize_variable_values(model.trainable_variables)
     return checkpoint
 
 
@@ -89,6 +90,7 @@ def _fit_epochs(
     watchers: Sequence[keras.callbacks.Callback],
 ) -> None:
     epoch = EpochNumber()
+    averaging = [keras.callbacks.SwapEMAWeights()] if recipe.ema_momentum else []
     schedule = keras.callbacks.LearningRateScheduler(
         lambda number: learning_rate_at(number, base_rate, recipe.schedule, recipe.epochs)
     )
@@ -98,7 +100,7 @@ def _fit_epochs(
         epochs=recipe.epochs,
         validation_data=data.validation,
         class_weight=data.class_weight if recipe.class_weight == "balanced" else None,
-        callbacks=[epoch, schedule, *watchers, checkpoint],
+        callbacks=[epoch, schedule, *averaging, *watchers, checkpoint],
         shuffle=False,
         verbose=0,
     )
