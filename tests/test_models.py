@@ -222,6 +222,14 @@ def test_takes_a_step_and_survives_a_file(name, tmp_path):
     np.testing.assert_array_equal(*answers)
 
 
+@every_model
+def test_no_pointwise_convolution_has_strides(name):
+    """oneDNN writes past its workspace in their gradient: uxlfoundation/oneDNN#6035."""
+    for layer in tiny(name)._flatten_layers():
+        if isinstance(layer, keras.layers.Conv2D) and set(layer.kernel_size) == {1}:
+            assert set(layer.strides) == {1}
+
+
 @pytest.mark.exhaustive
 @every_trained_model
 def test_training_moves_every_weight(name):

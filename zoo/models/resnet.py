@@ -160,6 +160,9 @@ def _apply_conv(
     if stride > 1 and kernel_size > 1:  # torchvision pads both sides equally, Keras does not
         padding = "valid"
         x = layers.ZeroPadding2D(kernel_size // 2, name=f"{name}.pad")(x)
+    elif stride > 1:  # https://github.com/uxlfoundation/oneDNN/issues/6035: wrong gradients
+        x = layers.AveragePooling2D(1, stride, name=f"{name}.subsample")(x)
+        stride = 1
     x = layers.Conv2D(
         filters,
         kernel_size,
