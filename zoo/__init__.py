@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from zoo.artifacts.export import export
     from zoo.data import load_data
     from zoo.evaluation.prediction import predict
+    from zoo.pretrained.loading import load
     from zoo.runs import load_run
     from zoo.training import evaluate, train
     from zoo.training.by_hand import save_run
@@ -43,6 +44,7 @@ __all__ = [
     "export",
     "get_spec",
     "list_models",
+    "load",
     "load_data",
     "load_run",
     "models",
@@ -54,6 +56,7 @@ __all__ = [
 
 _LAZY = {
     "accelerate": "zoo.acceleration",
+    "load": "zoo.pretrained.loading",
     "load_data": "zoo.data",
     "load_run": "zoo.runs",
     "export": "zoo.artifacts.export",

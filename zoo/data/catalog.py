@@ -125,3 +125,14 @@ DATASETS = {
         ),
     )
 }
+
+# Terms of use, as far as the sources state any.
+TERMS = {
+    "digits": "CC BY 4.0",
+    "mnist": "CC BY-SA 3.0",
+    "fashion_mnist": "MIT",
+    "cifar10": "no license stated; cite Krizhevsky (2009)",
+    "imdb_reviews": "no license stated; cite Maas et al. (2011)",
+    "ag_news_subset": "for research and other non-commercial use",
+}
+TERMS |= dict.fromkeys(("and", "or", "xor", "nand", "first_input", "xor_nand"), "none")

@@ -248,7 +248,7 @@ def bilstm(
     inputs, x = _embed_words(vocab_size, embedding_dim, word_dropout, dropout)
     for i in range(1, num_layers + 1):
         all_states = i < num_layers or pooling != "last"
-        one_direction = layers.LSTM(units, return_sequences=all_states)
+        one_direction = layers.LSTM(units, return_sequences=all_states, name="lstm")
         x = layers.Bidirectional(one_direction, name=f"recurrent_{i}")(x)
     outputs = _classify_states(x, num_classes, pooling, dropout)
     return _compile("bilstm", inputs, outputs, optimizer, learning_rate)

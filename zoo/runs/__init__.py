@@ -3,7 +3,7 @@
     config.json        arguments, recipe, dataset and environment; written first
     history.csv        one row per epoch
     checkpoint.npz     state after the last completed epoch, while the run is unfinished
-    model.keras        the trained model
+    model.keras        the trained model; weights.safetensors in a packed run (`zoo.pretrained`)
     preprocessor.keras the layer that maps raw rows to the input of the model
     predictions.npz    predictions for the test split, and some of its raw rows
     README.md          the model card
@@ -27,9 +27,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from zoo.errors import RunError
+from zoo.pretrained.catalog import RECORD, find_reference, require_intact
+from zoo.registry import build
 from zoo.runs.files import PARTIAL, wrap_read_errors, write_json
 from zoo.runs.notebook import FigureList, render_run
-from zoo.specs import DatasetSpec, Recipe
+from zoo.specs import DatasetSpec, Recipe, list_to_tuple
 
 if TYPE_CHECKING:
     import keras
@@ -38,6 +40,9 @@ if TYPE_CHECKING:
 
 
 FORMAT = 2
+RUNS = Path("runs")
+PACKED_WEIGHTS = "weights.safetensors"
+PRETRAINED_ARGUMENTS = ("weights", "keep_head")
 REQUIRED_KEYS = {"model", "arguments", "recipe", "dataset", "dataset_version", "data_dir", "seed"}
 ROWS_SHOWN = 20
 MAX_METRICS_IN_REPR = 4
@@ -109,6 +114,8 @@ class Run:
         Keras does not save which weights are excluded from weight decay: if the recipe excludes
         any, calling `fit` on this model decays all of them. `zoo.train` rebuilds the optimizer.
         """
+        if (self.directory / PACKED_WEIGHTS).exists():
+            return _unpack_model(self)
         return _load_keras(self.file("model.keras"))
 
     @functools.cached_property
@@ -246,14 +253,18 @@ def create_run(directory: Path, config: Mapping[str, Any]) -> Run:
 def load_run(directory: str | Path) -> Run:
     """Open a run directory. Only ``config.json`` is read now, and other files on access.
 
+    The files of a packed run are compared with the digests in its record.
+
     Args:
-        directory: a run directory of `zoo.train`.
+        directory: a run directory of `zoo.train`; its name, if it is in ``runs/``; or a trained
+            model of the package, as ``MODEL`` or ``MODEL:DATASET``.
 
     Returns:
         The run: ``run.model``, ``run.preprocessor``, ``run.metrics``, ``run.history``.
 
     Raises:
         RunError: if it is not a run directory, is damaged, or has an unsupported format.
+        WeightsError: if the model does not come trained, or a file of it has been changed.
 
     Example:
         >>> import zoo
@@ -262,10 +273,12 @@ def load_run(directory: str | Path) -> Run:
         ...
         zoo.errors.RunError: no/such/run is not a run directory: it has no config.json.
     """
-    directory = Path(directory)
+    directory = find_run(directory)
     path = directory / "config.json"
     if not path.is_file():
         raise RunError(f"{directory} is not a run directory: it has no config.json.")
+    if (directory / RECORD).exists():
+        require_intact(directory)
     try:
         config = json.loads(path.read_text())
         run_format, version = config["format"], config["zoo"]
@@ -282,6 +295,25 @@ def load_run(directory: str | Path) -> Run:
             f"reads format {FORMAT}: open it with that version, or train again."
         )
     return Run(directory, config)
+
+
+def find_run(reference: str | Path) -> Path:
+    """Return the run directory that a user means.
+
+    Args:
+        reference: a directory; the name of one in ``runs/``; or ``MODEL`` or ``MODEL:DATASET``, a
+            trained model of the package. A directory goes before a name.
+
+    Returns:
+        The directory, which may not exist.
+
+    Raises:
+        WeightsError: if a model of that name does not come trained.
+    """
+    for directory in (Path(reference), RUNS / reference):
+        if (directory / "config.json").is_file():
+            return directory
+    return find_reference(str(reference)) or Path(reference)
 
 
 def _update_names(config: Mapping[str, Any]) -> dict[str, Any]:
@@ -318,6 +350,21 @@ def worst_mistakes(labels: "np.ndarray", probabilities: "np.ndarray") -> "np.nda
     wrong = np.flatnonzero(probabilities.argmax(axis=1) != labels)
     of_truth = probabilities[wrong, labels[wrong]]
     return wrong[np.argsort(of_truth, kind="stable")[:ROWS_SHOWN]]
+
+
+def _unpack_model(run: Run) -> "keras.Model":
+    """Build the model of a packed run, and set its weights."""
+    from zoo.runs.weights import assign_weights, read_weights
+
+    arguments = {
+        key: list_to_tuple(value)
+        for key, value in run.config["arguments"].items()
+        if key not in PRETRAINED_ARGUMENTS
+    }
+    model = build(run.config["model"], **arguments)
+    path = run.directory / PACKED_WEIGHTS
+    assign_weights(model, read_weights(path), str(path))
+    return model
 
 
 def _load_keras(path: Path) -> "keras.Model":

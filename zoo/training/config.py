@@ -22,7 +22,7 @@ from zoo.data.memory import GivenData
 from zoo.data.pipeline import Data
 from zoo.errors import ArgumentValueError, DatasetError, UnknownArgumentError, unknown_name_message
 from zoo.registry import build, get_spec
-from zoo.runs import FORMAT, Run
+from zoo.runs import FORMAT, RUNS, Run
 from zoo.specs import (
     COLUMN_JOINER,
     MAX_SEED,
@@ -37,7 +37,6 @@ from zoo.specs import (
 from zoo.tasks import TASKS
 from zoo.training.processor import multiplies_bfloat16
 
-RUNS = Path("runs")
 FILE_OPTIONS = frozenset(field.name for field in dataclasses.fields(FileOptions))
 
 

@@ -10,7 +10,7 @@ from zoo.acceleration import accelerate, is_accelerated
 from zoo.data.pipeline import Data
 from zoo.evaluation.reconstruction import evaluate_reconstruction
 from zoo.layers.variational import Sampling
-from zoo.runs import ROWS_SHOWN, Run, worst_mistakes
+from zoo.runs import PRETRAINED_ARGUMENTS, ROWS_SHOWN, Run, worst_mistakes
 from zoo.runs.card import write_card
 from zoo.runs.files import atomic_write, write_csv, write_json
 from zoo.tasks import class_probabilities
@@ -18,7 +18,6 @@ from zoo.training.callbacks import Checkpoint
 from zoo.training.config import average_weights, build_model
 
 TOP_K = 5
-PRETRAINED_ARGUMENTS = ("weights", "keep_head")
 
 
 def finish(run: Run, model: keras.Model, data: Data, checkpoint: Checkpoint) -> None:

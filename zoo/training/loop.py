@@ -16,12 +16,12 @@ from zoo.data.sequences import SequenceData
 from zoo.errors import ArgumentValueError, TrainingDivergedError
 from zoo.evaluation.reconstruction import training_images
 from zoo.registry import get_spec
-from zoo.runs import Run, create_run, load_run
+from zoo.runs import RUNS, Run, create_run, load_run
 from zoo.runs.files import remove_partial_files
 from zoo.specs import Recipe
 from zoo.tasks import TASKS
 from zoo.training.callbacks import Checkpoint, EpochNumber, StopRule, progress_callbacks
-from zoo.training.config import RUNS, RunConfig, run_metadata
+from zoo.training.config import RunConfig, run_metadata
 from zoo.training.finish import evaluate_split
 from zoo.training.frozen import head_on_features, is_frozen_below_output
 from zoo.training.resuming import require_same_config

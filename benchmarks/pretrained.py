@@ -1,0 +1,75 @@
+"""Train the models that come with the package, and measure what rounding their weights costs.
+
+    python -m benchmarks.pretrained MODEL... [--dataset NAME] [--seed 0] [--directory runs]
+
+Requires the extra ``benchmark``. Trains each model by its recipe, resuming a run that was
+interrupted, packs it into ``zoo/pretrained/runs/MODEL/DATASET``, in place of an older one, and
+writes a row to ``benchmarks/results/pretrained.csv``.
+"""
+
+import shutil
+import subprocess
+from pathlib import Path
+
+import click
+
+import zoo
+from benchmarks import tables
+from zoo.data.catalog import DATASETS
+from zoo.pretrained.catalog import RUNS, Record
+from zoo.pretrained.packing import pack
+from zoo.runs import Run
+
+KEYS = ("model", "dataset")
+
+
+def train(model: str, dataset: str, seed: int, directory: Path) -> Run:
+    """Train a model, or resume its run if there is one."""
+    run_dir = directory / f"{model}-{dataset}-{seed}"
+    return zoo.train(model, dataset=dataset, seed=seed, run_dir=run_dir, resume=run_dir.exists())
+
+
+def pack_in_place(run: Run, command: str) -> Record:
+    """Pack a run into the package, in place of the older one."""
+    folder = RUNS / run.config["model"] / run.dataset.name
+    shutil.rmtree(folder, ignore_errors=True)
+    commit = subprocess.run(
+        ["git", "rev-parse", "--short", "HEAD"], capture_output=True, text=True, check=True
+    ).stdout.strip()
+    processor = tables.environment()["processor"]
+    return pack(run, folder, command=command, commit=commit, processor=processor)
+
+
+def row_of(record: Record, run: Run) -> dict[str, object]:
+    """Return a row of the results."""
+    return {
+        "model": record.model,
+        "dataset": record.trained_on,
+        "parameters": run.config["parameters"],
+        "bytes": record.bytes,
+        "seconds": round(run.metrics["seconds"]),
+        "metric": record.metric,
+        "plain": record.figures[record.metric],
+        "rounded": record.rounded[record.metric],
+        **tables.environment(),
+    }
+
+
+@click.command()
+@click.argument("models", nargs=-1, required=True)
+@click.option("--dataset", type=click.Choice(sorted(DATASETS)))
+@click.option("--seed", default=0)
+@click.option("--directory", type=click.Path(path_type=Path), default=Path("runs/pretrained"))
+def main(models: tuple[str, ...], dataset: str | None, seed: int, directory: Path) -> None:
+    """Train and pack models."""
+    for model in models:
+        trained_on = dataset or zoo.get_spec(model).dataset
+        run = train(model, trained_on, seed, directory)
+        command = f"zoo train {model} --dataset {trained_on} --seed {seed}"
+        record = pack_in_place(run, command)
+        tables.save_row("pretrained", row_of(record, run), KEYS)
+        click.echo(f"{model}: {record.metric} {record.rounded[record.metric]:.5g}")
+
+
+if __name__ == "__main__":
+    main()

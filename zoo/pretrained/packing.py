@@ -1,0 +1,127 @@
+"""Packing: a finished run becomes a small directory that proves where its weights come from."""
+
+import dataclasses
+import shutil
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import keras
+
+from zoo.data.catalog import TERMS
+from zoo.errors import RunError
+from zoo.pretrained.catalog import RECORD, Record, digest_files
+from zoo.registry import get_spec
+from zoo.runs import PACKED_WEIGHTS, Run, load_run
+from zoo.runs.card import card_facts
+from zoo.runs.files import PARTIAL, write_json
+from zoo.runs.weights import digest_of_weights, write_weights
+from zoo.training import evaluate
+
+KEPT = ("metrics.json", "history.csv", "predictions.npz", "preprocessor.keras", "README.md")
+UNKNOWN_TERMS = "see the source of the dataset"
+METRICS = {
+    "reconstruction": "test_mse",
+    "generation": "test_loss",
+    "conditional_generation": "test_loss",
+}
+
+
+def pack(
+    run: Run,
+    directory: Path,
+    *,
+    command: str = "",
+    commit: str = "",
+    processor: str = "",
+    data_dir: str | Path | None = None,
+) -> Record:
+    """Pack a finished run, and measure what rounding its weights costs on the test split.
+
+    Args:
+        run: the run.
+        directory: directory to create.
+        command: command that trains it.
+        commit: commit of the package that trained it.
+        processor: name of the processor that trained it.
+        data_dir: TFDS data directory; that of the run if None.
+
+    Returns:
+        The record, which has been written to the directory.
+
+    Raises:
+        RunError: if the run is unfinished or damaged, or the directory exists.
+        WeightsError: if a weight is too large for half precision.
+        DatasetError: if the test split cannot be read.
+    """
+    if directory.exists():
+        raise RunError(f"{directory} already exists.")
+    directory.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=directory.parent, prefix=PARTIAL) as partial:
+        folder = Path(partial) / "run"
+        folder.mkdir()
+        write_weights(run.model, folder / PACKED_WEIGHTS)
+        for name in KEPT:
+            shutil.copy(run.file(name), folder / name)
+        write_json(folder / "config.json", without_places(run.config))
+        record = _record(run, folder, command, commit, processor, data_dir)
+        write_json(folder / RECORD, dataclasses.asdict(record))
+        folder.rename(directory)
+    return record
+
+
+def without_places(config: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the configuration of a run without what says on which machine it was trained.
+
+    Args:
+        config: contents of ``config.json``.
+    """
+    environment = {k: v for k, v in config["environment"].items() if k != "platform"}
+    return {**config, "data_dir": None, "environment": environment}
+
+
+def _record(
+    run: Run,
+    folder: Path,
+    command: str,
+    commit: str,
+    processor: str,
+    data_dir: str | Path | None,
+) -> Record:
+    dataset, config = run.dataset, run.config
+    metric = METRICS.get(get_spec(config["model"]).task, "test_accuracy")
+    errors = card_facts(run, run.metrics)["standard_errors"]
+    return Record(
+        model=config["model"],
+        trained_on=Path(dataset.name).name,
+        command=command,
+        seed=config["seed"],
+        commit=commit,
+        processor=processor,
+        environment=without_places(config)["environment"],
+        dataset_version=config["dataset_version"],
+        terms=TERMS.get(dataset.name, UNKNOWN_TERMS),
+        metric=metric,
+        figures=measure_test_split(run, data_dir),
+        rounded=measure_test_split(load_run(folder), data_dir or run.config["data_dir"]),
+        standard_error=errors.get(metric, 0.0),
+        weights_sha256=digest_of_weights(run.model),
+        files=digest_files(folder),
+        bytes=sum(path.stat().st_size for path in folder.iterdir()),
+    )
+
+
+def measure_test_split(run: Run, data_dir: str | Path | None = None) -> dict[str, float]:
+    """Evaluate a run on its test split.
+
+    Args:
+        run: the run.
+        data_dir: TFDS data directory; that of the run if None.
+
+    Returns:
+        Loss and metrics, with ``test_`` in front of Keras' names.
+    """
+    keras.utils.set_random_seed(run.config["seed"])
+    measured = evaluate(run, data_dir=data_dir)
+    return {f"test_{name}": value for name, value in measured.items()}
