@@ -71,10 +71,10 @@ def train_seeds(
         ['seed-0', 'seed-1']
     """
     first = 0 if seed is None else seed
-    require_integer("seeds", seeds, 1, MAX_SEED - first)
     require_readable_by_workers(dataset)
     overrides = {key: value for key, value in overrides.items() if value is not None}
     config = resolve_config(name, dataset, data_dir, first, overrides)
+    require_integer("seeds", seeds, 1, MAX_SEED - first + 1)
     folder = default_run_directory(config) if directory is None else Path(directory)
     if not resume:
         require_empty_directory(folder)

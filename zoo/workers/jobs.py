@@ -57,9 +57,8 @@ def run_jobs(
         if workers == 1 and threads is None:
             outcomes = _run_here(queue, progress)
         else:
-            workers = min(workers, len(missing))
             outcomes = _run_in_pool(
-                queue, workers, threads or threads_per_worker(workers or 1), progress
+                queue, workers, threads or threads_per_worker(workers), progress
             )
         with contextlib.closing(outcomes):
             for job, error in outcomes:

@@ -84,12 +84,10 @@ class Pool:
         Raises:
             WorkerError: if a third process died while it ran the same job.
         """
-        for worker in self.workers:
-            if time.monotonic() - worker.last_seen > SILENCE_SECONDS:
-                worker.process.kill()
         try:
             worker, kind, content = self.messages.get(timeout=seconds)
-        except queue.Empty:
+        except queue.Empty:  # also if this process was suspended: all that was sent has been read
+            self._kill_silent_workers()
             return
         worker.last_seen = time.monotonic()
         if kind == LOST:
@@ -99,6 +97,11 @@ class Pool:
         elif worker.job and kind == ENDED:
             job, worker.job = worker.job, None
             yield job, content
+
+    def _kill_silent_workers(self) -> None:
+        for worker in self.workers:
+            if time.monotonic() - worker.last_seen > SILENCE_SECONDS:
+                worker.process.kill()
 
     def _replace(self, worker: "_Worker") -> None:
         self.workers.remove(worker)
