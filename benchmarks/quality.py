@@ -1,9 +1,13 @@
 """Test results of a model trained by its recipe, over several seeds.
 
     python -m benchmarks.quality MODEL [--dataset NAME] [--seeds 5] [--set KEY=VALUE]
+        [--workers N] [--threads N] [--directory DIR]
 
 Requires the extra ``benchmark``. Writes one row per seed to ``benchmarks/results/quality.csv``,
-which replaces an older one of the same model, dataset, settings and seed. The runs are discarded.
+which replaces an older one of the same model, dataset, settings and seed. The runs are discarded,
+unless they are in a directory of yours: there the same command resumes them after it was killed,
+and trains them together with other machines that share the directory. Times are those of as many
+runs at once as there are workers.
 """
 
 import json
@@ -17,7 +21,9 @@ import numpy as np
 
 import zoo
 from benchmarks import tables
-from zoo.cli.options import parse_settings
+from zoo.cli.options import parse_settings, worker_options
+from zoo.runs import Run
+from zoo.training.seeds import train_seeds
 
 KEYS = ("model", "dataset", "copy", "overrides", "seed")
 METRICS = (
@@ -46,15 +52,21 @@ def measure(
         run = zoo.train(
             name, seed=seed, data_dir=data_dir, run_dir=f"{folder}/run", progress=False, **options
         )
-        metrics, config, history = run.metrics, run.config, run.history
+        return results_of(run)
+
+
+def results_of(run: Run) -> dict[str, Any]:
+    """Return the results of a run."""
+    metrics, config, history = run.metrics, run.config, run.history
     return {
-        "model": name,
+        "model": config["model"],
         "dataset": config["dataset_version"],
         "parameters": config["parameters"],
-        "seed": seed,
+        "seed": config["seed"],
         "seconds_an_epoch": round(statistics.median(np.diff(history["seconds"], prepend=0)), 2),
         **{key: metrics.get(key, "") for key in METRICS},
         **tables.environment(),
+        "threads": config["environment"]["threads"],
     }
 
 
@@ -64,6 +76,8 @@ def measure(
 @data_dir_option
 @copy_option
 @seeds_option
+@worker_options
+@click.option("--directory", help="Directory of the runs.")
 @click.option("--set", "settings", multiple=True, metavar="KEY=VALUE")
 def main(
     model: str,
@@ -71,16 +85,24 @@ def main(
     data_dir: str | None,
     copy: str,
     seeds: int,
+    workers: int | None,
+    threads: int | None,
+    directory: str | None,
     settings: tuple[str, ...],
 ) -> None:
     """Train a model under several seeds."""
     overrides = parse_settings(settings)
-    for seed in range(seeds):
-        row = measure(model, seed, data_dir, {**overrides, "dataset": dataset})
-        row |= {"copy": copy, "overrides": json.dumps(overrides)}
-        tables.save_row("quality", row, KEYS)
+    with tempfile.TemporaryDirectory() as folder:
+        runs = train_seeds(
+            model, seeds=seeds, dataset=dataset, data_dir=data_dir, directory=directory or folder,
+            resume=True, workers=workers or 1, threads=threads, **overrides,
+        )  # fmt: skip
+        rows = [results_of(run) for run in runs]
+    keys = {"copy": copy, "overrides": json.dumps(overrides)}
+    tables.save_rows("quality", [row | keys for row in rows], KEYS)
+    for row in rows:
         results = (f"{key} {row[key]:.5g}" for key in METRICS if isinstance(row[key], float))
-        click.echo(f"{model} seed {seed}: {', '.join(results)}")
+        click.echo(f"{model} seed {row['seed']}: {', '.join(results)}")
 
 
 if __name__ == "__main__":

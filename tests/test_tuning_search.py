@@ -478,5 +478,5 @@ def test_kinds_of_data_with_other_preparation_are_loaded_anew(tmp_path, data_dir
 
 
 def test_rows_in_memory_are_refused_since_workers_read_for_themselves(tmp_path):
-    with pytest.raises(ArgumentValueError, match="a search cannot take a tuple, since its workers"):
+    with pytest.raises(ArgumentValueError, match="several workers cannot take a tuple, since they"):
         tuning.search("mlp", dataset=([0], [1]), directory=tmp_path / "search")

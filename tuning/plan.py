@@ -11,7 +11,7 @@ from typing import Any
 
 import zoo
 from tuning.space import describe_space, read_changes, search_space
-from zoo.data import get_dataset
+from zoo.data import get_dataset, require_readable_by_workers
 from zoo.errors import ArgumentValueError, SearchError, unknown_name_message
 from zoo.runs import ADDED_DATASET_FIELDS
 from zoo.runs.files import write_json
@@ -154,11 +154,7 @@ def make_plan(
     objective, direction = _objective_and_direction(name, objective, direction)
     fixed = dict(fixed or {})
     changes = _merge_changes(name, space, fixed)
-    if not isinstance(dataset, str | Path | DatasetSpec | None):
-        raise ArgumentValueError(
-            f"a search cannot take a {type(dataset).__name__}, since its workers read the dataset "
-            "themselves: write the rows to a table or a folder of images, and pass its path."
-        )
+    require_readable_by_workers(dataset)
     chosen = get_dataset(zoo.get_spec(name).dataset if dataset is None else dataset, data_dir)
     return Plan(
         model=name,

@@ -5,7 +5,6 @@ import itertools
 import json
 import math
 import shutil
-import statistics
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -20,6 +19,7 @@ from zoo.errors import SearchError
 from zoo.runs import Run
 from zoo.runs.files import write_csv, write_json
 from zoo.training.config import split_overrides
+from zoo.training.seeds import average_metrics
 
 COSTS = ("epochs", "parameters", "seconds")
 
@@ -77,7 +77,7 @@ def finalize(
     settings = {**plan.fixed, **{row["name"]: values[row["name"]] for row in plan.space}}
     write_json(directory / "best_settings.json", settings)
     runs = _retrain(plan, directory, settings, retrain, progress)
-    averages = _average_metrics(runs)
+    averages = average_metrics(runs)
     write_json(
         directory / "best.json",
         {
@@ -199,17 +199,6 @@ def _retrain(
     ]
 
 
-def _average_metrics(runs: list[Run]) -> dict[str, tuple[float, float]]:
-    """Return mean and standard deviation of each metric over the runs."""
-    averages = {}
-    for key in runs[0].metrics if runs else ():
-        if key.startswith(("val_", "test_")):
-            values = [run.metrics[key] for run in runs]
-            spread = statistics.stdev(values) if len(values) > 1 else 0.0
-            averages[key] = (statistics.fmean(values), spread)
-    return averages
-
-
 def _make_result(
     plan: Plan,
     directory: Path,
@@ -219,7 +208,7 @@ def _make_result(
     runs: list[Run],
 ) -> SearchResult:
     _, arguments = split_overrides(zoo.get_spec(plan.model), settings)
-    averages = _average_metrics(runs)
+    averages = average_metrics(runs)
     return SearchResult(
         directory=directory,
         trials=rows,

@@ -4,7 +4,6 @@ import contextlib
 import functools
 import os
 import socket
-import subprocess
 import sys
 import threading
 import time
@@ -17,6 +16,15 @@ from tuning.plan import Plan, read_plan
 from tuning.trials import MemoryGrowthError, ZooTuner
 from zoo.data.pipeline import Data
 from zoo.errors import ArgumentValueError, SearchError
+from zoo.workers.processes import (
+    Process,
+    describe_exit,
+    end_process,
+    exit_with_parent,
+    last_log_line,
+    start_process,
+    threads_per_worker,
+)
 
 HOST = "127.0.0.1"
 CHIEF = "chief"
@@ -25,11 +33,8 @@ TRIALS_FILE = "trials.csv"  # exists if a session of the search has ended
 TRIALS_RUN_VARIABLE = "ZOO_WORKER_TRIALS_RUN"
 MAX_FAILED_STARTS = 3
 POLL_SECONDS = 0.2
-LOG_TAIL = 2_000
 SHUTDOWN_SECONDS = 5.0
 CHIEF_TIMEOUT = 600.0
-
-Process = subprocess.Popen[bytes]
 
 
 def run_locally(
@@ -85,7 +90,7 @@ def run_in_subprocesses(plan: Plan, directory: Path, oracle: Any, workers: int) 
             _supervise_workers(processes, spawn, oracle, directory)
         finally:
             for process in processes.values():
-                _terminate_worker(process)
+                end_process(process)
 
 
 def run_as_chief(plan: Plan, directory: Path, oracle: Any, address: str) -> None:
@@ -260,51 +265,31 @@ def _supervise_workers(
         for name in oracle.silent_workers():
             processes[name].kill()
         for name in [name for name in processes if processes[name].poll() is not None]:
-            code = _terminate_worker(processes.pop(name))
+            code = end_process(processes.pop(name))
             if code == 0:
                 continue
             failed_starts = 0 if name in oracle.ongoing_trials else failed_starts + 1
             if failed_starts == MAX_FAILED_STARTS:
-                raise SearchError(f"workers do not start: {_last_log_line(directory, name)}")
-            oracle.record_worker_death(name, f"its worker died: {_describe_exit(code)}")
+                raise SearchError(f"workers do not start: {_last_line(directory, name)}")
+            oracle.record_worker_death(name, f"its worker died: {describe_exit(code)}")
             processes[name] = spawn(name)
 
 
 def _spawn_worker(directory: Path, port: int, workers: int, name: str) -> Process:
-    threads = str(max(1, (os.cpu_count() or 1) // workers))
-    thread_limits = {
-        "TF_NUM_INTRAOP_THREADS": threads,
-        "TF_NUM_INTEROP_THREADS": threads,
-        "OMP_NUM_THREADS": threads,
-    }
     log = directory / LOGS_FOLDER / f"{name}.log"
     log.parent.mkdir(exist_ok=True)
     with log.open("wb") as file:
-        return subprocess.Popen(
-            [sys.executable, "-m", "tuning.workers", str(directory), f"{HOST}:{port}", name],
-            stdin=subprocess.PIPE,
+        return start_process(
+            ["-m", "tuning.workers", str(directory), f"{HOST}:{port}", name],
+            threads=threads_per_worker(workers),
+            log=file,
             stdout=file,
-            stderr=file,
-            env={**os.environ, **thread_limits},
-            start_new_session=True,
         )
 
 
-def _terminate_worker(process: Process) -> int:
-    """Kill a worker if it is alive, and return its exit code."""
-    process.kill()
-    process.communicate()
-    return process.returncode
-
-
-def _describe_exit(code: int) -> str:
-    return f"signal {-code}" if code < 0 else f"exit code {code}"
-
-
-def _last_log_line(directory: Path, name: str) -> str:
-    log = directory / LOGS_FOLDER / f"{name}.log"
-    lines = log.read_text(errors="replace")[-LOG_TAIL:].splitlines()
-    return lines[-1] if lines else "the log is empty"
+def _last_line(directory: Path, name: str) -> str:
+    with (directory / LOGS_FOLDER / f"{name}.log").open("rb") as log:
+        return last_log_line(log)
 
 
 def _wait_for_chief(host: str, port: int, directory: Path) -> None:
@@ -321,17 +306,6 @@ def _wait_for_chief(host: str, port: int, directory: Path) -> None:
             time.sleep(POLL_SECONDS)
 
 
-def _exit_with_parent() -> None:
-    """Exit when the process that holds the other end of standard input is gone."""
-
-    def watch() -> None:
-        while os.read(sys.stdin.fileno(), 1):  # sys.stdin.read would hold a lock that exit needs
-            pass
-        os._exit(1)
-
-    threading.Thread(target=watch, name="parent", daemon=True).start()
-
-
 if __name__ == "__main__":
-    _exit_with_parent()
+    exit_with_parent()
     run_as_worker(Path(sys.argv[1]), sys.argv[2], sys.argv[3])

@@ -44,6 +44,10 @@ class SearchError(ZooError):
     """A search directory that already exists or belongs to another search, or a failed trial."""
 
 
+class WorkerError(ZooError):
+    """A job during which one worker process after another died."""
+
+
 class TrainingDivergedError(ZooError, ArithmeticError):
     """A loss that became NaN or infinite."""
 

@@ -1,4 +1,4 @@
-"""Scheduling policy and oneDNN of the process, and suppression of output to standard error."""
+"""Cores, scheduling policy and oneDNN of the process, and suppression of standard error."""
 
 import contextlib
 import os
@@ -6,6 +6,13 @@ import platform
 import sys
 import tempfile
 from collections.abc import Iterator
+
+
+def usable_cores() -> int:
+    """Return the number of cores that this process may run on."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
 
 
 def enable_batch_scheduling() -> None:

@@ -6,7 +6,7 @@ from typing import Any
 import click
 
 from zoo.cli.completion import complete_systems
-from zoo.cli.options import data_dir_option, json_option
+from zoo.cli.options import data_dir_option, json_option, worker_options
 from zoo.cli.output import print_result, print_table
 from zoo.cli.runtime import quiet_tensorflow
 from zoo.course.errors import UnavailableError
@@ -25,6 +25,7 @@ from zoo.course.errors import UnavailableError
     help="Directory of the results; runs finished there are not repeated.",
 )
 @data_dir_option
+@worker_options
 @json_option
 def course_command(
     systems: tuple[str, ...],
@@ -33,11 +34,14 @@ def course_command(
     seeds: int | None,
     directory: Path,
     data_dir: Path | None,
+    workers: int | None,
+    threads: int | None,
     as_json: bool,
 ) -> None:
     """Compare the course's systems with ours.
 
-    Trains the systems that are named, and writes a report.
+    Trains the systems that are named, and writes a report. The same command on another machine
+    that shares the directory takes part.
     """
     from zoo.course.results import compare, read_results, table_row
     from zoo.course.systems import SYSTEMS, get_system
@@ -52,13 +56,18 @@ def course_command(
             from zoo.course.report import write_report
         experiments = collect_experiments(chosen, "taught" if as_taught else "ours")
         try:
-            run_experiments(experiments, directory, seeds=seeds or 1, data_dir=data_dir)
+            run_experiments(
+                experiments, directory, seeds=seeds or 1, data_dir=data_dir, workers=workers or 1,
+                threads=threads,
+            )  # fmt: skip
         except UnavailableError:
             write_report(directory)
             raise
         document["report"] = str(write_report(directory)[0])
-    elif as_taught or seeds:
-        raise click.UsageError("--as-taught and --seeds require SYSTEM arguments or --all.")
+    elif as_taught or seeds or workers or threads:
+        raise click.UsageError(
+            "--as-taught, --seeds, --workers and --threads require SYSTEM arguments or --all."
+        )
     results = read_results(directory)
     comparisons = [compare(system, results) for system in chosen]
     document["systems"] = [comparison.as_json() for comparison in comparisons]

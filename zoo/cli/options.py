@@ -62,6 +62,22 @@ def file_options(command: Any) -> Any:
     return command
 
 
+def worker_options(command: Any) -> Any:
+    """Add the options that say how many runs are trained at once.
+
+    Args:
+        command: function of the command.
+    """
+    threads = click.option(
+        "--threads", type=click.IntRange(min=1),
+        help="Threads of each worker.  [default: cores / workers]",
+    )  # fmt: skip
+    workers = click.option(
+        "--workers", type=click.IntRange(min=1), help="Runs trained at once.  [default: 1]"
+    )
+    return workers(threads(command))
+
+
 def pop_file_options(options: dict[str, Any]) -> dict[str, Any]:
     """Remove the options of `file_options` from those of a command, and return the given ones.
 

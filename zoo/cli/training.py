@@ -1,7 +1,7 @@
 """Commands that train, evaluate and time models."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +19,7 @@ from zoo.cli.options import (
     run_argument,
     set_option,
     unknown_setting_error,
+    worker_options,
 )
 from zoo.cli.output import format_value, print_mapping, print_result, print_table
 from zoo.cli.runtime import load_finished_run, quiet_tensorflow
@@ -34,6 +35,7 @@ run_dir_option = click.option(
 batch_size_option = click.option(
     "--batch-size", type=click.IntRange(min=1), help="Batch size.  [default: the recipe's]"
 )
+OWN_OPTIONS = {"name", "progress", "stop_rule", "seeds", "workers", "threads", "directory"}
 BENCHMARK_OPTIONS = {"name", "dataset", "data_dir", "steps"}
 
 
@@ -52,8 +54,18 @@ BENCHMARK_OPTIONS = {"name", "dataset", "data_dir", "steps"}
     help="JSON file with an object of settings, such as `zoo tune` writes; --set takes precedence.",
 )
 @click.option("--seed", type=click.IntRange(min=0), help="Random seed.  [default: 0]")
+@click.option(
+    "--seeds",
+    type=click.IntRange(min=1),
+    help="Train with so many seeds, from --seed on, in folders of the run directory.",
+)
+@worker_options
 @run_dir_option
-@click.option("--resume", is_flag=True, help="Resume the run in --run-dir.")
+@click.option(
+    "--resume",
+    is_flag=True,
+    help="Resume the run in --run-dir; with --seeds, together with other machines.",
+)
 @click.option("--tensorboard", is_flag=True, help="Also write logs for TensorBoard.")
 @json_option
 def train_command(
@@ -61,10 +73,15 @@ def train_command(
     learning_rate: float | None,
     settings: tuple[str, ...],
     set_file: Path | None,
+    seeds: int | None,
+    workers: int | None,
+    threads: int | None,
     as_json: bool,
     **options: Any,
 ) -> None:
     """Train a model with its recipe, and write a run directory."""
+    if seeds is None and (workers or threads):
+        raise click.UsageError("--workers and --threads require --seeds.")
     get_spec(name)
     if learning_rate is not None:
         options["learning_rate"] = learning_rate
@@ -75,14 +92,22 @@ def train_command(
     for key in overrides:
         if options.get(key) is not None:
             raise click.UsageError(f"--set {key}: already set by its own option.")
-        if key in {"name", "progress", "stop_rule", *options} - {"epochs", "batch_size"}:
+        if key in {*OWN_OPTIONS, *options} - {"epochs", "batch_size"}:
             raise unknown_setting_error(key)
-    files = pop_file_options(options)
+    options |= pop_file_options(options) | overrides
     with quiet_tensorflow():
         from zoo import training
-    run = training.train(name, **options | files | overrides)
-    document = _summarize(run)
-    print_result(document, as_json, lambda: print_mapping(document))
+        from zoo.training.seeds import train_seeds
+    if seeds is None:
+        document = _summarize(training.train(name, **options))
+    else:
+        directory = options.pop("run_dir")
+        runs = train_seeds(
+            name, seeds=seeds, directory=directory, workers=workers or 1, threads=threads, **options
+        )
+        document = _summarize_seeds(runs)
+    shown = {key: value for key, value in document.items() if key != "seeds"}
+    print_result(document, as_json, lambda: print_mapping(shown))
 
 
 @click.command("evaluate")
@@ -205,6 +230,25 @@ def _summarize(run: Run) -> dict[str, Any]:
         "epochs": metrics["epochs"],
         "seconds": metrics["seconds"],
         "metrics": {k: v for k, v in metrics.items() if k.startswith(("val_", "test_"))},
+    }
+
+
+def _summarize_seeds(runs: Sequence[Run]) -> dict[str, Any]:
+    from zoo.training.seeds import average_metrics
+
+    summaries = [_summarize(run) for run in runs]
+    averages = average_metrics(runs)
+    return {
+        **summaries[0],
+        "run_dir": str(runs[0].directory.parent),
+        "epochs": [summary["epochs"] for summary in summaries],
+        "seconds": [summary["seconds"] for summary in summaries],
+        "metrics": {key: mean for key, (mean, _) in averages.items()}
+        | {f"{key}_std": spread for key, (_, spread) in averages.items()},
+        "seeds": [
+            {"seed": run.config["seed"], **summary}
+            for run, summary in zip(runs, summaries, strict=True)
+        ],
     }
 
 

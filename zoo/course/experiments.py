@@ -1,4 +1,4 @@
-"""Trains the experiments of the course, one after another.
+"""Trains the experiments of the course.
 
 Finished experiments are not repeated, and interrupted ones resume after their last epoch: the
 results file lists what is finished, and each training run has a directory. If a setting has several
@@ -6,13 +6,14 @@ candidate values, the best is selected on the validation split or by cross-valid
 training run that reads the test split.
 """
 
+import dataclasses
 import datetime
 import gc
 import itertools
 import logging
 import sys
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -23,13 +24,12 @@ from zoo.course.definitions import Experiment, System
 from zoo.course.errors import CourseError, UnavailableError
 from zoo.course.exercises import QUESTIONS
 from zoo.course.metrics import collect_metrics, seconds_to_course
-from zoo.course.results import Result, append_result, read_results, results_of, run_directory
+from zoo.course.results import Result, add_result, read_results, results_of, run_directory
 from zoo.course.stopping import split_stop_rule
 from zoo.course.systems import SYSTEMS
 from zoo.errors import DatasetError, WeightsError
 from zoo.registry import get_defaults, get_spec
 from zoo.runs import Run, load_run
-from zoo.runs.files import exclusive_lock
 from zoo.training import train
 from zoo.training.config import (
     RunConfig,
@@ -40,9 +40,10 @@ from zoo.training.config import (
 )
 from zoo.training.loop import fit_in
 from zoo.training.resuming import require_same_config
+from zoo.workers.jobs import run_jobs
 
 EXECUTION = {"execution": "recipe"}  # so that figures are the same, bit for bit, when repeated
-ENVIRONMENT = ("cores", "python", "tensorflow", "keras", "devices")
+ENVIRONMENT = ("cores", "threads", "python", "tensorflow", "keras", "devices")
 
 
 def collect_experiments(systems: Sequence[System], way: str) -> list[Experiment]:
@@ -69,69 +70,100 @@ def run_experiments(
     *,
     seeds: int = 1,
     data_dir: str | Path | None = None,
+    workers: int = 1,
+    threads: int | None = None,
     progress: bool = True,
 ) -> None:
     """Train the experiments that are not finished, and store each result.
+
+    Several processes, on machines that share the directory, may do so at once.
 
     Args:
         experiments: experiments to train.
         directory: directory of the results file and the runs.
         seeds: number of seeds per experiment, counted from 0.
         data_dir: TFDS data directory; ``$TFDS_DATA_DIR`` or ``~/tensorflow_datasets`` if None.
+        workers: number of processes that train; see `zoo.workers.jobs.run_jobs`.
+        threads: threads of each process; its share of the cores if None.
         progress: whether to show progress on standard error.
 
     Raises:
         CourseError: if the directory has a result with different settings.
         UnavailableError: after all other experiments, if data or weights could not be downloaded.
-        RunError: if another process works in the directory, or a run begun there has different
-            settings.
+        RunError: if a run begun in the directory has different settings.
         ZooError: as `zoo.train` does.
         KeyboardInterrupt: if the user interrupts; the message says how to resume.
     """
-    logging.getLogger("tensorflow").setLevel(logging.ERROR)  # hides warnings about retracing
     for experiment in experiments:
         _require_same_settings(experiment, directory)
     directory.mkdir(parents=True, exist_ok=True)
-    with exclusive_lock(directory):
-        missing = [
-            (experiment, seed)
-            for seed in range(seeds)
-            for experiment in experiments
-            if not _is_finished(experiment, seed, directory)
-        ]
-        _run_missing(missing, directory, data_dir, progress)
+    jobs = [
+        ExperimentJob(experiment, seed, directory, data_dir)
+        for seed in range(seeds)
+        for experiment in experiments
+    ]
+    try:
+        errors = run_jobs(
+            jobs, directory, workers=workers, threads=threads,
+            tolerated=(DatasetError, WeightsError), progress=progress,
+        )  # fmt: skip
+    except KeyboardInterrupt:
+        raise KeyboardInterrupt("run the same command to resume") from None
+    if errors:
+        _report_unavailable(jobs, errors)
 
 
-def _run_missing(
-    missing: Sequence[tuple[Experiment, int]],
-    directory: Path,
-    data_dir: str | Path | None,
-    progress: bool,
-) -> None:
-    unavailable = defaultdict(list)
-    for number, (experiment, seed) in enumerate(missing, 1):
-        if progress:
-            print(f"{number} of {len(missing)}: {experiment.name}, seed {seed}", file=sys.stderr)
+@dataclasses.dataclass(frozen=True)
+class ExperimentJob:
+    """An experiment to be trained with one seed.
+
+    Attributes:
+        experiment: the experiment.
+        seed: the seed.
+        directory: directory of the results file and the runs.
+        data_dir: TFDS data directory.
+    """
+
+    experiment: Experiment
+    seed: int
+    directory: Path
+    data_dir: str | Path | None
+
+    @property
+    def name(self) -> str:
+        """Name of the experiment, and the seed."""
+        return f"{self.experiment.name}, seed {self.seed}"
+
+    def is_finished(self) -> bool:
+        """Return whether the results file has its result."""
+        results = results_of(self.experiment, read_results(self.directory))
+        return any(result.seed == self.seed for result in results)
+
+    def run(self, progress: bool) -> None:
+        """Train, and store the result.
+
+        Args:
+            progress: whether to show progress on standard error.
+        """
+        logging.getLogger("tensorflow").setLevel(logging.ERROR)  # hides warnings about retracing
         try:
-            append_result(directory, _run(experiment, seed, directory, data_dir, progress))
-        except (DatasetError, WeightsError) as error:
-            unavailable[str(error)].append(experiment.name)
-        except KeyboardInterrupt:
-            raise KeyboardInterrupt("run the same command to resume") from None
+            result = _run(self.experiment, self.seed, self.directory, self.data_dir, progress)
+            add_result(self.directory, result)
         finally:
             keras.utils.clear_session()
             gc.collect()
-    if unavailable:
-        done = len(missing) - sum(map(len, unavailable.values()))
-        reasons = "; ".join(
-            f"{', '.join(dict.fromkeys(names))}: {reason}" for reason, names in unavailable.items()
-        )
-        raise UnavailableError(f"{done} of {len(missing)} done; {reasons}")
 
 
-def _is_finished(experiment: Experiment, seed: int, directory: Path) -> bool:
-    results = results_of(experiment, read_results(directory))
-    return any(result.seed == seed for result in results)
+def _report_unavailable(jobs: Sequence[ExperimentJob], errors: Mapping[str, Exception]) -> None:
+    unavailable = defaultdict(list)
+    for job in jobs:
+        if job.name in errors:
+            unavailable[str(errors[job.name])].append(job.experiment.name)
+    done = sum(job.is_finished() for job in jobs)
+    reasons = "; ".join(
+        f"{', '.join(dict.fromkeys(names))}: {reason}" for reason, names in unavailable.items()
+    )
+    raise UnavailableError(f"{done} of {len(jobs)} done; {reasons}")
 
 
 def _require_same_settings(experiment: Experiment, directory: Path) -> None:
@@ -224,7 +256,7 @@ def _to_result(
         epochs=run.metrics["epochs"],
         seconds=round(run.metrics["seconds"] + selection_seconds, 1),
         figures=metrics,
-        environment={key: run.config["environment"][key] for key in ENVIRONMENT},
+        environment={key: run.config["environment"].get(key) for key in ENVIRONMENT},
         finished=datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
     )
 

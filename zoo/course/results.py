@@ -16,7 +16,7 @@ from typing import Any
 
 from zoo.course.definitions import METRICS, WAYS, Experiment, System
 from zoo.course.errors import CourseError
-from zoo.runs.files import wrap_read_errors, write_json
+from zoo.runs.files import shared_lock, wrap_read_errors, write_json
 
 FORMAT = 2
 RESULTS = "results.json"
@@ -105,15 +105,20 @@ def _from_json(row: Mapping[str, Any]) -> Result:
     return Result(**{**row, **current})
 
 
-def append_result(directory: Path, result: Result) -> None:
-    """Append a result to the results file, which is replaced atomically.
+def add_result(directory: Path, result: Result) -> None:
+    """Add a result to the results file, which is sorted by experiment and seed.
+
+    Several processes may do so at once.
 
     Args:
         directory: directory of the results file.
         result: result of an experiment and seed that the file does not contain.
     """
-    rows = [dataclasses.asdict(row) for row in (*read_results(directory), result)]
-    write_json(directory / RESULTS, {"format": FORMAT, "results": rows})
+    with shared_lock(directory):
+        results = [*read_results(directory), result]
+        results.sort(key=lambda result: (result.training, result.seed))
+        rows = [dataclasses.asdict(row) for row in results]
+        write_json(directory / RESULTS, {"format": FORMAT, "results": rows})
 
 
 def results_of(experiment: Experiment, results: Iterable[Result]) -> list[Result]:

@@ -183,6 +183,22 @@ def take_given(dataset: Any, files: FileOptions = FileOptions()) -> "GivenData |
     return dataset if isinstance(dataset, GivenData) else as_given(dataset, files)
 
 
+def require_readable_by_workers(dataset: Any) -> None:
+    """Refuse rows in memory where several processes read the dataset.
+
+    Args:
+        dataset: any argument of `load_data`.
+
+    Raises:
+        ArgumentValueError: if it is not a name, a path, a spec or None.
+    """
+    if not isinstance(dataset, str | Path | DatasetSpec | None):
+        raise ArgumentValueError(
+            f"several workers cannot take a {type(dataset).__name__}, since they read the dataset "
+            "themselves: write the rows to a table or a folder of images, and pass its path."
+        )
+
+
 def _refuse_file_options(name: str, files: FileOptions) -> None:
     given = [key for key, value in dataclasses.asdict(files).items() if value]
     if given:

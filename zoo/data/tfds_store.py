@@ -17,6 +17,7 @@ import tensorflow as tf
 from zoo.data.catalog import DATASETS
 from zoo.data.pipeline import Rows
 from zoo.errors import DatasetError, UnknownDatasetError
+from zoo.runs.files import shared_lock
 
 # TFDS builders of the zoo, registered with TFDS by importing the module that defines them.
 BUILDER_MODULES = {
@@ -189,6 +190,8 @@ def read_batches(
 def ensure_prepared(builder: Any) -> None:
     """Prepare a dataset if necessary, from local archives or else by download.
 
+    Several processes may do so at once: one prepares it, and the others wait.
+
     Args:
         builder: TFDS builder.
 
@@ -196,32 +199,44 @@ def ensure_prepared(builder: Any) -> None:
         DatasetError: if the dataset cannot be downloaded (noticed within seconds) or its folder is
             only partly prepared.
     """
-    import tensorflow_datasets as tfds
-
     if builder.is_prepared():
         return
     folder = Path(builder.data_dir)
-    if folder.exists():
+    if folder.exists() and not builder.is_prepared():  # it appears when it is prepared
         raise DatasetError(
             f"{folder} is only partly prepared: it has no dataset_info.json; delete it and try "
             "again."
         )
     archives = Path(builder.data_dir_root) / "downloads" / "manual" / builder.name
-    config = tfds.download.DownloadConfig()
-    if archives.is_dir() and any(archives.iterdir()):
-        config = tfds.download.DownloadConfig(manual_dir=archives)
-    else:
+    has_archives = archives.is_dir() and any(archives.iterdir())
+    if not has_archives:
         _require_download_host(builder, archives)
+    try:
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        with shared_lock(folder.parent):
+            if builder.is_prepared():
+                builder.info.read_from_directory(builder.data_dir)
+            else:
+                _prepare(builder, archives if has_archives else None)
+    except Exception as error:
+        with contextlib.suppress(OSError):
+            (folder.parent / "lock").unlink()  # a failed preparation leaves nothing
+        raise DatasetError(
+            f"{builder.name} could not be prepared in {folder}: {_first_line(error)}"
+        ) from error
+
+
+def _prepare(builder: Any, archives: Path | None) -> None:
+    import tensorflow_datasets as tfds
+
     if not sys.stderr.isatty():
         tfds.disable_progress_bar()
     before = _partial_downloads(builder)
     try:
         with contextlib.redirect_stdout(sys.stderr):  # TFDS prints to standard output
-            builder.download_and_prepare(download_config=config)
-    except Exception as error:
-        raise DatasetError(
-            f"{builder.name} could not be prepared in {folder}: {_first_line(error)}"
-        ) from error
+            builder.download_and_prepare(
+                download_config=tfds.download.DownloadConfig(manual_dir=archives)
+            )
     finally:
         for path in _partial_downloads(builder) - before:
             shutil.rmtree(path)

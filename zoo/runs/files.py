@@ -40,6 +40,17 @@ def exclusive_lock(directory: Path) -> Iterator[None]:
 
 
 @contextlib.contextmanager
+def shared_lock(directory: Path) -> Iterator[None]:
+    """Wait until no other process holds the lock of a directory, and hold it.
+
+    Args:
+        directory: the directory; contains a file ``lock`` from then on.
+    """
+    with filelock.FileLock(directory / "lock"):
+        yield
+
+
+@contextlib.contextmanager
 def atomic_write(path: Path) -> Iterator[Path]:
     """Write a file completely or not at all.
 

@@ -35,7 +35,7 @@ from zoo.specs import (
     require_integer,
 )
 from zoo.tasks import TASKS
-from zoo.training.processor import multiplies_bfloat16
+from zoo.training.processor import multiplies_bfloat16, thread_count
 
 FILE_OPTIONS = frozenset(field.name for field in dataclasses.fields(FileOptions))
 
@@ -395,6 +395,7 @@ def environment() -> dict[str, Any]:
         "platform": platform.platform(),
         "cores": os.cpu_count(),
         "onednn": os.environ.get("TF_ENABLE_ONEDNN_OPTS") == "1",
+        "threads": thread_count(),
         "devices": [device.device_type for device in tf.config.list_physical_devices()],
     }
 

@@ -11,7 +11,7 @@ import json
 import math
 import sys
 from collections import Counter
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +21,7 @@ import platformdirs
 import tensorflow as tf
 
 from zoo.data.pipeline import Data
-from zoo.runs.files import write_json
+from zoo.runs.files import shared_lock, write_json
 from zoo.specs import Recipe
 from zoo.training.benchmark import build_in_mode, seconds_of
 from zoo.training.config import RunConfig
@@ -66,16 +66,18 @@ def choose_execution(
     is_fixed = recipe.execution == "recipe" or not set(given).isdisjoint(FIELDS)
     if is_short or is_fixed or not model.trainable_variables or is_frozen_below_output(model):
         return config
-    modes, mode = candidates(recipe), remembered_mode(config.model)
-    if mode not in modes:
-        try:
-            seconds = [estimate_seconds(config, mode, data) for mode in modes]
-        except tf.errors.OpError:  # training will fail in the same way, and say so
-            return config
-        mode = _choose(modes, seconds)
-        _remember(config.model, mode)
-        if progress:
-            print(_describe(mode, seconds[0] / seconds[modes.index(mode)]), file=sys.stderr)
+    modes = candidates(recipe)
+    with _one_at_a_time():
+        mode = remembered_mode(config.model)
+        if mode not in modes:
+            try:
+                seconds = [estimate_seconds(config, mode, data) for mode in modes]
+            except tf.errors.OpError:  # training will fail in the same way, and say so
+                return config
+            mode = _choose(modes, seconds)
+            _remember(config.model, mode)
+            if progress:
+                print(_describe(mode, seconds[0] / seconds[modes.index(mode)]), file=sys.stderr)
     return dataclasses.replace(config, recipe=recipe.replace(**mode))
 
 
@@ -127,6 +129,16 @@ def remembered_mode(model: str) -> Mode | None:
 def cache_path() -> Path:
     """Return the file in which the modes are remembered."""
     return platformdirs.user_cache_path("keras-model-zoo") / "execution.json"
+
+
+@contextlib.contextmanager
+def _one_at_a_time() -> Iterator[None]:
+    """Let others that train the same model at once wait, and then find what was remembered."""
+    with contextlib.ExitStack() as stack:
+        with contextlib.suppress(OSError):  # then each measures for itself
+            cache_path().parent.mkdir(parents=True, exist_ok=True)
+            stack.enter_context(shared_lock(cache_path().parent))
+        yield
 
 
 def _remember(model: str, mode: Mode) -> None:

@@ -7,6 +7,8 @@ from pathlib import Path
 
 import tensorflow as tf
 
+from zoo.process import usable_cores
+
 CPUINFO = Path("/proc/cpuinfo")
 BFLOAT16_FLAGS = frozenset({"avx512_bf16", "amx_bf16", "bf16"})
 
@@ -18,13 +20,19 @@ def multiplies_bfloat16() -> bool:
     return not BFLOAT16_FLAGS.isdisjoint(_cpu_facts().get("flags", "").split())
 
 
+def thread_count() -> int:
+    """Return the number of threads that an operation may use, on which its last bits depend."""
+    limit = int(os.environ.get("TF_NUM_INTRAOP_THREADS", 0))
+    return limit or tf.config.threading.get_intra_op_parallelism_threads() or usable_cores()
+
+
 def describe_processor() -> str:
-    """Return the name of the processor, a digest of its instruction sets, cores, and devices."""
+    """Return the name of the processor, a digest of its instruction sets, threads, and devices."""
     facts = _cpu_facts()
     name = facts.get("model name") or platform.processor() or platform.machine()
     flags = hashlib.sha256(facts.get("flags", "").encode()).hexdigest()[:8]
     devices = "+".join(device.device_type for device in tf.config.list_physical_devices())
-    return f"{name} ({flags}), {os.cpu_count()} cores, {devices}"
+    return f"{name} ({flags}), {thread_count()} threads, {devices}"
 
 
 def _cpu_facts() -> dict[str, str]:
