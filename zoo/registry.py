@@ -1,6 +1,7 @@
 """Registry of models by name; importing it imports neither Keras nor TensorFlow."""
 
 import inspect
+from collections.abc import Callable
 from typing import Any
 
 from zoo.errors import ArgumentValueError, UnknownModelError, unknown_name_message
@@ -91,7 +92,10 @@ def build(name: str, **overrides: Any) -> Any:
     Args:
         name: name of the model.
         **overrides: arguments of the builder: hyperparameters, compile settings and data-dependent
-            sizes. The command ``zoo show NAME`` lists them.
+            sizes. The command ``zoo show NAME`` lists them. Every model also takes ``weights``, the
+            dataset on which a model of the package was trained, or the directory of a run, from
+            which the model starts; and then ``freeze="backbone"``, which freezes all layers but the
+            output layer.
 
     Returns:
         A compiled `keras.Model`.
@@ -107,7 +111,21 @@ def build(name: str, **overrides: Any) -> Any:
         >>> zoo.build("mlp", units=64).name
         'mlp'
     """
-    return get_spec(name).load_builder()(**overrides)
+    builder = get_spec(name).load_builder()
+    if overrides.get("weights") is None or has_own_weights(builder):
+        return builder(**overrides)
+    from zoo.pretrained.fine_tuning import build_from
+
+    return build_from(name, **overrides)
+
+
+def has_own_weights(builder: Callable[..., Any]) -> bool:
+    """Return whether a builder itself has an argument ``weights``.
+
+    Args:
+        builder: the builder of a model.
+    """
+    return "weights" in inspect.signature(builder).parameters
 
 
 def get_defaults(name: str) -> dict[str, Any]:

@@ -10,6 +10,7 @@ from zoo.cli.course import course_command
 from zoo.cli.datasets import datasets_command, inspect_command
 from zoo.cli.models import list_command, show_command
 from zoo.cli.predictions import export_command, predict_command, report_command
+from zoo.cli.pretrained import verify_command
 from zoo.cli.searches import tune_command
 from zoo.cli.training import (
     benchmark_command,
@@ -51,6 +52,7 @@ for command in (
     show_command,
     train_command,
     tune_command,
+    verify_command,
 ):
     cli.add_command(command)
 

@@ -8,6 +8,7 @@ import click
 from click.shell_completion import CompletionItem
 
 from zoo.data import DATASETS
+from zoo.pretrained.catalog import list_pretrained
 from zoo.registry import get_spec, list_models
 
 RUN_FILES = ("config.json",)
@@ -80,7 +81,7 @@ def complete_systems(
 def complete_runs(
     context: click.Context, parameter: click.Parameter, incomplete: str
 ) -> list[CompletionItem]:
-    """Complete a run directory, or else any directory.
+    """Complete a run directory or a trained model, or else any directory.
 
     Args:
         context: context of the command.
@@ -93,7 +94,7 @@ def complete_runs(
 def complete_sources(
     context: click.Context, parameter: click.Parameter, incomplete: str
 ) -> list[CompletionItem]:
-    """Complete a run directory or an artifact, or else any directory.
+    """Complete a run directory, a trained model or an artifact, or else any directory.
 
     Args:
         context: context of the command.
@@ -104,7 +105,7 @@ def complete_sources(
 
 
 def _complete_directories(incomplete: str, files: Iterable[str]) -> list[CompletionItem]:
-    """Return the directories that hold one of the files, here or in ``runs/``."""
+    """Return the directories that hold one of the files, here or in ``runs/``, and models."""
     prefixes = [incomplete] if "/" in incomplete else [incomplete, RUNS + incomplete]
     directories = {
         str(Path(path).parent)
@@ -112,7 +113,10 @@ def _complete_directories(incomplete: str, files: Iterable[str]) -> list[Complet
         for file in files
         for path in glob.glob(f"{glob.escape(prefix)}*/{file}")
     }
-    items = [CompletionItem(directory) for directory in sorted(directories)]
+    trained = [record.model for record in list_pretrained()]
+    items = [
+        CompletionItem(name) for name in (*sorted(directories), *_matching(trained, incomplete))
+    ]
     return items or [CompletionItem(incomplete, type="dir")]
 
 

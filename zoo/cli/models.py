@@ -11,19 +11,21 @@ from zoo.cli.completion import complete_tasks
 from zoo.cli.options import json_option, model_argument
 from zoo.cli.output import print_result, print_table
 from zoo.cli.runtime import quiet_tensorflow
+from zoo.pretrained.catalog import Record, list_pretrained
 from zoo.registry import get_spec, list_models
 from zoo.specs import ModelSpec
 
 LISTED = ("name", "task", "dataset", "parameters", "summary")
+RECORDED = ("trained_on", "metric", "bytes")
 
 
 @click.command("list")
 @click.option("--task", shell_complete=complete_tasks, help="List only the models of this task.")
 @json_option
 def list_command(task: str | None, as_json: bool) -> None:
-    """List the models."""
+    """List the models, and the figures of those that come trained."""
     rows = [_listed_fields(get_spec(name)) for name in list_models(task)]
-    print_result({"models": rows}, as_json, lambda: print_table(rows))
+    print_result({"models": rows}, as_json, lambda: print_table([*map(_printed_fields, rows)]))
 
 
 @click.command("show")
@@ -50,7 +52,27 @@ def show_command(name: str, as_json: bool) -> None:
 
 
 def _listed_fields(spec: ModelSpec) -> dict[str, Any]:
-    return {key: getattr(spec, key) for key in LISTED}
+    trained = [
+        _recorded_fields(record) for record in list_pretrained() if record.model == spec.name
+    ]
+    return {**{key: getattr(spec, key) for key in LISTED}, "trained": trained}
+
+
+def _recorded_fields(record: Record) -> dict[str, Any]:
+    value = record.rounded[record.metric]
+    return {**{key: getattr(record, key) for key in RECORDED}, "value": value}
+
+
+def _printed_fields(row: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a row of the printed table."""
+    trained = "; ".join(map(_describe_trained, row["trained"]))
+    fields = {key: value for key, value in row.items() if key != "summary"}
+    return {**fields, "trained": trained, "summary": row["summary"]}
+
+
+def _describe_trained(trained: Mapping[str, Any]) -> str:
+    metric = trained["metric"].removeprefix("test_")
+    return f"{metric} {trained['value']:.4g}, {trained['bytes'] / 1e6:.1f} MB"
 
 
 def _print_model(document: Mapping[str, Any]) -> None:

@@ -13,7 +13,7 @@ from zoo.specs import FileOptions
 
 model_argument = click.argument("name", shell_complete=complete_models)
 run_argument = click.argument(
-    "run", type=click.Path(path_type=Path), shell_complete=complete_runs
+    "run", type=click.Path(path_type=Path), metavar="RUN|MODEL", shell_complete=complete_runs
 )  # fmt: skip
 json_option = click.option(
     "--json", "as_json", is_flag=True, help="Print one JSON document to standard output."

@@ -10,6 +10,7 @@ from zoo.cli.completion import complete_sources
 from zoo.cli.options import data_dir_option, json_option, run_argument
 from zoo.cli.output import print_mapping, print_predictions_csv, print_result, print_table
 from zoo.cli.runtime import load_finished_run, quiet_tensorflow
+from zoo.pretrained.catalog import SEPARATOR
 
 PRINTED = ("input", "label", "probability", "mse", "psnr")
 MEASURED = ("bytes", "load_seconds", "milliseconds", "rows_per_second")
@@ -19,7 +20,7 @@ MEASURED = ("bytes", "load_seconds", "milliseconds", "rows_per_second")
 @click.argument(
     "source",
     type=click.Path(path_type=Path),
-    metavar="RUN_OR_ARTIFACT",
+    metavar="RUN|MODEL|ARTIFACT",
     shell_complete=complete_sources,
 )
 @click.argument("inputs", nargs=-1, metavar="INPUT...")
@@ -29,7 +30,7 @@ MEASURED = ("bytes", "load_seconds", "milliseconds", "rows_per_second")
 def predict_command(
     source: Path, inputs: tuple[str, ...], lines: Any, as_csv: bool, as_json: bool
 ) -> None:
-    """Predict with a finished run or an artifact.
+    """Predict with a finished run, a trained model of the package, or an artifact.
 
     Inputs are texts, image files or folders of them, or rows of bits such as 110.
     """
@@ -76,7 +77,7 @@ def export_command(
 ) -> None:
     """Export a finished run as an artifact that takes raw input."""
     finished = load_finished_run(run)
-    output = output or Path("exports") / run.resolve().name
+    output = output or Path("exports") / run.resolve().name.replace(SEPARATOR, "-")
     with quiet_tensorflow():
         from zoo.artifacts import reader
         from zoo.artifacts.export import export

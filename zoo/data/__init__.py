@@ -97,6 +97,7 @@ def load_data(
     files: FileOptions = FileOptions(),
     target: str = "label",
     fold: tuple[int, int] | None = None,
+    preprocessor: Any = None,
 ) -> "Data":
     """Load a dataset and build the input pipelines of its splits.
 
@@ -121,6 +122,8 @@ def load_data(
         fold: ``(number, folds)``, such as ``(2, 5)``: validate on the second of five stratified
             folds of the rows outside the test split, and train on the other four; the default
             validation split if None.
+        preprocessor: the layer that maps raw rows to model inputs, such as that of another run;
+            built as `images` or `text` say, from the training rows, if None.
 
     Returns:
         The batched splits ``train``, ``validation`` and ``test`` of ``(inputs, target)``, and the
@@ -156,7 +159,7 @@ def load_data(
         spec=spec,
         version=version,
         rows=rows,
-        preprocessor=reader.preprocessor(spec, options, rows["train"].inputs),
+        preprocessor=preprocessor or reader.preprocessor(spec, options, rows["train"].inputs),
         augmentation=reader.augmentation(spec, options, rows["train"].inputs),
         batch_size=batch_size,
         seed=seed,

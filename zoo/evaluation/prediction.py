@@ -14,7 +14,7 @@ from zoo.errors import ArtifactError, InputError, RunError
 from zoo.evaluation.latent import most_likely_labels
 from zoo.evaluation.reconstruction import deterministic_model, psnr, squared_errors
 from zoo.registry import get_spec
-from zoo.runs import Run, load_run
+from zoo.runs import Run, find_run, load_run
 from zoo.tasks import TASKS, class_probabilities, unwrap_single
 
 
@@ -58,7 +58,7 @@ def open_run_or_artifact(path: str | Path) -> Run | reader.Artifact:
     """Open a run or an artifact.
 
     Args:
-        path: directory of a finished run, or folder of an artifact.
+        path: what `zoo.load_run` takes, or folder of an artifact.
 
     Raises:
         RunError: if the run is unfinished or damaged, or the path is neither.
@@ -68,10 +68,10 @@ def open_run_or_artifact(path: str | Path) -> Run | reader.Artifact:
     if (folder / reader.FACTS).exists():
         with reraise_reader_errors(ArtifactError):
             return reader.Artifact(folder)
-    if not (folder / "config.json").exists():
+    if not (find_run(folder) / "config.json").exists():
         raise RunError(
-            f"{folder} is neither a run nor an artifact: it has no config.json and no "
-            f"{reader.FACTS}."
+            f"{folder} is neither a run nor an artifact, since it has no config.json and no "
+            f"{reader.FACTS}; and no model of that name exists."
         )
     return load_run(folder)
 

@@ -18,7 +18,7 @@ SHEET_PANELS = 4
 
 
 def draw(run: Run) -> list[Path]:
-    """Draw all figures that apply to a finished run into its ``figures/`` folder.
+    """Draw all figures that apply to a finished run into its `figures_directory`.
 
     Args:
         run: finished run.
@@ -31,7 +31,7 @@ def draw(run: Run) -> list[Path]:
     """
     from matplotlib.figure import Figure
 
-    folder = run.directory / "figures"
+    folder = run.figures_directory
     panels = _panels_for(run)
     paths = []
     for name, panel in panels.items():

@@ -24,7 +24,7 @@ def save_figure(figure: Any, path: Path) -> Path:
     Returns:
         The path.
     """
-    path.parent.mkdir(exist_ok=True)
+    path.parent.mkdir(parents=True, exist_ok=True)
     with atomic_write(path) as partial:
         figure.savefig(partial)
     return path

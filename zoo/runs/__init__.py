@@ -123,6 +123,17 @@ class Run:
         """The layer that maps raw rows to the input of the model."""
         return _load_keras(self.file("preprocessor.keras"))
 
+    @property
+    def is_packed(self) -> bool:
+        """Whether it is a packed run, whose directory is not written to."""
+        return (self.directory / RECORD).exists()
+
+    @property
+    def figures_directory(self) -> Path:
+        """Where its figures are drawn: ``figures/`` in its directory, or ``figures/MODEL`` here."""
+        here = Path("figures", self.config["model"])
+        return here if self.is_packed else self.directory / "figures"
+
     def file(self, name: str) -> Path:
         """Return the path of a file of the run.
 
@@ -154,7 +165,7 @@ class Run:
         return pd.DataFrame(self.history)
 
     def plot(self) -> list[Path]:
-        """Plot the figures of a finished run into its ``figures/``, as `zoo report` does.
+        """Plot the figures of a finished run, as `zoo report` does.
 
         Returns:
             The PNG files, ``sheet.png`` last. In a notebook the sheet is displayed.
@@ -178,6 +189,7 @@ class Run:
     def _repr_html_(self) -> str:
         return render_run(
             self.directory,
+            self.figures_directory / "sheet.png",
             self._describe(),
             self._metrics_if_readable(),
             self._history_if_readable(),
@@ -328,6 +340,7 @@ def _update_names(config: Mapping[str, Any]) -> dict[str, Any]:
         if old in settings:
             settings[new] = settings.pop(old)
     return {
+        "start": {"weights": None, "freeze": "none"},
         **config,
         "arguments": arguments,
         "recipe": {"class_weight": "none", "ema_momentum": 0.0, **recipe, "images": images},

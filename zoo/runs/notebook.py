@@ -7,7 +7,6 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-SHEET = Path("figures", "sheet.png")
 MAX_CURVES = 3
 PANEL_INCHES = (4, 3)
 
@@ -21,6 +20,7 @@ class FigureList(list[Path]):
 
 def render_run(
     directory: Path,
+    sheet: Path,
     description: str,
     metrics: Mapping[str, Any],
     history: Mapping[str, Sequence[float]],
@@ -28,13 +28,13 @@ def render_run(
     """Return the HTML of a run.
 
     Args:
-        directory: its run directory, whose sheet of figures is shown if it has been drawn.
+        directory: its run directory.
+        sheet: its sheet of figures, which is shown if it has been drawn.
         description: one line below the directory.
         metrics: metrics of a finished run; empty if the run is unfinished, whose last epoch is
             shown instead.
         history: values by epoch; empty before the first epoch.
     """
-    sheet = directory / SHEET
     image = sheet.read_bytes() if sheet.is_file() else _draw_learning_curves(history)
     parts = [
         f"<b>{html.escape(str(directory))}</b><br>{html.escape(description)}",

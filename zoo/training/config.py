@@ -21,6 +21,7 @@ from zoo.data import DATASETS, get_dataset, load_data
 from zoo.data.memory import GivenData
 from zoo.data.pipeline import Data
 from zoo.errors import ArgumentValueError, DatasetError, UnknownArgumentError, unknown_name_message
+from zoo.pretrained.fine_tuning import digest_of_source
 from zoo.registry import build, get_spec
 from zoo.runs import FORMAT, RUNS, Run
 from zoo.specs import (
@@ -36,6 +37,7 @@ from zoo.specs import (
 )
 from zoo.tasks import TASKS
 from zoo.training.processor import multiplies_bfloat16, thread_count
+from zoo.training.starting import SETTINGS, Start, architecture_of, recipe_like
 
 FILE_OPTIONS = frozenset(field.name for field in dataclasses.fields(FileOptions))
 
@@ -83,7 +85,8 @@ class RunConfig:
         dataset: what it is trained on.
         data_dir: TFDS data directory; its default if None.
         seed: seed of the weights, of dropout and of the order of the rows.
-        weights_sha256: digest of the weights file that training starts from, if there is one.
+        start: the trained weights that training starts from, if any.
+        weights_sha256: digest of the file with the weights that training starts from, if any.
     """
 
     model: str
@@ -92,6 +95,7 @@ class RunConfig:
     dataset: DatasetSpec
     data_dir: str | None
     seed: int
+    start: Start = Start()
     weights_sha256: str | None = None
 
     @classmethod
@@ -105,6 +109,7 @@ class RunConfig:
             dataset=run.dataset,
             data_dir=stored["data_dir"],
             seed=stored["seed"],
+            start=Start(**stored["start"]),
             weights_sha256=stored.get("weights_sha256"),
         )
 
@@ -172,9 +177,14 @@ def resolve_config(
     spec = get_spec(name)
     files = file_options(overrides)
     overrides = {key: value for key, value in overrides.items() if key not in FILE_OPTIONS}
-    recipe, arguments = split_overrides(spec, overrides)
     require_integer("seed", seed, 0, MAX_SEED)
     chosen = get_dataset(spec.dataset if dataset is None else dataset, data_dir, files)
+    start = Start.of(spec, overrides)
+    if source := start.source(name):
+        own = {key: value for key, value in overrides.items() if key not in SETTINGS}
+        spec = dataclasses.replace(spec, recipe=recipe_like(source, spec.recipe, chosen))
+        overrides = architecture_of(source) | own
+    recipe, arguments = split_overrides(spec, overrides)
     for key in arguments.keys() & chosen.model_arguments(recipe).keys():
         raise ArgumentValueError(f"{key} follows from the dataset {chosen.name}: do not set it.")
     _refuse_options_of_other_kinds(chosen, overrides)
@@ -196,16 +206,21 @@ def resolve_config(
         dataset=chosen,
         data_dir=None if data_dir is None else str(Path(data_dir).resolve()),
         seed=seed,
-        weights_sha256=weights_digest(bound.arguments),
+        start=start,
+        weights_sha256=weights_digest(name, start, bound.arguments),
     )
 
 
-def weights_digest(arguments: Mapping[str, Any]) -> str | None:
+def weights_digest(model: str, start: Start, arguments: Mapping[str, Any]) -> str | None:
     """Return the SHA-256 digest of the weights file that a model starts from, if there is one.
 
     Args:
-        arguments: arguments of the model's builder.
+        model: name of the model.
+        start: the trained weights that it starts from.
+        arguments: arguments of the model's builder, which may name a file.
     """
+    if source := start.source(model):
+        return digest_of_source(source)
     path = _weights_file(arguments)
     return hashlib.sha256(path.read_bytes()).hexdigest() if path else None
 
@@ -282,7 +297,8 @@ def seed_and_build(config: RunConfig) -> keras.Model:
     """
     keras.utils.set_random_seed(config.seed)
     with _dtype_policy(config.recipe.precision):
-        model = accelerate(build_model(config.model, config.arguments))
+        start = vars(config.start) if config.start.weights else {}
+        model = accelerate(build_model(config.model, {**config.arguments, **start}))
     average_weights(model, config.recipe.ema_momentum)
     model.jit_compile = config.recipe.jit_compile
     model.steps_per_execution = config.recipe.steps_per_execution
@@ -343,6 +359,7 @@ def load_run_data(
             f"{config.model} was trained on rows in memory ({config.dataset.name}): pass them "
             "again, as dataset=, from Python."
         )
+    source = config.start.source(config.model)
     return load_data(
         given or config.dataset,
         batch_size=config.recipe.batch_size,
@@ -352,6 +369,7 @@ def load_run_data(
         text=config.recipe.text,
         target=config.target,
         fold=fold,
+        preprocessor=source.preprocessor if source else None,
     )
 
 

@@ -10,6 +10,7 @@ from zoo.acceleration import accelerate, is_accelerated
 from zoo.data.pipeline import Data
 from zoo.evaluation.reconstruction import evaluate_reconstruction
 from zoo.layers.variational import Sampling
+from zoo.pretrained.fine_tuning import freeze_layers
 from zoo.runs import PRETRAINED_ARGUMENTS, ROWS_SHOWN, Run, worst_mistakes
 from zoo.runs.card import write_card
 from zoo.runs.files import atomic_write, write_csv, write_json
@@ -80,6 +81,7 @@ def _as_built(run: Run, trained: keras.Model) -> keras.Model:
         return trained
     arguments = {k: v for k, v in run.config["arguments"].items() if k not in PRETRAINED_ARGUMENTS}
     model = build_model(run.config["model"], arguments)
+    freeze_layers(model, run.config["start"]["freeze"])
     average_weights(model, run.recipe.ema_momentum)
     model.jit_compile = trained.jit_compile
     model.steps_per_execution = trained.steps_per_execution

@@ -9,9 +9,11 @@ from typing import Any
 from zoo.data import DATASETS
 from zoo.data.pipeline import Data
 from zoo.errors import DatasetError, RunError
+from zoo.registry import get_spec
 from zoo.runs import Run, load_run
 from zoo.specs import DatasetSpec
 from zoo.training.config import RunConfig, absolute_weights, files_of, weights_digest
+from zoo.training.starting import Start
 
 DATASET_PROSE = ("summary", "reference")  # which no training depends on
 
@@ -39,7 +41,11 @@ def reopen_run(
     if run_dir is None:
         raise RunError("--resume needs --run-dir: which run is to be resumed?")
     run = load_run(run_dir)
+    stored_start = Start(**run.config["start"])
+    start = Start.of(get_spec(run.config["model"]), overrides)
     requested = {"model": name, **overrides, **absolute_weights(overrides)}
+    if start.weights:
+        requested |= dataclasses.asdict(start)
     if isinstance(dataset, DatasetSpec):
         requested["dataset"] = dataset.name
     elif dataset is not None:
@@ -48,6 +54,7 @@ def reopen_run(
     if seed is not None:
         requested["seed"] = seed
     stored = {
+        **dataclasses.asdict(stored_start),
         **run.config["arguments"],
         **run.recipe.settings(),
         **dataclasses.asdict(files_of(run.dataset)),
@@ -62,14 +69,20 @@ def reopen_run(
     ]
     if differences:
         raise RunError(f"{run.directory} is another run: {', '.join(differences)}.")
-    if not run.is_finished and weights_digest(run.config["arguments"]) != run.config.get(
-        "weights_sha256"
-    ):
+    if not run.is_finished:
+        _require_same_weights(run, stored_start)
+    return run
+
+
+def _require_same_weights(run: Run, start: Start) -> None:
+    """Refuse a run whose initial weights are not those it was started with."""
+    arguments = run.config["arguments"]
+    digest = weights_digest(run.config["model"], start, arguments)
+    if digest != run.config.get("weights_sha256"):
         raise RunError(
-            f"{run.directory} started from weights={run.config['arguments']['weights']!r}, and "
+            f"{run.directory} started from weights={start.weights or arguments['weights']!r}, and "
             "that file is missing or has changed."
         )
-    return run
 
 
 def require_same_config(run: Run, config: RunConfig) -> None:

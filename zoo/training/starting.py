@@ -1,0 +1,87 @@
+"""Where training starts: at random, or from the weights and the preprocessing of another run."""
+
+import dataclasses
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from zoo.errors import ArgumentValueError
+from zoo.pretrained.fine_tuning import FREEZES, source_of
+from zoo.registry import has_own_weights
+from zoo.runs import Run
+from zoo.specs import DatasetSpec, ModelSpec, Recipe, require_choice
+
+SETTINGS = ("weights", "freeze")
+
+
+@dataclasses.dataclass(frozen=True)
+class Start:
+    """The weights that training starts from.
+
+    Attributes:
+        weights: as `zoo.build` takes them; None for random weights, or if the builder of the model
+            has an argument of that name.
+        freeze: the layers that are frozen.
+    """
+
+    weights: str | None = None
+    freeze: str = "none"
+
+    @classmethod
+    def of(cls, spec: ModelSpec, overrides: Mapping[str, Any]) -> "Start":
+        """Return the start that the overrides of a run ask for.
+
+        Args:
+            spec: spec of the model.
+            overrides: as `zoo.train` takes them.
+
+        Raises:
+            ArgumentValueError: if a value is out of range, or nothing is left to train.
+        """
+        given = {key: overrides[key] for key in SETTINGS if key in overrides}
+        if not given or has_own_weights(spec.load_builder()):
+            return cls()
+        weights, freeze = given.get("weights"), given.get("freeze", "none")
+        require_choice("freeze", freeze, FREEZES)
+        if weights is None:
+            raise ArgumentValueError(f"freeze={freeze!r} requires weights, such as a dataset.")
+        is_directory = Path(weights).is_dir()
+        return cls(str(Path(weights).resolve()) if is_directory else str(weights), freeze)
+
+    def source(self, model: str) -> Run | None:
+        """Open the run that training starts from; None for random weights.
+
+        Args:
+            model: name of the model.
+
+        Raises:
+            WeightsError: if there is no such run, or it is of another model.
+        """
+        return source_of(model, self.weights) if self.weights else None
+
+
+def recipe_like(source: Run, recipe: Recipe, dataset: DatasetSpec) -> Recipe:
+    """Return a recipe that prepares inputs as another run does.
+
+    Args:
+        source: the run.
+        recipe: recipe of the model, whose augmentation is kept.
+        dataset: what is to be trained on; images of another size are resized.
+    """
+    images = dataclasses.replace(source.recipe.images, augmentation=recipe.images.augmentation)
+    if dataset.kind == "images":
+        height, width = source.config["arguments"]["input_shape"][:2]
+        if height == width and images.input_shape(dataset.input_shape)[:2] != (height, width):
+            images = dataclasses.replace(images, image_size=height)
+    text = dataclasses.replace(source.recipe.text, word_vectors="random")
+    return dataclasses.replace(recipe, images=images, text=text)
+
+
+def architecture_of(source: Run) -> dict[str, Any]:
+    """Return the arguments of a run's builder that its dataset does not determine.
+
+    Args:
+        source: the run.
+    """
+    determined = source.dataset.model_arguments(source.recipe)
+    return {k: v for k, v in source.config["arguments"].items() if k not in determined}
