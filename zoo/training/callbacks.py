@@ -13,6 +13,7 @@ import numpy as np
 import tensorflow as tf
 
 from zoo.data.pipeline import Data
+from zoo.data.preprocessing import apply_preprocessor
 from zoo.errors import TrainingDivergedError
 from zoo.runs import Run
 from zoo.runs.files import atomic_write, wrap_read_errors, write_csv
@@ -162,7 +163,7 @@ class RowOutputs(keras.callbacks.Callback):
     def __init__(self, data: Data) -> None:
         super().__init__()
         bits = data.rows["train"].inputs
-        self.inputs = data.preprocessor(bits)
+        self.inputs = apply_preprocessor(data.preprocessor, bits)
         self.names = ["output_" + "".join(map(str, row)) for row in bits]
 
     def on_epoch_end(self, epoch: int, logs: dict[str, float]) -> None:

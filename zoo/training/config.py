@@ -35,9 +35,10 @@ from zoo.specs import (
     require_integer,
 )
 from zoo.tasks import TASKS
-from zoo.training.processor import multiplies_bfloat16
+from zoo.training.processor import device_types, multiplies_bfloat16
 
 RUNS = Path("runs")
+BACKENDS = ("tensorflow", "jax")
 FILE_OPTIONS = frozenset(field.name for field in dataclasses.fields(FileOptions))
 
 
@@ -170,6 +171,7 @@ def resolve_config(
     Raises:
         ZooError: as `zoo.train` does.
     """
+    require_backend()
     spec = get_spec(name)
     files = file_options(overrides)
     overrides = {key: value for key, value in overrides.items() if key not in FILE_OPTIONS}
@@ -285,8 +287,7 @@ def seed_and_build(config: RunConfig) -> keras.Model:
     with _dtype_policy(config.recipe.precision):
         model = accelerate(build_model(config.model, config.arguments))
     average_weights(model, config.recipe.ema_momentum)
-    model.jit_compile = config.recipe.jit_compile
-    model.steps_per_execution = config.recipe.steps_per_execution
+    set_execution(model, config.recipe)
     return model
 
 
@@ -300,6 +301,35 @@ def average_weights(model: keras.Model, momentum: float) -> None:
     if momentum and model.trainable_variables:
         model.optimizer.use_ema = True
         model.optimizer.ema_momentum = momentum
+
+
+def set_execution(model: keras.Model, recipe: Recipe) -> None:
+    """Let a model execute its steps as a recipe says.
+
+    That is for TensorFlow. JAX compiles every step, since it would otherwise run operation by
+    operation, and gains nothing from several steps per execution.
+
+    Args:
+        model: compiled.
+        recipe: the recipe.
+    """
+    is_jax = keras.config.backend() == "jax"
+    model.jit_compile = is_jax or recipe.jit_compile
+    model.steps_per_execution = 1 if is_jax else recipe.steps_per_execution
+
+
+def require_backend() -> None:
+    """Refuse to train on a backend other than TensorFlow and JAX.
+
+    Raises:
+        ArgumentValueError: if Keras runs on another.
+    """
+    backend = keras.config.backend()
+    if backend not in BACKENDS:
+        raise ArgumentValueError(
+            f"KERAS_BACKEND={backend}: models are trained on {' or '.join(BACKENDS)}; on {backend} "
+            "they can be built and predict."
+        )
 
 
 def build_model(name: str, arguments: Mapping[str, Any]) -> keras.Model:
@@ -392,11 +422,13 @@ def environment() -> dict[str, Any]:
     return {
         "python": platform.python_version(),
         **{package: importlib.metadata.version(package) for package in packages},
+        "backend": keras.config.backend(),
         "tensorflow": tf.__version__,
+        **({"jax": importlib.metadata.version("jax")} if keras.config.backend() == "jax" else {}),
         "platform": platform.platform(),
         "cores": os.cpu_count(),
         "onednn": os.environ.get("TF_ENABLE_ONEDNN_OPTS") == "1",
-        "devices": [device.device_type for device in tf.config.list_physical_devices()],
+        "devices": device_types(),
     }
 
 

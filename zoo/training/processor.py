@@ -5,6 +5,7 @@ import os
 import platform
 from pathlib import Path
 
+import keras
 import tensorflow as tf
 
 CPUINFO = Path("/proc/cpuinfo")
@@ -13,9 +14,18 @@ BFLOAT16_FLAGS = frozenset({"avx512_bf16", "amx_bf16", "bf16"})
 
 def multiplies_bfloat16() -> bool:
     """Return whether the machine has instructions for it; without them, float32 is faster."""
+    if keras.config.backend() == "jax":  # which has no kernels of that type for a CPU
+        return device_types() != ["CPU"]
     if tf.config.list_physical_devices("GPU"):
         return True
     return not BFLOAT16_FLAGS.isdisjoint(_cpu_facts().get("flags", "").split())
+
+
+def device_types() -> list[str]:
+    """Return the type of each device of the backend, such as ``"CPU"``."""
+    if keras.config.backend() == "jax":
+        return [name.partition(":")[0].upper() for name in keras.distribution.list_devices()]
+    return [device.device_type for device in tf.config.list_physical_devices()]
 
 
 def describe_processor() -> str:
@@ -23,7 +33,7 @@ def describe_processor() -> str:
     facts = _cpu_facts()
     name = facts.get("model name") or platform.processor() or platform.machine()
     flags = hashlib.sha256(facts.get("flags", "").encode()).hexdigest()[:8]
-    devices = "+".join(device.device_type for device in tf.config.list_physical_devices())
+    devices = "+".join(device_types())
     return f"{name} ({flags}), {os.cpu_count()} cores, {devices}"
 
 

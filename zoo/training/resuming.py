@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import keras
+
 from zoo.data import DATASETS
 from zoo.data.pipeline import Data
 from zoo.errors import DatasetError, RunError
@@ -62,6 +64,8 @@ def reopen_run(
     ]
     if differences:
         raise RunError(f"{run.directory} is another run: {', '.join(differences)}.")
+    if not run.is_finished:
+        _require_same_backend(run)
     if not run.is_finished and weights_digest(run.config["arguments"]) != run.config.get(
         "weights_sha256"
     ):
@@ -70,6 +74,15 @@ def reopen_run(
             "that file is missing or has changed."
         )
     return run
+
+
+def _require_same_backend(run: Run) -> None:
+    backend = run.config.get("environment", {}).get("backend", "tensorflow")
+    if backend != keras.config.backend():
+        raise RunError(
+            f"{run.directory} was started on {backend}, and this is {keras.config.backend()}: "
+            f"resume it with KERAS_BACKEND={backend}; a finished run opens on both."
+        )
 
 
 def require_same_config(run: Run, config: RunConfig) -> None:
