@@ -78,6 +78,7 @@ def _step(layer: keras.Layer) -> TensorFunction:
 
 def _without_standardization(layer: keras.layers.TextVectorization) -> Any:
     """Return a copy that takes standardized texts, which Keras keeps on TensorFlow."""
-    copy = keras.layers.TextVectorization.from_config(layer.get_config() | {"standardize": None})
-    copy.set_vocabulary(layer.get_vocabulary(include_special_tokens=False))
-    return copy
+    words = layer.get_vocabulary(include_special_tokens=False)
+    return keras.layers.TextVectorization(
+        **layer.get_config() | {"standardize": None, "vocabulary": words}
+    )
