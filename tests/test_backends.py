@@ -106,6 +106,7 @@ SETTINGS = {
     "perceptron": {},
     "gru": {"dataset": "toy_reviews", "sequence_length": 24, **TINY["gru"], "dropout": 0.2},
     "cvae": {"dataset": "digits", **TINY["cvae"]},
+    "mlp": {"dataset": "digits", "ema_momentum": 0.8, **TINY["mlp"]},
     "simple_cnn": {"dataset": "digits", "pool_size": "1-1-2", **TINY["simple_cnn"]},
 }
 ON_JAX = """
@@ -138,6 +139,18 @@ for name, settings in json.loads(sys.argv[1]).items():
         "figures": len(plots.draw(run)),
         "answers": zoo.predict(run, list(run.predictions["raw"][:3])),
     }
+
+def weights(epochs, **settings):  # of a step each
+    run = zoo.train(
+        "softmax_regression", dataset="digits", data_dir="data", epochs=epochs, batch_size=2000,
+        schedule="constant", progress=False, run_dir=f"{epochs}-{len(settings)}", **settings,
+    )
+    return run.model.get_weights()
+
+values = zip(weights(1), weights(2), weights(2, ema_momentum=0.6), strict=True)
+results["off_average"] = max(
+    float(abs(average - 0.6 * first - 0.4 * second).max()) for first, second, average in values
+)
 search = tuning.search(
     "softmax_regression", dataset="digits", data_dir="data", max_trials=2, workers=0, epochs=1,
     retrain=1, directory="search",
@@ -169,6 +182,7 @@ def test_jax_trains_resumes_evaluates_plots_and_tunes(name, on_jax):
     assert results[name]["metrics_differ"] == []
     assert results[name]["figures"] > 1
     assert results["trials"] == 2
+    assert results["off_average"] < 1e-6
 
 
 def numbers(answer):

@@ -153,6 +153,21 @@ def averaged_weights(model: keras.Model) -> Iterator[None]:
         swap.on_test_end()
 
 
+def keep_averaged_weights(model: keras.Model) -> None:
+    """Give a model the average of its weights for good, if its optimizer keeps one.
+
+    The weights are copies: on JAX, a step deletes the arrays that it takes, and Keras would let
+    each weight and its average share one.
+
+    Args:
+        model: trained.
+    """
+    model.optimizer.finalize_variable_values(model.trainable_variables)
+    if model.optimizer.use_ema:
+        for variable in model.trainable_variables:
+            variable.assign(np.array(variable))
+
+
 class RowOutputs(keras.callbacks.Callback):
     """The model's output for each row of a truth table, logged as ``output_110`` and the like.
 
