@@ -22,13 +22,14 @@ from zoo.cli import cli, output
 from zoo.cli.runtime import quiet_tensorflow
 from zoo.data import DATASETS
 from zoo.errors import InputError
+from zoo.pretrained.catalog import list_pretrained
 
 
 def test_list(answer, command):
     models = answer("list")["models"]
     assert [model["name"] for model in models] == zoo.list_models()
     for model in models:
-        assert set(model) == {"name", "task", "dataset", "parameters", "summary"}
+        assert set(model) == {"name", "task", "dataset", "parameters", "summary", "trained"}
     assert [m["name"] for m in answer("list", "--task", "binary_classification")["models"]] == [
         "perceptron", "two_layer_perceptron",
     ]  # fmt: skip
@@ -432,9 +433,10 @@ def test_run_directories_are_completed(tmp_path, monkeypatch):
         Path(file).parent.mkdir(parents=True)
         Path(file).touch()
     for command in ("evaluate", "report", "export"):
-        assert completions(command, "") == plain("mine", "runs/mlp-1", "runs/vae-1")
+        models = [record.model for record in list_pretrained()]
+        assert completions(command, "") == plain("mine", "runs/mlp-1", "runs/vae-1", *models)
         assert completions(command, "exports/") == [("dir", "exports/")]
-    assert completions("evaluate", "ml") == plain("runs/mlp-1")
+    assert completions("evaluate", "ml") == plain("runs/mlp-1", "mlp")
     assert completions("evaluate", "runs/v") == plain("runs/vae-1")
     assert completions("evaluate", f"{tmp_path}/mi") == plain(str(tmp_path / "mine"))
     assert completions("evaluate", "oth") == [("dir", "oth")]

@@ -236,7 +236,7 @@ def _validate_space(plan: Plan) -> Data:
 def _evaluate_one_batch(model: keras.Model, data: Data) -> dict[str, float]:
     model.jit_compile = False  # compiling would take longer than the batch
     if model.trainable_variables:
-        model.train_on_batch(*next(iter(data.train)))
+        model.train_on_batch(*next(data.train.as_numpy_iterator()))
     return model.evaluate(data.validation.take(1), verbose=0, return_dict=True)
 
 

@@ -1,5 +1,6 @@
 """Registry of models by name; importing it imports neither Keras nor TensorFlow."""
 
+import importlib
 import inspect
 from collections.abc import Callable
 from typing import Any
@@ -114,9 +115,8 @@ def build(name: str, **overrides: Any) -> Any:
     builder = get_spec(name).load_builder()
     if overrides.get("weights") is None or has_own_weights(builder):
         return builder(**overrides)
-    from zoo.pretrained.fine_tuning import build_from
-
-    return build_from(name, **overrides)
+    fine_tuning = importlib.import_module("zoo.pretrained.fine_tuning")  # which imports this module
+    return fine_tuning.build_from(name, **overrides)
 
 
 def has_own_weights(builder: Callable[..., Any]) -> bool:

@@ -95,8 +95,9 @@ def export(
     Raises:
         RunError: if the run is unfinished or damaged.
         ArgumentValueError: if the format is unknown, or a model comes without preprocessor or rows.
-        ExportError: if the destination exists, a dependency of the format is not installed, or
-            the artifact does not reproduce the model; nothing is written then.
+        ExportError: if the destination exists, a dependency of the format is not installed,
+            the artifact does not reproduce the model, or Keras runs on another backend than
+            TensorFlow; nothing is written then.
 
     Example:
         >>> import zoo
@@ -107,6 +108,11 @@ def export(
     if format not in FORMATS:
         allowed = f"must be one of {', '.join(FORMATS)}.{did_you_mean(format, FORMATS)}"
         raise ArgumentValueError(f"format={format!r}: {allowed}")
+    if keras.config.backend() != "tensorflow":
+        raise ExportError(
+            f"KERAS_BACKEND={keras.config.backend()}: artifacts are graphs of TensorFlow; export "
+            "the run with KERAS_BACKEND=tensorflow, which opens it as it is."
+        )
     path = Path(path)
     _check_destination(path, overwrite)
     with contextlib.ExitStack() as stack:

@@ -1,14 +1,14 @@
 """Random image augmentation, reproducible from a seed.
 
-Each layer maps a batch of images ``(batch, height, width, channels)``, uint8, and a seed of two
-int64 to images of the same shape and type. The layers are stateless: the pipeline derives the seed
-from the run, the epoch and the step, which makes a resumed run see the same images.
+Each function maps a batch of images ``(batch, height, width, channels)``, uint8, and a seed of two
+int64 to images of the same shape and type. They are stateless: the pipeline derives the seed from
+the run, the epoch and the step, which makes a resumed run see the same images.
 """
 
-from collections.abc import Sequence
+import dataclasses
+from collections.abc import Callable, Sequence
 from typing import Any
 
-import keras
 import tensorflow as tf
 
 from zoo.specs import ImageOptions
@@ -16,8 +16,11 @@ from zoo.specs import ImageOptions
 CROP_DIVISOR = 8
 CUTOUT_DIVISOR = 4
 
+Augmentation = Callable[..., tf.Tensor]
 
-class RandomFlip(keras.Layer):
+
+@dataclasses.dataclass(frozen=True)
+class RandomFlip:
     """Horizontal flip of each image with probability 1/2.
 
     Example:
@@ -27,13 +30,14 @@ class RandomFlip(keras.Layer):
         TensorShape([2, 32, 32, 3])
     """
 
-    def call(self, images: Any, seed: Any) -> Any:
+    def __call__(self, images: Any, seed: Any) -> tf.Tensor:
         """Augment a batch."""
         flipped = tf.random.stateless_uniform((tf.shape(images)[0], 1, 1, 1), seed) < 0.5
         return tf.where(flipped, images[:, :, ::-1], images)
 
 
-class PaddedCrop(keras.Layer):
+@dataclasses.dataclass(frozen=True)
+class PaddedCrop:
     """Random crop, at the original size, of each image after reflection padding.
 
     Args:
@@ -50,11 +54,9 @@ class PaddedCrop(keras.Layer):
         https://arxiv.org/abs/1512.03385
     """
 
-    def __init__(self, padding: int) -> None:
-        super().__init__(dtype="uint8")
-        self.padding = padding
+    padding: int
 
-    def call(self, images: Any, seed: Any) -> Any:
+    def __call__(self, images: Any, seed: Any) -> tf.Tensor:
         """Augment a batch."""
         batch, height, width, _ = tf.unstack(tf.shape(images))
         margin = [self.padding, self.padding]
@@ -68,7 +70,8 @@ class PaddedCrop(keras.Layer):
         return tf.transpose(columns, (0, 2, 1, 3))
 
 
-class Cutout(keras.Layer):
+@dataclasses.dataclass(frozen=True)
+class Cutout:
     """Square of one color at a random position in each image.
 
     The center is uniform over the image; the part of the square outside the image is clipped.
@@ -89,12 +92,10 @@ class Cutout(keras.Layer):
         cutout, https://arxiv.org/abs/1708.04552
     """
 
-    def __init__(self, size: int, color: Sequence[int]) -> None:
-        super().__init__(dtype="uint8")
-        self.size = size
-        self.color = tuple(color)
+    size: int
+    color: tuple[int, ...]
 
-    def call(self, images: Any, seed: Any) -> Any:
+    def __call__(self, images: Any, seed: Any) -> tf.Tensor:
         """Augment a batch."""
         batch, height, width, _ = tf.unstack(tf.shape(images))
         centers = tf.random.stateless_uniform((2, batch, 1), seed)
@@ -111,21 +112,21 @@ class Cutout(keras.Layer):
 
 def augmentation_layers(
     options: ImageOptions, shape: tuple[int, ...], color: Sequence[int]
-) -> tuple[keras.Layer, ...]:
-    """Build the augmentation layers named in the options, scaled to the image size.
+) -> tuple[Augmentation, ...]:
+    """Build the augmentation functions named in the options, scaled to the image size.
 
     Args:
-        options: image options; the layers are those of `augmentation`, in that order.
+        options: image options; the functions are those of `augmentation`, in that order.
         shape: shape of an image, ``(height, width, channels)``.
         color: fill color of `Cutout`, one value per channel, 0 to 255.
 
     Returns:
-        The layers.
+        The functions.
     """
     side = min(shape[:2])
-    factories = {
-        "flip": lambda: RandomFlip(dtype="uint8"),
+    factories: dict[str, Callable[[], Augmentation]] = {
+        "flip": RandomFlip,
         "crop": lambda: PaddedCrop(side // CROP_DIVISOR),
-        "cutout": lambda: Cutout(side // CUTOUT_DIVISOR, color),
+        "cutout": lambda: Cutout(side // CUTOUT_DIVISOR, tuple(color)),
     }
     return tuple(factories[name]() for name in options.augmentations)

@@ -1,12 +1,13 @@
 """Noise for denoising models, reproducible for each row and seed."""
 
+import dataclasses
 from typing import Any
 
-import keras
 import tensorflow as tf
 
 
-class GaussianCorruption(keras.layers.Layer):
+@dataclasses.dataclass(frozen=True)
+class GaussianCorruption:
     """Additive Gaussian noise on images with intensities in [0, 1], clipped to that range.
 
     The noise of an image depends only on its own seed, not on the batch it is in.
@@ -21,11 +22,9 @@ class GaussianCorruption(keras.layers.Layer):
         TensorShape([2, 8, 8, 1])
     """
 
-    def __init__(self, stddev: float) -> None:
-        super().__init__()
-        self.stddev = stddev
+    stddev: float
 
-    def call(self, images: Any, seeds: Any) -> Any:
+    def __call__(self, images: Any, seeds: Any) -> tf.Tensor:
         """Add noise to images ``(batch, height, width, channels)``.
 
         Args:
@@ -38,4 +37,4 @@ class GaussianCorruption(keras.layers.Layer):
             seeds,
             fn_output_signature=tf.float32,
         )
-        return tf.clip_by_value(images + self.stddev * noise, 0.0, 1.0)
+        return tf.clip_by_value(tf.cast(images, tf.float32) + self.stddev * noise, 0.0, 1.0)

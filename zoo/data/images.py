@@ -8,7 +8,7 @@ import keras
 import numpy as np
 
 from zoo.artifacts.reader import decode_image
-from zoo.data.augmentation import augmentation_layers
+from zoo.data.augmentation import Augmentation, augmentation_layers
 from zoo.data.folders import MAX_SIDE, read_folder, resize_fn
 from zoo.data.pipeline import Data, Rows, fill_missing_splits
 from zoo.data.readers import reraise_reader_errors
@@ -149,8 +149,8 @@ def preprocessor(spec: DatasetSpec, options: ImageOptions, train: np.ndarray) ->
 
 def augmentation(
     spec: DatasetSpec, options: ImageOptions, train: np.ndarray
-) -> tuple[keras.Layer, ...]:
-    """Build the layers that augment raw training images.
+) -> tuple[Augmentation, ...]:
+    """Build the functions that augment raw training images.
 
     Args:
         spec: spec of the dataset.

@@ -9,6 +9,9 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from zoo.data.augmentation import Augmentation
+from zoo.data.corruption import GaussianCorruption
+from zoo.data.preprocessing import TensorFunction, on_tensorflow
 from zoo.data.stored import StoredImages, select
 from zoo.errors import DatasetError
 from zoo.specs import MAX_INT, DatasetSpec, ImageOptions, TextOptions
@@ -128,11 +131,11 @@ class Data:
         version: version of the rows, for example ``"mnist/3.0.1"``.
         rows: raw rows of ``train``, ``validation`` and ``test``.
         preprocessor: layer that maps raw rows to model inputs.
-        augmentation: layers that augment raw training rows; not applied to other splits.
+        augmentation: functions that augment raw training rows; not applied to other splits.
         batch_size: number of rows per batch.
         seed: seed of the order and the augmentation of the training rows.
         target: target of the model; see `zoo.specs.Task`.
-        corruption: layer that adds noise to the inputs of a denoising model: new noise in each
+        corruption: function that adds noise to the inputs of a denoising model: new noise in each
             training epoch, fixed noise for each row elsewhere; None for no noise.
         options: preprocessing and augmentation of images or texts; None for truth tables.
     """
@@ -141,11 +144,11 @@ class Data:
     version: str
     rows: Mapping[str, Rows]
     preprocessor: keras.Layer
-    augmentation: tuple[keras.Layer, ...]
+    augmentation: tuple[Augmentation, ...]
     batch_size: int
     seed: int
     target: str = "label"
-    corruption: keras.Layer | None = None
+    corruption: GaussianCorruption | None = None
     options: ImageOptions | TextOptions | None = None
 
     @property
@@ -246,13 +249,17 @@ class Data:
         """
         return self.rows[split].inputs
 
+    @functools.cached_property
+    def _preprocess(self) -> TensorFunction:
+        return on_tensorflow(self.preprocessor)
+
     def to_inputs(self, rows: tf.Tensor) -> tf.Tensor:
         """Convert rows of `cached_rows` to model inputs.
 
         Args:
             rows: ``(batch, ...)``.
         """
-        return self.preprocessor(rows)
+        return self._preprocess(rows)
 
     def shuffled_order(self, seed: tf.Tensor) -> tf.Tensor:
         """Return a random order of the training rows; consecutive rows form a batch.
@@ -281,8 +288,8 @@ class Data:
 
         def make_batch(index: tf.Tensor, step_seed: tf.Tensor) -> tuple[Any, tf.Tensor]:
             rows, labels = gather(index)
-            for layer_index, layer in enumerate(self.augmentation):
-                rows = layer(rows, seed=tf.stack([step_seed, layer_index]))
+            for number, augment in enumerate(self.augmentation):
+                rows = augment(rows, seed=tf.stack([step_seed, number]))
             return self._inputs_and_target(rows, labels, index, step_seed)
 
         indices = epoch.flat_map(batch_indices)

@@ -130,7 +130,7 @@ class SequenceData(Data):
         return -(-self._max_width // NUM_WIDTHS)
 
     def _encode(self, texts: tf.Tensor) -> tf.RaggedTensor:
-        encoded = self.preprocessor(texts)
+        encoded = self._preprocess(texts)
         if self.is_sequence:
             return tf.cast(tf.RaggedTensor.from_tensor(encoded, padding=0), self._id_dtype)
         rows, columns = tf.unstack(tf.where(encoded), axis=1)

@@ -11,6 +11,7 @@ import numpy as np
 import tensorflow as tf
 
 from zoo.artifacts.reader import as_bytes
+from zoo.data.augmentation import Augmentation
 from zoo.data.pipeline import Rows, fill_missing_splits
 from zoo.data.readers import reraise_reader_errors
 from zoo.data.sequences import SequenceData, map_texts
@@ -285,8 +286,8 @@ def count_tokens(texts: np.ndarray, tokenizer: Tokenizer) -> Counter[bytes]:
 
 def augmentation(
     spec: DatasetSpec, options: TextOptions, train: np.ndarray
-) -> tuple[keras.Layer, ...]:
-    """Return no layers: texts are not augmented.
+) -> tuple[Augmentation, ...]:
+    """Return no functions: texts are not augmented.
 
     Args:
         spec: spec of the dataset.

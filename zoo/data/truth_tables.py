@@ -12,6 +12,7 @@ import keras
 import numpy as np
 
 from zoo.artifacts.reader import parse_bits
+from zoo.data.augmentation import Augmentation
 from zoo.data.pipeline import Data, Rows
 from zoo.data.readers import reraise_reader_errors
 from zoo.errors import InputError
@@ -74,8 +75,8 @@ def preprocessor(spec: DatasetSpec, options: None, train: np.ndarray) -> keras.L
     )
 
 
-def augmentation(spec: DatasetSpec, options: None, train: np.ndarray) -> tuple[keras.Layer, ...]:
-    """Return no layers: truth tables are not augmented.
+def augmentation(spec: DatasetSpec, options: None, train: np.ndarray) -> tuple[Augmentation, ...]:
+    """Return no functions: truth tables are not augmented.
 
     Args:
         spec: spec of the dataset.

@@ -4,11 +4,13 @@ All functions return NumPy arrays or plain rows, computed on copies; `zoo.plots`
 """
 
 import dataclasses
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from typing import Any
 
 import keras
 import numpy as np
 import tensorflow as tf
+from keras import ops
 
 from zoo.layers.text import TransformerEncoderBlock
 
@@ -73,7 +75,7 @@ def feature_maps(model: keras.Model, inputs: np.ndarray) -> dict[str, np.ndarray
     outputs = keras.Model(model.input, [layer.output for layer in activations])(inputs[None])
     return {
         layer.name: np.asarray(output[0])
-        for layer, output in zip(activations, tf.nest.flatten(outputs), strict=True)
+        for layer, output in zip(activations, keras.tree.flatten(outputs), strict=True)
     }
 
 
@@ -164,7 +166,7 @@ def attention_scores(model: keras.Model, token_ids: np.ndarray) -> dict[str, np.
     for block in model.layers:
         if not isinstance(block, TransformerEncoderBlock):
             continue
-        block_input, *_ = tf.nest.flatten(block.input)  # the padding mask is an input, too
+        block_input, *_ = keras.tree.flatten(block.input)  # the padding mask is an input, too
         x = block.attention_norm(keras.Model(model.input, block_input)(token_ids[None]))
         mask = (token_ids != 0)[None, None, :]
         _, of_batch = block.attention(x, x, attention_mask=mask, return_attention_scores=True)
@@ -195,11 +197,25 @@ def grad_cam(model: keras.Model, inputs: np.ndarray, labels: Iterable[int]) -> n
     backbone = keras.Model(model.input, last.output)
     head = keras.Model(last.output, output.input)
     maps = backbone(inputs, training=False)
-    with tf.GradientTape() as tape:
-        tape.watch(maps)
-        logits = head(maps, training=False) @ output.kernel + output.bias
-        class_logits = tf.gather(logits, np.asarray(list(labels)), axis=1, batch_dims=1)
-    weights = tf.reduce_mean(tape.gradient(class_logits, maps), axis=(1, 2), keepdims=True)
-    heatmaps = tf.nn.relu(tf.reduce_sum(weights * maps, axis=-1)).numpy()
+    one_hot = ops.one_hot(np.asarray(list(labels)), output.kernel.shape[1])
+
+    def sum_of_class_logits(maps: Any) -> Any:
+        logits = ops.matmul(head(maps, training=False), output.kernel) + output.bias
+        return ops.sum(logits * one_hot)
+
+    weights = np.mean(_gradient(sum_of_class_logits, maps), axis=(1, 2), keepdims=True)
+    heatmaps = np.maximum(np.sum(weights * np.asarray(maps), axis=-1), 0)
     maximum = heatmaps.max(axis=(1, 2), keepdims=True)
     return heatmaps / np.where(maximum == 0, 1, maximum)
+
+
+def _gradient(function: Callable[[Any], Any], inputs: Any) -> np.ndarray:
+    """Return the gradient of a scalar function of one tensor, on TensorFlow or JAX."""
+    if keras.config.backend() == "jax":
+        import jax
+
+        return np.asarray(jax.grad(function)(inputs))
+    with tf.GradientTape() as tape:
+        tape.watch(inputs)
+        value = function(inputs)
+    return tape.gradient(value, inputs).numpy()

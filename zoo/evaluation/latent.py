@@ -31,13 +31,13 @@ def kl_per_dimension(model: keras.Model, batches: Any) -> np.ndarray:
 
     Args:
         model: a variational autoencoder.
-        batches: iterable of ``(inputs, target)``, as for training.
+        batches: dataset of ``(inputs, target)``, as for training.
 
     Returns:
         Array ``(rows, latent_dim)``; a dimension at 0 has collapsed to the prior.
     """
     encoder = model.get_layer("encoder")
-    moments = (encoder.predict_on_batch(inputs) for inputs, _ in batches)
+    moments = (encoder.predict_on_batch(inputs) for inputs, _ in batches.as_numpy_iterator())
     return np.concatenate([np.asarray(kl_divergence(*pair)) for pair in moments])
 
 

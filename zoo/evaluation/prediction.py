@@ -9,6 +9,7 @@ import numpy as np
 
 from zoo.artifacts import reader
 from zoo.data import reader_of
+from zoo.data.preprocessing import apply_preprocessor
 from zoo.data.readers import reraise_reader_errors
 from zoo.errors import ArtifactError, InputError, RunError
 from zoo.evaluation.latent import most_likely_labels
@@ -92,7 +93,7 @@ def _predict_with_run(run: Run, inputs: Sequence[Any] | np.ndarray) -> list[dict
     if not rows:
         return []
     batches = [np.stack(list(group)) for _, group in itertools.groupby(rows, key=np.shape)]
-    prepared = np.concatenate([np.asarray(run.preprocessor(batch)) for batch in batches])
+    prepared = np.concatenate([apply_preprocessor(run.preprocessor, batch) for batch in batches])
     if TASKS[get_spec(run.config["model"]).task].target != "label":
         return _reconstruct(run, prepared)
     outputs = np.asarray(class_probabilities(run.model.predict(prepared, verbose=0)))

@@ -74,7 +74,7 @@ class Reconstructions:
         """
         model = deterministic_model(model)
         batches = []
-        for inputs, targets in getattr(data, split):
+        for inputs, targets in getattr(data, split).as_numpy_iterator():
             codes, outputs = model.predict_on_batch(inputs)
             images = inputs[0] if isinstance(inputs, tuple) else inputs
             batches.append((images, targets, outputs, codes))

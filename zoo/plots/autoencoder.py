@@ -206,7 +206,9 @@ def title(run: Run) -> str:
 
 
 def _preprocess(run: Run, raw: np.ndarray) -> np.ndarray:
-    return np.asarray(run.preprocessor(raw))
+    from zoo.data.preprocessing import apply_preprocessor
+
+    return apply_preprocessor(run.preprocessor, raw)
 
 
 def _most_informative(divergences: np.ndarray, count: int) -> list[int]:

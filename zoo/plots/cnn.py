@@ -65,10 +65,11 @@ def filters(figure: Any, run: Run, layer: str = "") -> None:
 
 def feature_maps(figure: Any, run: Run) -> None:
     """Show the feature maps of the first test image."""
+    from zoo.data.preprocessing import apply_preprocessor
     from zoo.evaluation import inspection
 
     raw = run.predictions["raw"][:1]
-    maps = inspection.feature_maps(run.model, np.asarray(run.preprocessor(raw))[0])
+    maps = inspection.feature_maps(run.model, apply_preprocessor(run.preprocessor, raw)[0])
     names = list(maps)[:: -(-len(maps) // MAX_LAYERS)]
     grid = figure.subplots(len(names), 1 + MAX_CHANNELS, squeeze=False)
     for axes in grid.flat:
@@ -124,6 +125,7 @@ def augmentations(figure: Any, run: Run) -> None:
 
 def grad_cam(figure: Any, run: Run) -> None:
     """Show Grad-CAM of the predicted class on the first test images and the worst mistakes."""
+    from zoo.data.preprocessing import apply_preprocessor
     from zoo.evaluation import inspection
 
     names, predictions = run.dataset.class_names, run.predictions
@@ -132,7 +134,7 @@ def grad_cam(figure: Any, run: Run) -> None:
     rows = list(dict.fromkeys([*predictions["index"].tolist()[:10], *worst]))[:MAX_HEATMAPS]
     raw = predictions["raw"][[position[row] for row in rows]]
     predicted = predictions["probabilities"][rows].argmax(axis=1)
-    heatmaps = inspection.grad_cam(run.model, np.asarray(run.preprocessor(raw)), predicted)
+    heatmaps = inspection.grad_cam(run.model, apply_preprocessor(run.preprocessor, raw), predicted)
     grid = figure.subplots(4, 5)
     for axes in grid.flat:
         axes.axis("off")

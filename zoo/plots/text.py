@@ -49,11 +49,12 @@ def embedding(figure: Any, run: Run) -> None:
 
 def attention(figure: Any, run: Run) -> None:
     """Plot the attention scores of the shortest stored test text, by layer and head."""
+    from zoo.data.preprocessing import apply_preprocessor
     from zoo.data.text import decode
     from zoo.evaluation import inspection
 
     raw = min(run.predictions["raw"], key=len)
-    token_ids = np.asarray(run.preprocessor(np.array([raw], object)))[0]
+    token_ids = apply_preprocessor(run.preprocessor, np.array([raw], object))[0]
     token_ids = token_ids[token_ids != 0][:MAX_ATTENTION_WORDS]
     words = decode(run.preprocessor, token_ids).split(" ")
     maps = inspection.attention_scores(run.model, token_ids)

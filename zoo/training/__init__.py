@@ -23,6 +23,7 @@ from zoo.training.config import (
     resolve_config,
     run_metadata,
     seed_and_build,
+    set_execution,
 )
 from zoo.training.execution import choose_execution
 from zoo.training.finish import evaluate_split, finish
@@ -178,7 +179,7 @@ def evaluate(
         raise ArgumentValueError(f"split={split!r}: must be train, validation or test.")
     run = run if isinstance(run, Run) else load_run(run)
     model, config = accelerate(run.model), RunConfig.of(run)
-    model.jit_compile = config.recipe.jit_compile  # random numbers depend on it
+    set_execution(model, config.recipe)  # random numbers depend on it
     given = take_given(dataset, files_of(run.dataset))
     data = load_run_data(config, data_dir or config.data_dir, given=given)
     require_same_data(run, data)

@@ -13,6 +13,7 @@ import numpy as np
 import tensorflow as tf
 
 from zoo.data.pipeline import Data
+from zoo.data.preprocessing import apply_preprocessor
 from zoo.errors import TrainingDivergedError
 from zoo.runs import Run
 from zoo.runs.files import atomic_write, wrap_read_errors, write_csv
@@ -152,6 +153,21 @@ def averaged_weights(model: keras.Model) -> Iterator[None]:
         swap.on_test_end()
 
 
+def keep_averaged_weights(model: keras.Model) -> None:
+    """Give a model the average of its weights for good, if its optimizer keeps one.
+
+    The weights are copies: on JAX, a step deletes the arrays that it takes, and Keras would let
+    each weight and its average share one.
+
+    Args:
+        model: trained.
+    """
+    model.optimizer.finalize_variable_values(model.trainable_variables)
+    if model.optimizer.use_ema:
+        for variable in model.trainable_variables:
+            variable.assign(np.array(variable))
+
+
 class RowOutputs(keras.callbacks.Callback):
     """The model's output for each row of a truth table, logged as ``output_110`` and the like.
 
@@ -162,7 +178,7 @@ class RowOutputs(keras.callbacks.Callback):
     def __init__(self, data: Data) -> None:
         super().__init__()
         bits = data.rows["train"].inputs
-        self.inputs = data.preprocessor(bits)
+        self.inputs = apply_preprocessor(data.preprocessor, bits)
         self.names = ["output_" + "".join(map(str, row)) for row in bits]
 
     def on_epoch_end(self, epoch: int, logs: dict[str, float]) -> None:

@@ -3,7 +3,6 @@
 import contextlib
 import dataclasses
 import datetime
-import hashlib
 import importlib.metadata
 import inspect
 import os
@@ -21,7 +20,6 @@ from zoo.data import DATASETS, get_dataset, load_data
 from zoo.data.memory import GivenData
 from zoo.data.pipeline import Data
 from zoo.errors import ArgumentValueError, DatasetError, UnknownArgumentError, unknown_name_message
-from zoo.pretrained.fine_tuning import digest_of_source
 from zoo.registry import build, get_spec
 from zoo.runs import FORMAT, RUNS, Run
 from zoo.specs import (
@@ -36,9 +34,17 @@ from zoo.specs import (
     require_integer,
 )
 from zoo.tasks import TASKS
-from zoo.training.processor import multiplies_bfloat16, thread_count
-from zoo.training.starting import SETTINGS, Start, architecture_of, recipe_like
+from zoo.training.processor import device_types, multiplies_bfloat16, thread_count
+from zoo.training.starting import (
+    SETTINGS,
+    Start,
+    absolute_weights,
+    architecture_of,
+    recipe_like,
+    weights_digest,
+)
 
+BACKENDS = ("tensorflow", "jax")
 FILE_OPTIONS = frozenset(field.name for field in dataclasses.fields(FileOptions))
 
 
@@ -174,6 +180,7 @@ def resolve_config(
     Raises:
         ZooError: as `zoo.train` does.
     """
+    require_backend()
     spec = get_spec(name)
     files = file_options(overrides)
     overrides = {key: value for key, value in overrides.items() if key not in FILE_OPTIONS}
@@ -192,10 +199,7 @@ def resolve_config(
         raise ArgumentValueError(
             f"class_weight={recipe.class_weight!r}: {spec.name} is not a classifier."
         )
-    if not chosen.mirrors and "augmentation" not in overrides:
-        recipe = recipe.replace(augmentation=recipe.images.without("flip"))
-    if "precision" not in overrides and not multiplies_bfloat16():
-        recipe = recipe.replace(precision="float32")
+    recipe = _adapt_defaults(recipe, chosen, overrides)
     arguments |= absolute_weights(arguments) | _arguments_from_data(spec, chosen, recipe)
     bound = inspect.signature(spec.load_builder()).bind(**arguments)
     bound.apply_defaults()
@@ -211,33 +215,13 @@ def resolve_config(
     )
 
 
-def weights_digest(model: str, start: Start, arguments: Mapping[str, Any]) -> str | None:
-    """Return the SHA-256 digest of the weights file that a model starts from, if there is one.
-
-    Args:
-        model: name of the model.
-        start: the trained weights that it starts from.
-        arguments: arguments of the model's builder, which may name a file.
-    """
-    if source := start.source(model):
-        return digest_of_source(source)
-    path = _weights_file(arguments)
-    return hashlib.sha256(path.read_bytes()).hexdigest() if path else None
-
-
-def absolute_weights(arguments: Mapping[str, Any]) -> dict[str, str]:
-    """Return the argument ``weights`` as an absolute path, if it names a file.
-
-    Args:
-        arguments: arguments of the model's builder.
-    """
-    path = _weights_file(arguments)
-    return {"weights": str(path.resolve())} if path else {}
-
-
-def _weights_file(arguments: Mapping[str, Any]) -> Path | None:
-    name = arguments.get("weights")
-    return Path(name) if isinstance(name, str) and os.path.isfile(name) else None
+def _adapt_defaults(recipe: Recipe, dataset: DatasetSpec, overrides: Mapping[str, Any]) -> Recipe:
+    """Leave out flips of images that they change, and bfloat16 on processors without it."""
+    if not dataset.mirrors and "augmentation" not in overrides:
+        recipe = recipe.replace(augmentation=recipe.images.without("flip"))
+    if "precision" not in overrides and not multiplies_bfloat16():
+        recipe = recipe.replace(precision="float32")
+    return recipe
 
 
 def _refuse_options_of_other_kinds(dataset: DatasetSpec, overrides: Mapping[str, Any]) -> None:
@@ -300,8 +284,7 @@ def seed_and_build(config: RunConfig) -> keras.Model:
         start = vars(config.start) if config.start.weights else {}
         model = accelerate(build_model(config.model, {**config.arguments, **start}))
     average_weights(model, config.recipe.ema_momentum)
-    model.jit_compile = config.recipe.jit_compile
-    model.steps_per_execution = config.recipe.steps_per_execution
+    set_execution(model, config.recipe)
     return model
 
 
@@ -315,6 +298,35 @@ def average_weights(model: keras.Model, momentum: float) -> None:
     if momentum and model.trainable_variables:
         model.optimizer.use_ema = True
         model.optimizer.ema_momentum = momentum
+
+
+def set_execution(model: keras.Model, recipe: Recipe) -> None:
+    """Let a model execute its steps as a recipe says.
+
+    That is for TensorFlow. JAX compiles every step, since it would otherwise run operation by
+    operation, and gains nothing from several steps per execution.
+
+    Args:
+        model: compiled.
+        recipe: the recipe.
+    """
+    is_jax = keras.config.backend() == "jax"
+    model.jit_compile = is_jax or recipe.jit_compile
+    model.steps_per_execution = 1 if is_jax else recipe.steps_per_execution
+
+
+def require_backend() -> None:
+    """Refuse to train on a backend other than TensorFlow and JAX.
+
+    Raises:
+        ArgumentValueError: if Keras runs on another.
+    """
+    backend = keras.config.backend()
+    if backend not in BACKENDS:
+        raise ArgumentValueError(
+            f"KERAS_BACKEND={backend}: models are trained on {' or '.join(BACKENDS)}; on {backend} "
+            "they can be built and predict."
+        )
 
 
 def build_model(name: str, arguments: Mapping[str, Any]) -> keras.Model:
@@ -409,12 +421,14 @@ def environment() -> dict[str, Any]:
     return {
         "python": platform.python_version(),
         **{package: importlib.metadata.version(package) for package in packages},
+        "backend": keras.config.backend(),
         "tensorflow": tf.__version__,
+        **({"jax": importlib.metadata.version("jax")} if keras.config.backend() == "jax" else {}),
         "platform": platform.platform(),
         "cores": os.cpu_count(),
         "onednn": os.environ.get("TF_ENABLE_ONEDNN_OPTS") == "1",
         "threads": thread_count(),
-        "devices": [device.device_type for device in tf.config.list_physical_devices()],
+        "devices": device_types(),
     }
 
 

@@ -48,8 +48,9 @@ def choose_execution(
     """Choose the execution mode in which training will take the least time on this machine.
 
     The mode of the recipe is kept unless another is faster by 15 percent, compilation included;
-    and without measuring if `execution` is ``"recipe"``, if precision or compilation are given, or
-    if training is so short that measuring would take longer than it saves.
+    and without measuring if `execution` is ``"recipe"``, if precision or compilation are given,
+    if another backend than TensorFlow computes, or if training is so short that measuring would
+    take longer than it saves.
 
     Args:
         config: configuration of a run.
@@ -64,6 +65,7 @@ def choose_execution(
     recipe, steps = config.recipe, _steps(config.recipe, data)
     is_short = steps * recipe.batch_size < MIN_ROWS
     is_fixed = recipe.execution == "recipe" or not set(given).isdisjoint(FIELDS)
+    is_fixed = is_fixed or keras.config.backend() != "tensorflow"
     if is_short or is_fixed or not model.trainable_variables or is_frozen_below_output(model):
         return config
     modes = candidates(recipe)

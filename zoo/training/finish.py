@@ -8,8 +8,9 @@ import numpy as np
 
 from zoo.acceleration import accelerate, is_accelerated
 from zoo.data.pipeline import Data
+from zoo.evaluation.latent import kl_per_dimension
 from zoo.evaluation.reconstruction import evaluate_reconstruction
-from zoo.layers.variational import Sampling
+from zoo.layers.variational import KLDivergenceAddLoss, Sampling
 from zoo.pretrained.fine_tuning import freeze_layers
 from zoo.runs import PRETRAINED_ARGUMENTS, ROWS_SHOWN, Run, worst_mistakes
 from zoo.runs.card import write_card
@@ -63,6 +64,8 @@ def finish(run: Run, model: keras.Model, data: Data, checkpoint: Checkpoint) -> 
 def evaluate_split(model: keras.Model, data: Data, split: str) -> dict[str, float]:
     """Evaluate a model on a split; one that samples draws the same samples each time.
 
+    On JAX, where Keras has no metrics in layers, ``kl_loss`` is computed apart.
+
     Args:
         model: compiled.
         data: the data.
@@ -72,7 +75,11 @@ def evaluate_split(model: keras.Model, data: Data, split: str) -> dict[str, floa
     for layer in model.layers:
         if isinstance(layer, Sampling):
             layer.restart()
-    return model.evaluate(batches, verbose=0, return_dict=True)
+    metrics = model.evaluate(batches, verbose=0, return_dict=True)
+    layers = (layer for layer in model.layers if isinstance(layer, KLDivergenceAddLoss))
+    if any(layer.kl_loss is None for layer in layers):
+        metrics["kl_loss"] = float(kl_per_dimension(model, batches).sum(axis=1).mean())
+    return metrics
 
 
 def _as_built(run: Run, trained: keras.Model) -> keras.Model:

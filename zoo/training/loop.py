@@ -20,7 +20,13 @@ from zoo.runs import RUNS, Run, create_run, load_run
 from zoo.runs.files import remove_partial_files
 from zoo.specs import Recipe
 from zoo.tasks import TASKS
-from zoo.training.callbacks import Checkpoint, EpochNumber, StopRule, progress_callbacks
+from zoo.training.callbacks import (
+    Checkpoint,
+    EpochNumber,
+    StopRule,
+    keep_averaged_weights,
+    progress_callbacks,
+)
 from zoo.training.config import RunConfig, run_metadata
 from zoo.training.finish import evaluate_split
 from zoo.training.frozen import head_on_features, is_frozen_below_output
@@ -77,7 +83,7 @@ def fit(
             watchers = progress_callbacks(run, data, tensorboard, progress)
             _fit_epochs(recipe, base_rate, model, data, checkpoint, watchers)
             model.optimizer.learning_rate = base_rate  # so that whoever trains on starts as here
-        model.optimizer.finalize_variable_values(model.trainable_variables)
+        keep_averaged_weights(model)
     return checkpoint
 
 

@@ -5,6 +5,7 @@ import os
 import platform
 from pathlib import Path
 
+import keras
 import tensorflow as tf
 
 from zoo.process import usable_cores
@@ -15,6 +16,8 @@ BFLOAT16_FLAGS = frozenset({"avx512_bf16", "amx_bf16", "bf16"})
 
 def multiplies_bfloat16() -> bool:
     """Return whether the machine has instructions for it; without them, float32 is faster."""
+    if keras.config.backend() == "jax":  # which has no kernels of that type for a CPU
+        return device_types() != ["CPU"]
     if tf.config.list_physical_devices("GPU"):
         return True
     return not BFLOAT16_FLAGS.isdisjoint(_cpu_facts().get("flags", "").split())
@@ -26,12 +29,19 @@ def thread_count() -> int:
     return limit or tf.config.threading.get_intra_op_parallelism_threads() or usable_cores()
 
 
+def device_types() -> list[str]:
+    """Return the type of each device of the backend, such as ``"CPU"``."""
+    if keras.config.backend() == "jax":
+        return [name.partition(":")[0].upper() for name in keras.distribution.list_devices()]
+    return [device.device_type for device in tf.config.list_physical_devices()]
+
+
 def describe_processor() -> str:
     """Return the name of the processor, a digest of its instruction sets, threads, and devices."""
     facts = _cpu_facts()
     name = facts.get("model name") or platform.processor() or platform.machine()
     flags = hashlib.sha256(facts.get("flags", "").encode()).hexdigest()[:8]
-    devices = "+".join(device.device_type for device in tf.config.list_physical_devices())
+    devices = "+".join(device_types())
     return f"{name} ({flags}), {thread_count()} threads, {devices}"
 
 

@@ -6,14 +6,16 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import keras
+
 from zoo.data import DATASETS
 from zoo.data.pipeline import Data
 from zoo.errors import DatasetError, RunError
 from zoo.registry import get_spec
 from zoo.runs import Run, load_run
 from zoo.specs import DatasetSpec
-from zoo.training.config import RunConfig, absolute_weights, files_of, weights_digest
-from zoo.training.starting import Start
+from zoo.training.config import RunConfig, files_of
+from zoo.training.starting import Start, absolute_weights, weights_digest
 
 DATASET_PROSE = ("summary", "reference")  # which no training depends on
 
@@ -70,6 +72,7 @@ def reopen_run(
     if differences:
         raise RunError(f"{run.directory} is another run: {', '.join(differences)}.")
     if not run.is_finished:
+        _require_same_backend(run)
         _require_same_weights(run, stored_start)
     return run
 
@@ -82,6 +85,15 @@ def _require_same_weights(run: Run, start: Start) -> None:
         raise RunError(
             f"{run.directory} started from weights={start.weights or arguments['weights']!r}, and "
             "that file is missing or has changed."
+        )
+
+
+def _require_same_backend(run: Run) -> None:
+    backend = run.config.get("environment", {}).get("backend", "tensorflow")
+    if backend != keras.config.backend():
+        raise RunError(
+            f"{run.directory} was started on {backend}, and this is {keras.config.backend()}: "
+            f"resume it with KERAS_BACKEND={backend}; a finished run opens on both."
         )
 
 

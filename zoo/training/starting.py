@@ -1,12 +1,14 @@
 """Where training starts: at random, or from the weights and the preprocessing of another run."""
 
 import dataclasses
+import hashlib
+import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from zoo.errors import ArgumentValueError
-from zoo.pretrained.fine_tuning import FREEZES, source_of
+from zoo.pretrained.fine_tuning import FREEZES, digest_of_source, source_of
 from zoo.registry import has_own_weights
 from zoo.runs import Run
 from zoo.specs import DatasetSpec, ModelSpec, Recipe, require_choice
@@ -85,3 +87,32 @@ def architecture_of(source: Run) -> dict[str, Any]:
     """
     determined = source.dataset.model_arguments(source.recipe)
     return {k: v for k, v in source.config["arguments"].items() if k not in determined}
+
+
+def weights_digest(model: str, start: Start, arguments: Mapping[str, Any]) -> str | None:
+    """Return the SHA-256 digest of the weights file that a model starts from, if there is one.
+
+    Args:
+        model: name of the model.
+        start: the trained weights that it starts from.
+        arguments: arguments of the model's builder, which may name a file.
+    """
+    if source := start.source(model):
+        return digest_of_source(source)
+    path = _weights_file(arguments)
+    return hashlib.sha256(path.read_bytes()).hexdigest() if path else None
+
+
+def absolute_weights(arguments: Mapping[str, Any]) -> dict[str, str]:
+    """Return the argument ``weights`` as an absolute path, if it names a file.
+
+    Args:
+        arguments: arguments of the model's builder.
+    """
+    path = _weights_file(arguments)
+    return {"weights": str(path.resolve())} if path else {}
+
+
+def _weights_file(arguments: Mapping[str, Any]) -> Path | None:
+    name = arguments.get("weights")
+    return Path(name) if isinstance(name, str) and os.path.isfile(name) else None
