@@ -38,12 +38,14 @@ class OptunaSearch(keras_tuner.Oracle):
         """The study."""
         import optuna
         from optuna.storages.journal import JournalFileBackend, JournalStorage
+        from optuna.study import StudyDirection
 
         optuna.logging.set_verbosity(optuna.logging.WARNING)
+        is_max = self.objective.direction == "max"
         return optuna.create_study(
             storage=JournalStorage(JournalFileBackend(str(self.path.with_name(STUDY_FILE)))),
             study_name=STUDY_NAME,
-            direction={"max": "maximize", "min": "minimize"}[self.objective.direction],
+            direction=StudyDirection.MAXIMIZE if is_max else StudyDirection.MINIMIZE,
             load_if_exists=True,
         )
 

@@ -381,7 +381,8 @@ def make_oracle(plan: Plan, is_limited: bool) -> Any:
             its brackets until the limit, and otherwise runs them once.
     """
     space = search_space(plan.model, plan.changes)
-    kind, options = ORACLES[plan.algorithm], {}
+    kind: Any = ORACLES[plan.algorithm]
+    options: dict[str, Any] = {}
     if plan.engine == "optuna":
         kind, options = OptunaOracle, {"algorithm": plan.algorithm}
     elif plan.algorithm == "hyperband":
