@@ -21,13 +21,14 @@ BASES = {
     "course/datasets",
     "data/digits",
     "tuning/hypermodel",
+    "tuning/optuna_search",
     "tuning/oracles",
     "tuning/trials",
     "tuning/estimators",
 }  # their classes derive from the deferred package's
 DEFERRED = {
     "tensorflow_datasets", "keras_tuner", "matplotlib", "sklearn", "pyarrow", "huggingface_hub",
-    "safetensors", "tensorboard", "grpc",
+    "safetensors", "tensorboard", "grpc", "optuna",
 }  # fmt: skip
 
 

@@ -15,7 +15,7 @@ import numpy as np
 from zoo.errors import SearchError
 from zoo.runs.files import wrap_read_errors
 
-PLAN_KEYS = ("model", "dataset", "algorithm", "objective", "direction", "seed", "space")
+PLAN_KEYS = ("model", "dataset", "engine", "algorithm", "objective", "direction", "seed", "space")
 MIN_COMPARED = 10
 NUM_TREES = 100
 NUM_PERMUTATIONS = 20
@@ -256,7 +256,7 @@ def read_search(directory: Path) -> Search:
             raise SearchError(f"{directory} holds no search to report on: it has no {name}.")
     with wrap_read_errors(directory / "search.json") as path:
         fields = json.loads(path.read_text())
-        plan = {key: fields[key] for key in PLAN_KEYS}
+        plan = {key: ({"engine": "keras-tuner"} | fields)[key] for key in PLAN_KEYS}
         varied = [_read_hyperparameter(row) for row in plan["space"] if row["kind"] != "Fixed"]
     with wrap_read_errors(directory / "trials.csv") as path, path.open(newline="") as file:
         table = csv.DictReader(file)

@@ -1,4 +1,4 @@
-"""Search algorithms: keras-tuner's oracles, made resumable and given limits."""
+"""Search algorithms: keras-tuner's oracles and Optuna's, made resumable and given limits."""
 
 import dataclasses
 import functools
@@ -16,6 +16,7 @@ import keras_tuner
 from keras_tuner import oracles
 from keras_tuner.engine.trial import Trial, TrialStatus
 
+from tuning.optuna_search import OptunaSearch
 from tuning.plan import Plan
 from tuning.space import search_space
 from zoo.runs.files import write_json
@@ -354,6 +355,15 @@ class HyperbandOracle(_ResumableOracle, oracles.HyperbandOracle):
     """Hyperband: many short trials, the best of which are repeated with more epochs."""
 
 
+class OptunaOracle(_ResumableOracle, OptunaSearch):
+    """Search by Optuna."""
+
+    def prepare(self, path: Path, limits: Limits) -> None:
+        """Set state file and limits, and load the state and the study if they exist."""
+        super().prepare(path, limits)
+        self.update_study()
+
+
 ORACLES = {
     "random": RandomOracle,
     "grid": GridOracle,
@@ -371,13 +381,16 @@ def make_oracle(plan: Plan, is_limited: bool) -> Any:
             its brackets until the limit, and otherwise runs them once.
     """
     space = search_space(plan.model, plan.changes)
+    kind: Any = ORACLES[plan.algorithm]
     options: dict[str, Any] = {}
-    if plan.algorithm == "hyperband":
+    if plan.engine == "optuna":
+        kind, options = OptunaOracle, {"algorithm": plan.algorithm}
+    elif plan.algorithm == "hyperband":
         iterations = UNLIMITED if is_limited else 1
         options = {"max_epochs": plan.epochs, "hyperband_iterations": iterations}
     elif plan.algorithm == "bayesian":
         options = {"num_initial_points": max(MIN_INITIAL_POINTS, len(space.space))}
-    return ORACLES[plan.algorithm](
+    return kind(
         objective=keras_tuner.Objective(plan.objective, plan.direction),
         hyperparameters=space,
         allow_new_entries=False,

@@ -3,6 +3,7 @@
 import dataclasses
 import functools
 import hashlib
+import importlib.util
 import itertools
 import json
 from collections.abc import Mapping
@@ -22,6 +23,7 @@ from zoo.training.resuming import DATASET_PROSE
 
 FORMAT = 1
 ALGORITHMS = ("random", "grid", "bayesian", "hyperband")
+ENGINES = {"keras-tuner": ALGORITHMS, "optuna": ("random", "bayesian")}
 DIRECTIONS = ("max", "min")
 PLAN_FILE = "search.json"
 
@@ -47,6 +49,7 @@ class Plan:
         max_parameters: largest model that is trained; 0 for no limit.
         keep: number of trials, the best ones, whose checkpoints are kept.
         dataset_version: version of the data; empty before they have been read.
+        engine: one of `ENGINES`.
     """
 
     model: str
@@ -64,6 +67,7 @@ class Plan:
     max_parameters: int
     keep: int
     dataset_version: str = ""
+    engine: str = "keras-tuner"
 
     @property
     def epochs(self) -> int:
@@ -111,6 +115,7 @@ def make_plan(
     *,
     dataset: str | Path | DatasetSpec | None = None,
     data_dir: str | Path | None = None,
+    engine: str = "keras-tuner",
     algorithm: str = "random",
     objective: str | None = None,
     direction: str | None = None,
@@ -128,6 +133,7 @@ def make_plan(
         name: name of the model.
         dataset: name or spec of the dataset; the model's own if None.
         data_dir: TFDS data directory.
+        engine: one of `ENGINES`.
         algorithm: one of `ALGORITHMS`.
         objective: metric to optimize; the one that the model's task monitors if None.
         direction: ``"max"`` or ``"min"``; inferred from the objective if None.
@@ -149,8 +155,7 @@ def make_plan(
         seed=(seed, 0), folds=(folds, 1), executions=(executions, 1),
         max_parameters=(max_parameters, 0), keep=(keep, 0),
     )  # fmt: skip
-    if algorithm not in ALGORITHMS:
-        raise ArgumentValueError(unknown_name_message("algorithm", algorithm, ALGORITHMS))
+    _require_engine(engine, algorithm)
     objective, direction = _objective_and_direction(name, objective, direction)
     fixed = dict(fixed or {})
     changes = _merge_changes(name, space, fixed)
@@ -171,6 +176,7 @@ def make_plan(
         executions=executions,
         max_parameters=max_parameters,
         keep=keep,
+        engine=engine,
     )
 
 
@@ -231,6 +237,19 @@ def require_same(plan: Plan, stored: Plan, directory: Path) -> None:
 def _require_integers(**bounds: tuple[int, int]) -> None:
     for key, (value, minimum) in bounds.items():
         require_integer(key, value, minimum, MAX_SEED if key == "seed" else MAX_INT)
+
+
+def _require_engine(engine: str, algorithm: str) -> None:
+    if engine not in ENGINES:
+        raise ArgumentValueError(unknown_name_message("engine", engine, ENGINES))
+    if algorithm not in ALGORITHMS:
+        raise ArgumentValueError(unknown_name_message("algorithm", algorithm, ALGORITHMS))
+    if algorithm not in ENGINES[engine]:
+        raise ArgumentValueError(
+            f"algorithm={algorithm!r}: engine {engine} has {' and '.join(ENGINES[engine])}."
+        )
+    if engine == "optuna" and importlib.util.find_spec("optuna") is None:
+        raise ArgumentValueError("engine='optuna' requires pip install 'keras-model-zoo[optuna]'.")
 
 
 def _objective_and_direction(

@@ -97,8 +97,9 @@ def _overview(search: Search) -> str:
     goal = "maximizes" if search.sign > 0 else "minimizes"
     return (
         f"The search {goal} {search.objective} of {_escape(plan['model'])} on "
-        f"{_escape(plan['dataset']['name'])} with the algorithm {_escape(plan['algorithm'])} (seed "
-        f"{plan['seed']}). Trials: {len(search.completed)} completed, {len(search.failed)} failed, "
+        f"{_escape(plan['dataset']['name'])} with the algorithm {_escape(plan['algorithm'])}"
+        f"{' of Optuna' if plan['engine'] == 'optuna' else ''} (seed {plan['seed']}). "
+        f"Trials: {len(search.completed)} completed, {len(search.failed)} failed, "
         f"{seconds:,.0f} s of training. Varied: {varied or 'nothing'}."
         + (f" Fixed: {_escape(_format_values(fixed))}." if fixed else "")
     )

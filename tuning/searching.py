@@ -32,6 +32,7 @@ def search(
     *,
     dataset: str | Path | DatasetSpec | None = None,
     data_dir: str | Path | None = None,
+    engine: str = "keras-tuner",
     algorithm: str = "random",
     max_trials: int | None = None,
     max_minutes: float | None = None,
@@ -63,7 +64,9 @@ def search(
         dataset: a dataset of the zoo, a folder of images, a table of texts or a TFDS name; the
             model's own if None.
         data_dir: TFDS data directory; ``$TFDS_DATA_DIR`` or ``~/tensorflow_datasets`` if None.
-        algorithm: ``"random"``, ``"grid"``, ``"bayesian"`` or ``"hyperband"``.
+        engine: library that proposes the trials, ``"keras-tuner"`` or ``"optuna"``.
+        algorithm: ``"random"``, ``"grid"``, ``"bayesian"`` or ``"hyperband"``; the first or third
+            with Optuna, whose Bayesian search is a tree-structured Parzen estimator.
         max_trials: maximum number of trials. If both it and `max_minutes` are None, random and
             Bayesian search run 20 trials, grid search the whole grid, and Hyperband all its
             brackets once.
@@ -119,9 +122,9 @@ def search(
     if address:
         processes.require_free_address(address)
     plan = make_plan(
-        name, dataset=dataset, data_dir=data_dir, algorithm=algorithm, objective=objective,
-        direction=direction, space=space, seed=seed, folds=folds, executions=executions,
-        max_parameters=max_parameters, keep=keep, fixed=fixed,
+        name, dataset=dataset, data_dir=data_dir, engine=engine, algorithm=algorithm,
+        objective=objective, direction=direction, space=space, seed=seed, folds=folds,
+        executions=executions, max_parameters=max_parameters, keep=keep, fixed=fixed,
     )  # fmt: skip
     if seed + max(1, retrain) > MAX_SEED:
         raise ArgumentValueError(

@@ -28,6 +28,10 @@ from zoo.specs import FileOptions
 @file_options
 @data_dir_option
 @click.option(
+    "--engine", default="keras-tuner", show_default=True,
+    help="Library that proposes the trials: keras-tuner or optuna.",
+)  # fmt: skip
+@click.option(
     "--algorithm", default="random", show_default=True, help="random, grid, bayesian or hyperband."
 )
 @click.option(
