@@ -54,6 +54,7 @@ BENCHMARK_OPTIONS = {"name", "dataset", "data_dir", "steps"}
 @click.option("--seed", type=click.IntRange(min=0), help="Random seed.  [default: 0]")
 @run_dir_option
 @click.option("--resume", is_flag=True, help="Resume the run in --run-dir.")
+@click.option("--devices", metavar="N", help="Devices to divide each batch among: all, 2, cpu:2.")
 @click.option("--tensorboard", is_flag=True, help="Also write logs for TensorBoard.")
 @json_option
 def train_command(

@@ -14,6 +14,7 @@ from zoo.errors import DatasetError, RunError
 from zoo.runs import Run, load_run
 from zoo.specs import DatasetSpec
 from zoo.training.config import RunConfig, absolute_weights, files_of, weights_digest
+from zoo.training.devices import Placement, place
 
 DATASET_PROSE = ("summary", "reference")  # which no training depends on
 
@@ -74,6 +75,26 @@ def reopen_run(
             "that file is missing or has changed."
         )
     return run
+
+
+def reopen_devices(run: Run, devices: str | int | None) -> Placement:
+    """Choose the devices on which a run is resumed: as many, of the same type, as it began on.
+
+    Args:
+        run: the run.
+        devices: as `zoo.train` takes them; those of the run if None.
+
+    Raises:
+        RunError: if these are other devices.
+        ArgumentValueError: if there are not as many devices.
+    """
+    stored = run.config.get("devices")
+    placement = place(stored if devices is None else devices)
+    if placement.to_json().get("devices") != stored:
+        raise RunError(
+            f"{run.directory} is another run: devices={devices!r} (the run has {stored!r})."
+        )
+    return placement
 
 
 def _require_same_backend(run: Run) -> None:
