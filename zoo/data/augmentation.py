@@ -124,7 +124,7 @@ def augmentation_layers(
         The functions.
     """
     side = min(shape[:2])
-    factories = {
+    factories: dict[str, Callable[[], Augmentation]] = {
         "flip": RandomFlip,
         "crop": lambda: PaddedCrop(side // CROP_DIVISOR),
         "cutout": lambda: Cutout(side // CUTOUT_DIVISOR, tuple(color)),
