@@ -11,6 +11,7 @@ devices, and the rows of a batch that does not divide count several times in the
 import contextlib
 import dataclasses
 import functools
+import os
 from collections.abc import Mapping
 from typing import Any
 
@@ -116,7 +117,8 @@ def place(devices: str | int | None) -> Placement:
             has already computed on it. The default device if None.
 
     Raises:
-        ArgumentValueError: if there are not as many devices.
+        ArgumentValueError: if there are not as many devices, or the environment names several
+            processes.
 
     Example:
         >>> from zoo.training.devices import place
@@ -126,6 +128,7 @@ def place(devices: str | int | None) -> Placement:
         zoo.errors.ArgumentValueError: devices=two: must be all, a number such as 2, or a type and \
 a number such as cpu:2.
     """
+    _require_one_process()
     if devices is None:
         return DEFAULT_DEVICE
     kind, count = _parse(devices)
@@ -138,6 +141,21 @@ a number such as cpu:2.
             f"devices={devices}: there are {available} of type {kind}, not {count}{hint}."
         )
     return Placement(kind, count or available)
+
+
+def _require_one_process() -> None:
+    """Refuse to be one of several processes, which would all write the same run."""
+    variable = "KERAS_DISTRIBUTION_NUM_PROCESSES"
+    processes = os.environ.get(variable, "1")
+    if processes == "1":
+        return
+    reason = "one model is trained by one process"
+    if keras.config.backend() == "tensorflow":
+        reason = "Keras does not support TensorFlow's MultiWorkerMirroredStrategy"
+    raise ArgumentValueError(
+        f"{variable}={processes}: {reason}; unset it, and use the devices of one machine: "
+        "--devices all."
+    )
 
 
 def _parse(devices: str | int) -> tuple[str, int | None]:
