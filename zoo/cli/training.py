@@ -66,6 +66,7 @@ BENCHMARK_OPTIONS = {"name", "dataset", "data_dir", "steps"}
     is_flag=True,
     help="Resume the run in --run-dir; with --seeds, together with other machines.",
 )
+@click.option("--devices", metavar="N", help="Devices to divide each batch among: all, 2, cpu:2.")
 @click.option("--tensorboard", is_flag=True, help="Also write logs for TensorBoard.")
 @json_option
 def train_command(

@@ -1,5 +1,6 @@
 """Training and evaluation: the verbs `zoo.train` and `zoo.evaluate`."""
 
+import dataclasses
 import sys
 from pathlib import Path
 from typing import Any
@@ -25,11 +26,13 @@ from zoo.training.config import (
     seed_and_build,
     set_execution,
 )
+from zoo.training.devices import DEFAULT_DEVICE, Placement, place
 from zoo.training.execution import choose_execution
 from zoo.training.finish import evaluate_split, finish
 from zoo.training.loop import fit
 from zoo.training.memory import released_gradients
-from zoo.training.resuming import reopen_run, require_same_data
+from zoo.training.parallel import gather
+from zoo.training.resuming import reopen_devices, reopen_run, require_same_data
 
 
 def train(
@@ -42,6 +45,7 @@ def train(
     seed: int | None = None,
     run_dir: str | Path | None = None,
     resume: bool = False,
+    devices: str | int | None = None,
     stop_rule: StopRule | None = None,
     tensorboard: bool = False,
     progress: bool = True,
@@ -66,6 +70,9 @@ def train(
         resume: whether to resume the run in `run_dir` after its last finished epoch. What is not
             given is taken from the run, and what is given must agree with it. A finished run is
             returned as it is.
+        devices: ``"all"``, a number, or a type and a number, such as ``"gpu:2"``: devices among
+            which the rows of each batch are divided. ``"cpu:2"`` divides the CPU into two. The
+            default device if None, or when a run is resumed, its own. See `zoo.training.devices`.
         stop_rule: takes the rows of the history so far, one mapping an epoch; training stops after
             the epoch for which it returns True. Give it again to resume.
         tensorboard: whether to log for TensorBoard, too, to ``tensorboard/`` in the run directory.
@@ -101,28 +108,36 @@ def train(
     dataset = given.spec if given else dataset
     if resume:
         run = reopen_run(run_dir, name, dataset, seed, overrides)
+        placement = reopen_devices(run, devices)
         with exclusive_lock(run.directory):
             if not run.is_finished:
                 remove_partial_files(run.directory)
                 config = RunConfig.of(run)
-                model = seed_and_build(config)
+                with placement.scope():
+                    model = seed_and_build(config)
                 data = load_run_data(config, data_dir or config.data_dir, given=given)
                 require_same_data(run, data)
-                _fit_and_finish(run, model, data, stop_rule, tensorboard, progress)
+                _fit_and_finish(run, model, data, placement, stop_rule, tensorboard, progress)
         return run
     if run_dir is not None:
         require_empty_directory(Path(run_dir))
+    placement = place(devices)
     config = resolve_config(name, dataset, data_dir, 0 if seed is None else seed, overrides)
+    config = dataclasses.replace(config, recipe=placement.adapt(config.recipe, overrides))
     directory = Path(run_dir) if run_dir is not None else default_run_directory(config)
-    model, data = seed_and_build(config), load_run_data(config, data_dir, given=given)
+    with placement.scope():
+        model = seed_and_build(config)
+    data = load_run_data(config, data_dir, given=given)
     if progress and data.spec.is_users:
         print(summarize(data), file=sys.stderr, flush=True)
-    chosen = choose_execution(config, model, data, given=overrides, progress=progress)
-    if chosen is not config:
-        config, model = chosen, seed_and_build(chosen)
-    run = create_run(directory, config.to_json() | run_metadata(data, model))
+    if placement == DEFAULT_DEVICE:
+        chosen = choose_execution(config, model, data, given=overrides, progress=progress)
+        if chosen is not config:
+            config, model = chosen, seed_and_build(chosen)
+    known = config.to_json() | run_metadata(data, model) | placement.to_json()
+    run = create_run(directory, known)
     with exclusive_lock(run.directory):
-        _fit_and_finish(run, model, data, stop_rule, tensorboard, progress)
+        _fit_and_finish(run, model, data, placement, stop_rule, tensorboard, progress)
     return run
 
 
@@ -130,6 +145,7 @@ def _fit_and_finish(
     run: Run,
     model: keras.Model,
     data: Data,
+    placement: Placement,
     stop_rule: StopRule | None,
     tensorboard: bool,
     progress: bool,
@@ -137,9 +153,14 @@ def _fit_and_finish(
     if progress:
         print(f"run directory: {run.directory}", file=sys.stderr, flush=True)
     with released_gradients():
-        checkpoint = fit(
-            run, model, data, stop_rule=stop_rule, tensorboard=tensorboard, progress=progress
-        )
+        with placement.scope():
+            checkpoint = fit(
+                run, model, data, placement=placement, stop_rule=stop_rule, tensorboard=tensorboard,
+                progress=progress,
+            )  # fmt: skip
+        if placement.is_parallel:
+            model = gather(model, RunConfig.of(run))
+            checkpoint.set_model(model)
         finish(run, model, data, checkpoint)
 
 

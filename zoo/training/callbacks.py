@@ -114,7 +114,7 @@ class Checkpoint(keras.callbacks.Callback):
             not_finite = ", ".join(f"{k} is {v}" for k, v in row.items() if not math.isfinite(v))
             raise TrainingDivergedError(
                 f"training diverged in epoch {epoch + 1}: {not_finite}; try a lower "
-                f"learning_rate than {float(self.model.optimizer.learning_rate):g}."
+                f"learning_rate than {self.model.optimizer.learning_rate.numpy():g}."
             )
         seconds = self.earlier_seconds + time.perf_counter() - self.started
         self.rows.append({"epoch": epoch + 1, **row, "seconds": round(seconds, 3)})

@@ -28,8 +28,10 @@ from zoo.training.callbacks import (
     progress_callbacks,
 )
 from zoo.training.config import RunConfig, run_metadata
+from zoo.training.devices import DEFAULT_DEVICE, Placement
 from zoo.training.finish import evaluate_split
 from zoo.training.frozen import head_on_features, is_frozen_below_output
+from zoo.training.parallel import partitioned_batches
 from zoo.training.resuming import require_same_config
 from zoo.training.schedules import learning_rate_at
 
@@ -39,6 +41,7 @@ def fit(
     model: keras.Model,
     data: Data,
     *,
+    placement: Placement = DEFAULT_DEVICE,
     stop_rule: StopRule | None = None,
     tensorboard: bool = False,
     progress: bool = False,
@@ -51,6 +54,7 @@ def fit(
         run: the run; history and checkpoint are written to its directory.
         model: what `seed_and_build` returned.
         data: what it is trained on.
+        placement: the devices, in whose scope this is called and `model` was built.
         stop_rule: takes the rows of the history so far; training stops after the epoch for which
             it returns True.
         tensorboard: whether to log for TensorBoard, too.
@@ -65,7 +69,7 @@ def fit(
         KeyboardInterrupt: if the user interrupts it; says how to resume.
     """
     recipe, task = run.recipe, TASKS[get_spec(run.config["model"]).task]
-    base_rate = float(model.optimizer.learning_rate)
+    base_rate = float(model.optimizer.learning_rate.numpy())
     checkpoint = Checkpoint(run, task.monitor, task.direction, recipe.patience, stop_rule)
     with _add_resume_hint(run):
         if not model.trainable_variables:
@@ -81,7 +85,7 @@ def fit(
             initialize_embeddings(model, data.token_ids("train"))
         if len(checkpoint.rows) < recipe.epochs and not checkpoint.should_stop:
             watchers = progress_callbacks(run, data, tensorboard, progress)
-            _fit_epochs(recipe, base_rate, model, data, checkpoint, watchers)
+            _fit_epochs(recipe, base_rate, model, data, placement, checkpoint, watchers)
             model.optimizer.learning_rate = base_rate  # so that whoever trains on starts as here
         keep_averaged_weights(model)
     return checkpoint
@@ -92,6 +96,7 @@ def _fit_epochs(
     base_rate: float,
     model: keras.Model,
     data: Data,
+    placement: Placement,
     checkpoint: Checkpoint,
     watchers: Sequence[keras.callbacks.Callback],
 ) -> None:
@@ -100,16 +105,17 @@ def _fit_epochs(
     schedule = keras.callbacks.LearningRateScheduler(
         lambda number: learning_rate_at(number, base_rate, recipe.schedule, recipe.epochs)
     )
-    model.fit(
-        data.train_in_epoch(epoch.number),
-        initial_epoch=len(checkpoint.rows),
-        epochs=recipe.epochs,
-        validation_data=data.validation,
-        class_weight=data.class_weight if recipe.class_weight == "balanced" else None,
-        callbacks=[epoch, schedule, *averaging, *watchers, checkpoint],
-        shuffle=False,
-        verbose=0,
-    )
+    class_weight = data.class_weight if recipe.class_weight == "balanced" else None
+    train = data.train_in_epoch(epoch.number)
+    with partitioned_batches(placement, model, train, data.validation, class_weight) as batches:
+        model.fit(
+            **batches,
+            initial_epoch=len(checkpoint.rows),
+            epochs=recipe.epochs,
+            callbacks=[epoch, schedule, *averaging, *watchers, checkpoint],
+            shuffle=False,
+            verbose=0,
+        )
 
 
 def fit_in(

@@ -15,6 +15,7 @@ from zoo.registry import get_spec
 from zoo.runs import Run, load_run
 from zoo.specs import DatasetSpec
 from zoo.training.config import RunConfig, files_of
+from zoo.training.devices import Placement, place
 from zoo.training.starting import Start, absolute_weights, weights_digest
 
 DATASET_PROSE = ("summary", "reference")  # which no training depends on
@@ -86,6 +87,26 @@ def _require_same_weights(run: Run, start: Start) -> None:
             f"{run.directory} started from weights={start.weights or arguments['weights']!r}, and "
             "that file is missing or has changed."
         )
+
+
+def reopen_devices(run: Run, devices: str | int | None) -> Placement:
+    """Choose the devices on which a run is resumed: as many, of the same type, as it began on.
+
+    Args:
+        run: the run.
+        devices: as `zoo.train` takes them; those of the run if None.
+
+    Raises:
+        RunError: if these are other devices.
+        ArgumentValueError: if there are not as many devices.
+    """
+    stored = run.config.get("devices")
+    placement = place(stored if devices is None else devices)
+    if placement.to_json().get("devices") != stored:
+        raise RunError(
+            f"{run.directory} is another run: devices={devices!r} (the run has {stored!r})."
+        )
+    return placement
 
 
 def _require_same_backend(run: Run) -> None:
