@@ -16,7 +16,6 @@ SEARCHES = {
     "growth": "200 trials of `softmax_regression`: peak memory up to the 20th, and overall [MiB]",
 }
 KINDS_OF_PROCESSOR = ((True, "with"), (False, "without"))
-YES_NO = {"True": "yes", "False": "no", "": ""}
 
 
 def throughput() -> str:
@@ -92,34 +91,6 @@ def _pipeline_cells(row: Row) -> tuple[str, ...]:
     return f"`{row['model']}`", row["dataset"], row["batch_size"], *rates
 
 
-def execution() -> str:
-    """Return the table of the ways to execute a training step."""
-    return markdown_table(
-        (
-            "model",
-            "precision",
-            "XLA",
-            "steps per execution",
-            "length buckets",
-            "rows/s",
-            "compile time [s]",
-        ),
-        (
-            (
-                f"`{row['model']}`",
-                row["precision"],
-                YES_NO[row["jit_compile"]],
-                row["steps_per_execution"],
-                YES_NO[row["bucketed"]],
-                format_integer(row["rows_a_second"]),
-                row["seconds_to_compile"],
-            )
-            for row in tables.read_rows("execution")
-        ),
-        text_columns=(0, 1, 2, 4),
-    )
-
-
 def layers() -> str:
     """Return the table of accelerated layers and stock ones."""
     return markdown_table(
@@ -132,25 +103,6 @@ def layers() -> str:
                 row["seconds_to_compile"],
             )
             for row in tables.read_rows("layers")
-        ),
-        text_columns=2,
-    )
-
-
-def scaling() -> str:
-    """Return the table of the cost of a training step as its work grows."""
-    return markdown_table(
-        ("model", "argument", "value", "parameters", "step time [ms]", "rows/s"),
-        (
-            (
-                f"`{row['model']}`",
-                f"`{row['setting']}`",
-                format_integer(row["amount"]),
-                format_integer(row["parameters"]),
-                row["milliseconds_a_step"],
-                format_integer(row["rows_a_second"]),
-            )
-            for row in tables.read_rows("scaling")
         ),
         text_columns=2,
     )
