@@ -198,7 +198,7 @@ def test_results_are_those_of_the_runs(experiments, tmp_path):
     run_experiments(experiments, tmp_path, seeds=2)
     results = read_results(tmp_path)
     assert [(r.training, r.seed) for r in results] == [
-        ("t.or", 0), ("t.no_bias", 0), ("t.or", 1), ("t.no_bias", 1),
+        ("t.no_bias", 0), ("t.no_bias", 1), ("t.or", 0), ("t.or", 1),
     ]  # fmt: skip
     for result in results:
         run = zoo.load_run(tmp_path / "runs" / result.training / str(result.seed))
@@ -209,8 +209,8 @@ def test_results_are_those_of_the_runs(experiments, tmp_path):
         assert result.metric("best_val_accuracy") == max(history["val_accuracy"])
         assert result.metric("parameters") == run.model.count_params()
         assert result.epochs == 6
-    assert results[0].figures != results[2].figures
-    assert results[1].metric("output_000") == 0.5
+    assert results[2].figures != results[3].figures
+    assert results[0].metric("output_000") == 0.5
     assert results[0].metric("nothing") is None
 
 
