@@ -72,6 +72,7 @@ def test_a_weight_too_large_for_half_precision_is_refused(tmp_path):
     assert not list(tmp_path.iterdir())
 
 
+@pytest.mark.exhaustive
 def test_a_packed_run_is_a_run(run, packed, data_dir):
     again = zoo.load_run(packed)
     record = read_record(packed)
@@ -286,6 +287,7 @@ def test_a_run_whose_source_has_changed_is_not_resumed(run, data_dir, tmp_path):
         zoo.train("mlp", run_dir=tmp_path / "tuned", resume=True, progress=False)
 
 
+@pytest.mark.exhaustive
 def test_weights_of_another_model_are_named(packed):
     with pytest.raises(WeightsError, match="are those of mlp, not softmax_regression"):
         zoo.build("softmax_regression", weights=str(packed))

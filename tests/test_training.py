@@ -246,6 +246,7 @@ def test_the_penalty_stands_apart_from_the_error(data_dir, tmp_path, plain_run):
     assert "data_loss" not in plain_run.history
 
 
+@pytest.mark.exhaustive
 def test_averaged_weights_are_those_of_their_definition(data_dir, tmp_path):
     options = {"dataset": "digits", "data_dir": data_dir, "batch_size": 2000}
     options |= {"schedule": "constant", "jit_compile": False, "progress": False}
