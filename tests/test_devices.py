@@ -93,11 +93,11 @@ def test_the_command_takes_devices(command, tmp_path):
 SETTINGS = {
     "mlp": {
         "dataset": "digits", "batch_size": 100, "class_weight": "balanced", "ema_momentum": 0.5,
-        "precision": "float32", **TINY["mlp"], "dropout": 0.0,
+        "precision": "float32", "jit_compile": False, **TINY["mlp"], "dropout": 0.0,
     },
-    "gru": {
-        "dataset": "toy_reviews", "sequence_length": 24, "batch_size": 256, **TINY["gru"],
-        "dropout": 0.0, "word_dropout": 0.0,
+    "simple_cnn": {
+        "dataset": "digits", "pool_size": "1-1-2", "batch_size": 256, "precision": "float32",
+        "jit_compile": False, **TINY["simple_cnn"], "batch_normalization": False,
     },
     "truncated_svd": {"dataset": "digits", "grayscale": "none", **TINY["truncated_svd"]},
 }  # fmt: skip
