@@ -179,6 +179,8 @@ def explain_errors(repository: str, revision: str | None = None) -> Iterator[Non
 def _explain(error: Exception, repository: str, revision: str | None) -> str:
     from huggingface_hub import constants, errors
 
+    if isinstance(error.__cause__, errors.HfHubHTTPError):
+        error = error.__cause__
     status = getattr(getattr(error, "response", None), "status_code", None)
     if isinstance(error, errors.LocalEntryNotFoundError):
         return (

@@ -26,6 +26,8 @@ DATASETS = {  # the same rows on the hub
     "imdb_reviews": "stanfordnlp/imdb",
     "mnist": "ylecun/mnist",
 }
+FENCE = "---\n"
+EMPTY = f"{FENCE}{{}}\n{FENCE}\n"
 NEXT_STEPS = re.compile(r"\n## Next steps\n.*?(?=\n## |\Z)", re.DOTALL)
 
 
@@ -45,7 +47,9 @@ def write_hub_card(
     from huggingface_hub import ModelCard, ModelCardData
 
     path = folder / CARD
-    card = ModelCard(path.read_text("utf-8"), ignore_metadata_errors=True)
+    text = path.read_text("utf-8")
+    has_metadata = text.startswith(FENCE)
+    card = ModelCard(text if has_metadata else f"{EMPTY}{text}", ignore_metadata_errors=True)
     metadata = card.data.to_dict() | _metadata(folder)
     if license:
         metadata["license"] = license
