@@ -108,7 +108,9 @@ class Handler(http.server.BaseHTTPRequestHandler):
     def answer(self, status, content, **headers):
         body = content if isinstance(content, bytes) else json.dumps(content).encode()
         self.send_response(status)
-        for name, value in ({"Content-Length": len(body)} | headers).items():
+        self.close_connection = True
+        headers = {"Content-Length": len(body), "Connection": "close"} | headers
+        for name, value in headers.items():
             self.send_header(name.replace("_", "-"), str(value))
         self.end_headers()
         if self.command != "HEAD":
@@ -163,9 +165,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
             return None
         sha = repository.find(revision or "main")
         if sha is None:
-            return self.answer(
-                404, {"error": "Invalid rev id"}, X_Error_Code="RevisionNotFound"
-            )
+            return self.answer(404, {"error": "Invalid rev id"}, X_Error_Code="RevisionNotFound")
         document = {
             "id": name, "modelId": name, "sha": sha, "private": repository.private, "tags": [],
             "downloads": 0, "likes": 0,

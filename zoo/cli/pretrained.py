@@ -47,7 +47,5 @@ def push_command(
     finished = load_finished_run(run)
     with quiet_tensorflow():
         from zoo.pretrained.pushing import push
-    url = push(
-        finished, repository, private=private, license=license, onnx=onnx, data_dir=data_dir
-    )
+    url = push(finished, repository, private=private, license=license, onnx=onnx, data_dir=data_dir)
     print_result({"run_dir": run, "url": url}, as_json, lambda: click.echo(url))
