@@ -124,14 +124,13 @@ def test_without_a_network_the_cache_is_read(hub, monkeypatch, how):
         zoo.load("hf://ada/other")
 
 
-@pytest.mark.parametrize("name", [RECORD, *FILES])
+@pytest.mark.parametrize("name", FILES)
 def test_a_flipped_bit_in_the_cache_is_refused(hub, name):
     path = references.download(REFERENCE) / name
     content = bytearray(path.read_bytes())
     content[-5] ^= 1
     path.write_bytes(content)
-    expected = "record.json is damaged" if name == RECORD else f"{name} has been changed"
-    with pytest.raises(WeightsError, match=expected):
+    with pytest.raises(WeightsError, match=rf"{name} has been changed: its SHA-256 digest is"):
         zoo.load(REFERENCE)
 
 

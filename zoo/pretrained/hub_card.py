@@ -50,7 +50,9 @@ def write_hub_card(
     text = path.read_text("utf-8")
     has_metadata = text.startswith(FENCE)
     card = ModelCard(text if has_metadata else f"{EMPTY}{text}", ignore_metadata_errors=True)
-    metadata = card.data.to_dict() | _metadata(folder)
+    stored, ours = card.data.to_dict(), _metadata(folder)
+    tags = [*stored.get("tags", ()), *ours["tags"]]
+    metadata = stored | ours | {"tags": tags}
     if license:
         metadata["license"] = license
     card.data = ModelCardData(**metadata)
