@@ -146,7 +146,8 @@ class Handler(http.server.BaseHTTPRequestHandler):
         document = {"url": f"{self.server.url}/{name}"}
         if name in self.server.repositories:
             return self.answer(409, document | {"error": "You already created this model repo"})
-        self.server.repositories[name] = Repository(bool(wanted.get("private")))
+        is_private = wanted.get("private") or wanted.get("visibility") == "private"
+        self.server.repositories[name] = Repository(bool(is_private))
         return self.answer(200, document)
 
     def validate(self):

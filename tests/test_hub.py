@@ -252,8 +252,8 @@ def test_an_unfinished_run_is_not_pushed(hub, tmp_path):
 def test_a_missing_onnx_converter_is_named(hub, monkeypatch):
     monkeypatch.setitem(sys.modules, "tf2onnx", None)
     with pytest.raises(zoo.errors.ExportError, match=r"\[onnx\].*Without it: .*--no-onnx\.$"):
-        zoo.push("perceptron", "ada/new")
-    assert "ada/new" not in hub.repositories
+        zoo.push("perceptron", "ada/without")
+    assert "ada/without" not in hub.repositories
 
 
 @pytest.mark.exhaustive
