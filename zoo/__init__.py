@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from zoo.data import load_data
     from zoo.evaluation.prediction import predict
     from zoo.pretrained.loading import load
+    from zoo.pretrained.pushing import push
     from zoo.runs import load_run
     from zoo.training import evaluate, train
     from zoo.training.by_hand import save_run
@@ -49,6 +50,7 @@ __all__ = [
     "load_run",
     "models",
     "predict",
+    "push",
     "register",
     "save_run",
     "train",
@@ -61,6 +63,7 @@ _LAZY = {
     "load_run": "zoo.runs",
     "export": "zoo.artifacts.export",
     "predict": "zoo.evaluation.prediction",
+    "push": "zoo.pretrained.pushing",
     "evaluate": "zoo.training",
     "save_run": "zoo.training.by_hand",
     "train": "zoo.training",

@@ -36,6 +36,10 @@ class WeightsError(ZooError):
     """Pretrained weights that cannot be downloaded or read, or do not match the model."""
 
 
+class HubError(ZooError):
+    """A repository of the Hugging Face Hub that cannot be reached, read or written."""
+
+
 class RunError(ZooError):
     """A run directory that already exists, is missing, is damaged or has another version."""
 

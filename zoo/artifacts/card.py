@@ -39,7 +39,7 @@ def _usage(facts: Mapping[str, Any], name: str) -> str:
     packages.append(RUNTIMES[facts["format"]])
     parts = [
         f"With `pip install {' '.join(packages)}` and nothing else:\n\n"
-        f"```sh\npython {name}/reader.py {shlex.quote(_example_input(facts))}\n```",
+        f"```sh\npython {name}/reader.py {shlex.quote(example_input(facts))}\n```",
     ]
     if facts["format"] == "saved_model":
         parts += [_tensorflow(facts, name), _saved_model_cli(facts, name), _rest(facts, name)]
@@ -67,7 +67,12 @@ def _imports(facts: Mapping[str, Any]) -> str:
     return needed.get(facts["input"]["kind"], "import numpy\n")
 
 
-def _example_input(facts: Mapping[str, Any]) -> str:
+def example_input(facts: Mapping[str, Any]) -> str:
+    """Return an input for the command line.
+
+    Args:
+        facts: metadata as returned by `zoo.runs.card.card_facts`.
+    """
     examples = {"text": "a great film", "images": "picture.png", "truth_tables": "110"}
     return examples[facts["input"]["kind"]][: facts["input"].get("bits")]
 
@@ -189,7 +194,7 @@ def _litert(facts: Mapping[str, Any], name: str) -> str:
     return (
         "From Python:\n\n```python\nimport sys\n\n"
         f'sys.path.insert(0, "{name}")\nimport reader\n\n'
-        f'print(reader.Artifact("{name}").predict([{_example_input(facts)!r}]))\n```\n\n'
+        f'print(reader.Artifact("{name}").predict([{example_input(facts)!r}]))\n```\n\n'
         + " ".join(notes)
     )
 

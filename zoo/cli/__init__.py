@@ -10,7 +10,7 @@ from zoo.cli.course import course_command
 from zoo.cli.datasets import datasets_command, inspect_command
 from zoo.cli.models import list_command, show_command
 from zoo.cli.predictions import export_command, predict_command, report_command
-from zoo.cli.pretrained import verify_command
+from zoo.cli.pretrained import push_command, verify_command
 from zoo.cli.searches import tune_command
 from zoo.cli.training import (
     benchmark_command,
@@ -47,6 +47,7 @@ for command in (
     inspect_command,
     list_command,
     predict_command,
+    push_command,
     quickstart_command,
     report_command,
     show_command,

@@ -12,9 +12,7 @@ from zoo.cli.completion import complete_datasets, complete_models, complete_runs
 from zoo.specs import FileOptions
 
 model_argument = click.argument("name", shell_complete=complete_models)
-run_argument = click.argument(
-    "run", type=click.Path(path_type=Path), metavar="RUN|MODEL", shell_complete=complete_runs
-)  # fmt: skip
+run_argument = click.argument("run", metavar="RUN|MODEL", shell_complete=complete_runs)
 json_option = click.option(
     "--json", "as_json", is_flag=True, help="Print one JSON document to standard output."
 )

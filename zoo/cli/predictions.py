@@ -17,18 +17,13 @@ MEASURED = ("bytes", "load_seconds", "milliseconds", "rows_per_second")
 
 
 @click.command("predict")
-@click.argument(
-    "source",
-    type=click.Path(path_type=Path),
-    metavar="RUN|MODEL|ARTIFACT",
-    shell_complete=complete_sources,
-)
+@click.argument("source", metavar="RUN|MODEL|ARTIFACT", shell_complete=complete_sources)
 @click.argument("inputs", nargs=-1, metavar="INPUT...")
 @click.option("--lines", type=click.File("rb"), help="File with one input per line; - for stdin.")
 @click.option("--csv", "as_csv", is_flag=True, help="Print one row of CSV per input.")
 @json_option
 def predict_command(
-    source: Path, inputs: tuple[str, ...], lines: Any, as_csv: bool, as_json: bool
+    source: str, inputs: tuple[str, ...], lines: Any, as_csv: bool, as_json: bool
 ) -> None:
     """Predict with a finished run, a trained model of the package, or an artifact.
 
@@ -68,7 +63,7 @@ def predict_command(
 @data_dir_option
 @json_option
 def export_command(
-    run: Path,
+    run: str,
     format: str,
     output: Path | None,
     overwrite: bool,
@@ -77,14 +72,14 @@ def export_command(
 ) -> None:
     """Export a finished run as an artifact that takes raw input."""
     finished = load_finished_run(run)
-    output = output or Path("exports") / run.resolve().name.replace(SEPARATOR, "-")
+    output = output or Path("exports") / Path(run).resolve().name.replace(SEPARATOR, "-")
     with quiet_tensorflow():
         from zoo.artifacts import reader
         from zoo.artifacts.export import export
     export(finished, output, format=format, overwrite=overwrite, data_dir=data_dir)
     facts = reader.read_facts(output)
     document = {
-        "run_dir": str(run),
+        "run_dir": run,
         "format": format,
         "output": str(output),
         "max_difference": facts["max_difference"],
@@ -97,13 +92,13 @@ def export_command(
 @click.command("report")
 @run_argument
 @json_option
-def report_command(run: Path, as_json: bool) -> None:
+def report_command(run: str, as_json: bool) -> None:
     """Plot the figures of a finished run."""
     finished = load_finished_run(run)
     with quiet_tensorflow():
         from zoo import plots
     paths = [str(path) for path in plots.draw(finished)]
-    document = {"run_dir": str(run), "figures": paths}
+    document = {"run_dir": run, "figures": paths}
     print_result(document, as_json, lambda: click.echo("\n".join(paths)))
 
 

@@ -5,7 +5,6 @@ import importlib.util
 import os
 import warnings
 from collections.abc import Iterator
-from pathlib import Path
 
 import click
 
@@ -51,15 +50,15 @@ def _require_backend_installed() -> None:
         )
 
 
-def load_finished_run(directory: Path) -> Run:
+def load_finished_run(reference: str) -> Run:
     """Open a finished run.
 
     Args:
-        directory: its run directory.
+        reference: what `zoo.load_run` takes.
 
     Raises:
         RunError: if it is not a run directory, or the run is unfinished or damaged.
     """
-    run = load_run(directory)
+    run = load_run(reference)
     run.file("metrics.json")
     return run

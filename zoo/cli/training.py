@@ -122,7 +122,7 @@ def train_command(
 )
 @data_dir_option
 @json_option
-def evaluate_command(run: Path, split: str, data_dir: Path | None, as_json: bool) -> None:
+def evaluate_command(run: str, split: str, data_dir: Path | None, as_json: bool) -> None:
     """Evaluate the model of a finished run on a split."""
     finished = load_finished_run(run)
     with quiet_tensorflow():
@@ -130,7 +130,7 @@ def evaluate_command(run: Path, split: str, data_dir: Path | None, as_json: bool
     metrics = training.evaluate(finished, split, data_dir=data_dir)
     prefix = {"validation": "val"}.get(split, split)
     document = {
-        "run_dir": str(run),
+        "run_dir": run,
         "split": split,
         "metrics": {f"{prefix}_{key}": value for key, value in metrics.items()},
     }

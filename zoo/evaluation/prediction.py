@@ -69,12 +69,13 @@ def open_run_or_artifact(path: str | Path) -> Run | reader.Artifact:
     if (folder / reader.FACTS).exists():
         with reraise_reader_errors(ArtifactError):
             return reader.Artifact(folder)
-    if not (find_run(folder) / "config.json").exists():
+    directory = find_run(path)
+    if not (directory / "config.json").exists():
         raise RunError(
             f"{folder} is neither a run nor an artifact, since it has no config.json and no "
             f"{reader.FACTS}; and no model of that name exists."
         )
-    return load_run(folder)
+    return load_run(directory)
 
 
 def input_kind(source: Run | reader.Artifact) -> str:

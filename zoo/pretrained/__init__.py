@@ -7,5 +7,5 @@ record of where they come from:
     record.json          command, versions, figures, and the SHA-256 digest of every other file
 
 ``runs/MODEL/DATASET`` are the packed runs of the package. ``python -m benchmarks.pretrained``
-makes them, and ``zoo verify`` proves them.
+makes them, and ``zoo verify`` proves them. ``zoo push`` puts a packed run on the hub.
 """

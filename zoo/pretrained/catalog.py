@@ -13,6 +13,14 @@ from zoo.registry import get_spec, list_models
 RUNS = Path(__file__).parent / "runs"
 RECORD = "record.json"
 CARD = "README.md"  # may be edited
+FILES = (
+    "config.json",
+    "history.csv",
+    "metrics.json",
+    "predictions.npz",
+    "preprocessor.keras",
+    "weights.safetensors",
+)
 SEPARATOR = ":"
 
 
@@ -115,15 +123,18 @@ def read_record(directory: Path) -> Record:
         directory: its directory.
 
     Raises:
-        WeightsError: if there is none, or it is damaged.
+        WeightsError: if there is none, it is damaged, or it lists other files than `FILES`.
     """
     path = directory / RECORD
     try:
-        return Record(**json.loads(path.read_text("utf-8")))
+        record = Record(**json.loads(path.read_text("utf-8")))
+        if sorted(record.files) == sorted(FILES) and isinstance(record.files, dict):
+            return record
     except FileNotFoundError:
         raise WeightsError(f"{directory} is not a packed run: it has no {RECORD}.") from None
     except (OSError, ValueError, TypeError) as error:
         raise WeightsError(f"{path} is damaged, or was not written by zoo.") from error
+    raise WeightsError(f"{path} is damaged: its files must be {', '.join(FILES)}.")
 
 
 def digest_files(directory: Path) -> dict[str, str]:

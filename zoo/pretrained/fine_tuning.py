@@ -8,6 +8,7 @@ import keras
 
 from zoo.errors import WeightsError
 from zoo.pretrained.catalog import find
+from zoo.pretrained.hub import is_reference
 from zoo.registry import get_spec
 from zoo.runs import PACKED_WEIGHTS, Run, load_run
 from zoo.runs.weights import named_weights
@@ -22,12 +23,14 @@ def source_of(name: str, weights: str) -> Run:
 
     Args:
         name: name of the model.
-        weights: dataset of a trained model of the package, or directory of a run.
+        weights: dataset of a trained model of the package, directory of a run, or
+            ``hf://USER/NAME``.
 
     Raises:
         WeightsError: if there is no such run, or it is of another model.
+        HubError: if a model of the Hugging Face Hub cannot be read.
     """
-    is_run = (Path(weights) / "config.json").is_file()
+    is_run = is_reference(weights) or (Path(weights) / "config.json").is_file()
     run = load_run(weights if is_run else find(name, weights))
     if run.config["model"] != name:
         raise WeightsError(f"weights={weights!r} are those of {run.config['model']}, not {name}.")
@@ -50,7 +53,8 @@ def build_from(name: str, *, weights: str, freeze: str = "none", **overrides: An
 
     Args:
         name: name of the model.
-        weights: dataset of a trained model of the package, or directory of a run.
+        weights: dataset of a trained model of the package, directory of a run, or
+            ``hf://USER/NAME``.
         freeze: ``"none"``; or ``"backbone"``, all layers but the output layer.
         **overrides: arguments of the builder where they are not to be those of the run. If
             `num_classes` is another, the output layer of a classifier starts at random.

@@ -11,7 +11,7 @@ import keras
 
 from zoo.data.catalog import TERMS
 from zoo.errors import RunError
-from zoo.pretrained.catalog import RECORD, Record, digest_files
+from zoo.pretrained.catalog import CARD, FILES, RECORD, Record, digest_files
 from zoo.registry import get_spec
 from zoo.runs import PACKED_WEIGHTS, Run, load_run
 from zoo.runs.card import card_facts
@@ -19,7 +19,7 @@ from zoo.runs.files import PARTIAL, write_json
 from zoo.runs.weights import digest_of_weights, write_weights
 from zoo.training import evaluate
 
-KEPT = ("metrics.json", "history.csv", "predictions.npz", "preprocessor.keras", "README.md")
+REWRITTEN = ("config.json", PACKED_WEIGHTS)
 UNKNOWN_TERMS = "see the source of the dataset"
 METRICS = {
     "reconstruction": "test_mse",
@@ -62,7 +62,7 @@ def pack(
         folder = Path(partial) / "run"
         folder.mkdir()
         write_weights(run.model, folder / PACKED_WEIGHTS)
-        for name in KEPT:
+        for name in {CARD, *FILES} - {*REWRITTEN}:
             shutil.copy(run.file(name), folder / name)
         write_json(folder / "config.json", without_places(run.config))
         record = _record(run, folder, command, commit, processor, data_dir)

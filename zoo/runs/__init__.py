@@ -28,6 +28,7 @@ from typing import TYPE_CHECKING, Any
 
 from zoo.errors import RunError
 from zoo.pretrained.catalog import RECORD, find_reference, require_intact
+from zoo.pretrained.hub import download, is_reference
 from zoo.registry import build
 from zoo.runs.files import PARTIAL, wrap_read_errors, write_json
 from zoo.runs.notebook import FigureList, render_run
@@ -268,8 +269,9 @@ def load_run(directory: str | Path) -> Run:
     The files of a packed run are compared with the digests in its record.
 
     Args:
-        directory: a run directory of `zoo.train`; its name, if it is in ``runs/``; or a trained
-            model of the package, as ``MODEL`` or ``MODEL:DATASET``.
+        directory: a run directory of `zoo.train`; its name, if it is in ``runs/``; a trained
+            model of the package, as ``MODEL`` or ``MODEL:DATASET``; or one of the Hugging Face
+            Hub, as ``hf://USER/NAME`` or ``hf://USER/NAME@REVISION``.
 
     Returns:
         The run: ``run.model``, ``run.preprocessor``, ``run.metrics``, ``run.history``.
@@ -277,6 +279,7 @@ def load_run(directory: str | Path) -> Run:
     Raises:
         RunError: if it is not a run directory, is damaged, or has an unsupported format.
         WeightsError: if the model does not come trained, or a file of it has been changed.
+        HubError: if a model of the Hugging Face Hub cannot be read.
 
     Example:
         >>> import zoo
@@ -313,15 +316,19 @@ def find_run(reference: str | Path) -> Path:
     """Return the run directory that a user means.
 
     Args:
-        reference: a directory; the name of one in ``runs/``; or ``MODEL`` or ``MODEL:DATASET``, a
-            trained model of the package. A directory goes before a name.
+        reference: a directory; the name of one in ``runs/``; ``MODEL`` or ``MODEL:DATASET``, a
+            trained model of the package; or ``hf://USER/NAME``, which is downloaded. A directory
+            goes before a name.
 
     Returns:
         The directory, which may not exist.
 
     Raises:
         WeightsError: if a model of that name does not come trained.
+        HubError: if a model of the Hugging Face Hub cannot be read.
     """
+    if is_reference(reference):
+        return download(str(reference))
     for directory in (Path(reference), RUNS / reference):
         if (directory / "config.json").is_file():
             return directory

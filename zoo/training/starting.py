@@ -9,6 +9,7 @@ from typing import Any
 
 from zoo.errors import ArgumentValueError
 from zoo.pretrained.fine_tuning import FREEZES, digest_of_source, source_of
+from zoo.pretrained.hub import is_reference, pin_revision
 from zoo.registry import has_own_weights
 from zoo.runs import Run
 from zoo.specs import DatasetSpec, ModelSpec, Recipe, require_choice
@@ -39,6 +40,7 @@ class Start:
 
         Raises:
             ArgumentValueError: if a value is out of range, or nothing is left to train.
+            HubError: if a model of the Hugging Face Hub cannot be read.
         """
         given = {key: overrides[key] for key in SETTINGS if key in overrides}
         if not given or has_own_weights(spec.load_builder()):
@@ -47,6 +49,8 @@ class Start:
         require_choice("freeze", freeze, FREEZES)
         if weights is None:
             raise ArgumentValueError(f"freeze={freeze!r} requires weights, such as a dataset.")
+        if is_reference(weights):
+            return cls(pin_revision(weights), freeze)
         is_directory = Path(weights).is_dir()
         return cls(str(Path(weights).resolve()) if is_directory else str(weights), freeze)
 
