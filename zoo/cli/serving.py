@@ -57,6 +57,7 @@ def serve_command(
             document = {"url": url, "models": list(models)}
             paths = "\n".join(f"{url}/v2/models/{name}" for name in models)
             print_result(document, as_json, lambda: click.echo(paths))
-            server.run(build_app(models, Limits(max_body * MEBIBYTE, timeout)), listener, timeout)
+            app = build_app(models, Limits(max_body * MEBIBYTE, timeout))
+            server.build_server(app, timeout).run(sockets=[listener])
     except KeyboardInterrupt:
         click.echo("stopped", err=True)

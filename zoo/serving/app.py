@@ -3,7 +3,6 @@
 import asyncio
 import importlib.metadata
 from collections.abc import Mapping
-from typing import Any
 
 import numpy as np
 import prometheus_client
@@ -12,6 +11,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
+from starlette.types import ASGIApp
 
 from zoo.artifacts.reader import Arrays
 from zoo.errors import InputError, did_you_mean
@@ -151,7 +151,7 @@ class Server:
         return names[signature]
 
 
-def build_app(models: Mapping[str, ServedModel], limits: Limits) -> Any:
+def build_app(models: Mapping[str, ServedModel], limits: Limits) -> ASGIApp:
     """Build the ASGI application.
 
     Args:

@@ -182,8 +182,10 @@ def _require_known(tensor: RequestInput) -> None:
             f"{tensor.name}: received the datatype {tensor.datatype!r}."
             f"{did_you_mean(tensor.datatype, known)} Expected one of: {', '.join(known)}."
         )
-    if any(length < 0 for length in tensor.shape):
-        raise InputError(f"{tensor.name}: received the shape {tensor.shape}.")
+    if any(length < 1 for length in tensor.shape):
+        raise InputError(
+            f"{tensor.name}: received the shape {tensor.shape}; expected lengths of at least 1."
+        )
 
 
 def _parse_json_data(tensor: RequestInput) -> Values:

@@ -9,6 +9,7 @@ from typing import Any
 
 import h11
 import uvicorn
+from starlette.types import ASGIApp
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from zoo.errors import ArgumentValueError
@@ -100,12 +101,11 @@ def url_of(listener: socket.socket) -> str:
     return f"http://[{host}]:{port}" if is_version_6 else f"http://{host}:{port}"
 
 
-def run(app: Any, listener: socket.socket, timeout: float) -> None:
-    """Serve until SIGINT or SIGTERM; requests that were received by then are answered.
+def build_server(app: ASGIApp, timeout: float) -> uvicorn.Server:
+    """Build a server, which `run` until SIGINT or SIGTERM and then answers what it has received.
 
     Args:
         app: the ASGI application.
-        listener: the listening socket.
         timeout: seconds in which a request must arrive, and in which it is answered.
     """
     config = uvicorn.Config(
@@ -122,4 +122,4 @@ def run(app: Any, listener: socket.socket, timeout: float) -> None:
         timeout_keep_alive=KEEP_ALIVE_SECONDS,
         timeout_graceful_shutdown=math.ceil(timeout),
     )
-    uvicorn.Server(config).run(sockets=[listener])
+    return uvicorn.Server(config)
