@@ -190,8 +190,8 @@ def _answer_http_error(request: Request, error: Exception) -> Response:
     if error.status_code == 404 and detail == "Not Found":
         detail = f"no such path: {request.url.path!r}; /openapi.json lists all."
     if error.status_code == 405:
-        allowed = (error.headers or {}).get("Allow", "")
-        detail = f"received {request.method}; expected {allowed}."
+        allowed = sorted((error.headers or {}).get("Allow", "").split(", "))
+        detail = f"received {request.method}; expected {' or '.join(allowed)}."
     return _error(error.status_code, detail, error.headers)
 
 
