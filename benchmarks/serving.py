@@ -81,7 +81,7 @@ async def run_client(address: tuple[str, int], request: bytes, end: float) -> li
     while (begin := time.perf_counter()) < end:
         writer.write(request)
         head = await reader.readuntil(b"\r\n\r\n")
-        length = int(head.lower().partition(b"content-length: ")[2].partition(b"\r\n")[0])
+        length = int(head.lower().partition(b"\r\ncontent-length: ")[2].partition(b"\r\n")[0])
         await reader.readexactly(length)
         elapsed = time.perf_counter() - begin
         seconds.append(elapsed if head.startswith(b"HTTP/1.1 200") else -elapsed)

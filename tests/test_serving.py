@@ -424,7 +424,7 @@ def test_what_takes_too_long_is_answered_with_504_and_serving_resumes(artifacts,
         return ask(*args, **inputs)
 
     monkeypatch.setattr(artifact, "ask", wait)
-    with serving({"table": artifact}, timeout=0.3) as address:
+    with serving({"table": artifact}, timeout=1.0) as address:
         url = "http://{}:{}/v1/models/table:predict".format(*address)
         response = httpx.post(url, json={"instances": ["110"]})
         assert response.status_code == 504
@@ -550,7 +550,7 @@ def test_trained_models_are_exported_once_served_and_stopped(stop, tmp_path):
         assert not [path for path in loaded if "tensorflow" in path]
         process.send_signal(stop)
         _, err = process.communicate(timeout=60)
-        assert (process.returncode, err) == (0, "stopped\n")
+        assert (process.returncode, err.splitlines()[-1]) == (0, "stopped")
     assert len(exported) == len(names)
     before = [path.stat().st_mtime_ns for path in exported]
     with command(names[0], folder=tmp_path):
@@ -616,7 +616,7 @@ def hostile_bytes():
 @pytest.mark.exhaustive
 def test_hostile_requests_are_answered_or_dropped_and_memory_stays_flat(artifacts, tmp_path):
     folders = [artifact.folder for artifact in artifacts.values()]
-    options = ["--max-body", 1, "--timeout", 0.5]
+    options = ["--max-body", 1, "--timeout", 2]
     with command(*folders, *options, folder=tmp_path) as (process, document):
         url, memory = httpx.URL(document["url"]), psutil.Process(process.pid).memory_info
 
@@ -630,8 +630,8 @@ def test_hostile_requests_are_answered_or_dropped_and_memory_stays_flat(artifact
                     assert not re.match(rb"HTTP/1.1 5", answer)
 
         def attack_with_all():
-            for content in hostile_bytes():
-                attack(content)
+            with ThreadPoolExecutor(16) as executor:
+                list(executor.map(attack, hostile_bytes()))
             with httpx.Client(base_url=url) as client:
                 for path, body, _, _ in REFUSED:
                     content = body if isinstance(body, bytes) else json.dumps(body).encode()

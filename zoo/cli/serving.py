@@ -52,6 +52,7 @@ def serve_command(
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # stop as after Ctrl-C
     try:
         with server.listen(host, port) as listener:
+            click.echo("opening models; a run is exported to ONNX the first time", err=True)
             models = serve_models(open_sources(references))
             url = server.url_of(listener)
             document = {"url": url, "models": list(models)}

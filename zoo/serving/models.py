@@ -10,10 +10,7 @@ from zoo.artifacts import reader
 from zoo.errors import ArgumentValueError, InputError
 from zoo.serving.rows import CONVERTERS, Values, num_rows
 
-DATATYPES = {"O": "BYTES", "S": "BYTES", "U": "BYTES"} | {
-    np.dtype(kind).str: name
-    for kind, name in (("uint8", "UINT8"), ("int64", "INT64"), ("float32", "FP32"))
-}
+DATATYPES = {"uint8": "UINT8", "int64": "INT64", "float32": "FP32"}
 MAX_ROWS = 4096
 DUPLICATE = "reconstruct"  # which is what ``serve`` of an autoencoder does
 
@@ -105,8 +102,9 @@ class ServedModel:
 
 
 def _group(columns: Mapping[str, Values], count: int) -> Iterator[tuple[np.ndarray, reader.Arrays]]:
-    if all(isinstance(rows, np.ndarray) for rows in columns.values()):
-        yield np.arange(count), dict(columns)  # type: ignore[arg-type]
+    arrays = {name: rows for name, rows in columns.items() if isinstance(rows, np.ndarray)}
+    if len(arrays) == len(columns):
+        yield np.arange(count), arrays
         return
     groups: dict[tuple[tuple[int, ...], ...], list[int]] = {}
     for index in range(count):
@@ -164,7 +162,7 @@ def _tensors(
 
 
 def _describe(name: str, rows: np.ndarray) -> Tensor:
-    datatype = DATATYPES.get(rows.dtype.kind) or DATATYPES[rows.dtype.str]
+    datatype = "BYTES" if rows.dtype.kind in "SU" else DATATYPES[rows.dtype.name]
     is_raw_image = name == "image" and datatype == "UINT8"
     free = (-1, -1, rows.shape[-1]) if is_raw_image else rows.shape[1:]
     return Tensor(name, datatype, (-1, *free))

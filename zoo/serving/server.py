@@ -14,7 +14,7 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from zoo.errors import ArgumentValueError
 
-MAX_CONNECTIONS = 1024
+MAX_CONNECTIONS = 512
 MAX_HEAD_BYTES = 2**16
 KEEP_ALIVE_SECONDS = 60
 
