@@ -9,6 +9,7 @@ and, for image files, Pillow. From Python: ``reader.Artifact(FOLDER).predict(["a
 
 import argparse
 import hashlib
+import io
 import itertools
 import json
 import re
@@ -275,19 +276,19 @@ def decode_image(source: Any, channels: int) -> np.ndarray:
     Transparent pixels are blended with white, and 16 bits per channel become 8.
 
     Args:
-        source: image file; or uint8 array ``(height, width)`` or ``(height, width, 1, 3 or 4)``.
+        source: image file, its content, or uint8 ``(height, width)`` or ``(height, width, 1/3/4)``.
         channels: 1 or 3.
     """
     from PIL import Image
 
-    image = open_image(source) if isinstance(source, str | Path) else _image_from(source)
+    is_file = isinstance(source, str | Path | io.BytesIO)
+    image = open_image(source) if is_file else _image_from(source)
     if image.mode in ("I;16", "I"):
         image = Image.fromarray((np.asarray(image) / 257).round().clip(0, 255).astype(np.uint8))
     if image.mode in ("LA", "PA", "RGBA") or "transparency" in image.info:
         image = image.convert("RGBA")
         image = Image.alpha_composite(Image.new("RGBA", image.size, "white"), image)
-    pixels = np.asarray(image.convert("L" if channels == 1 else "RGB"))
-    return pixels[..., None] if channels == 1 else pixels
+    return np.atleast_3d(image.convert("L" if channels == 1 else "RGB"))
 
 
 def _image_from(source: Any) -> Any:
@@ -303,15 +304,15 @@ def _image_from(source: Any) -> Any:
     return Image.fromarray(array[..., 0] if array.shape[2:] == (1,) else array)
 
 
-def open_image(path: str | Path) -> Any:
+def open_image(path: str | Path | io.BytesIO) -> Any:
     """Open an image file with Pillow and apply its EXIF orientation.
 
     Args:
-        path: path of the file.
+        path: path of the file, or its content.
     """
     from PIL import Image, ImageOps
 
-    if not Path(path).is_file():
+    if isinstance(path, str | Path) and not Path(path).is_file():
         what = "not a regular file" if Path(path).exists() else "no such file"
         raise ReaderError(f"{path}: {what}.")
     bomb, warning = Image.DecompressionBombError, Image.DecompressionBombWarning
@@ -423,8 +424,7 @@ def _first_line(error: Exception) -> str:
 def _check(folder: Path) -> dict[str, Any]:
     begin = time.perf_counter()
     artifact = Artifact(folder)
-    seconds = time.perf_counter() - begin
-    results = artifact.check() | {"load_seconds": seconds} | artifact.speed()
+    results = {"load_seconds": time.perf_counter() - begin, **artifact.check(), **artifact.speed()}
     has_tensorflow = artifact.facts["format"] == "saved_model"
     foreign = {"zoo"} if has_tensorflow else {"zoo", "keras", "tensorflow"}
     if imported := ", ".join(sorted(foreign & set(sys.modules))):

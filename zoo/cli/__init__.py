@@ -12,6 +12,7 @@ from zoo.cli.models import list_command, show_command
 from zoo.cli.predictions import export_command, predict_command, report_command
 from zoo.cli.pretrained import push_command, verify_command
 from zoo.cli.searches import tune_command
+from zoo.cli.serving import serve_command
 from zoo.cli.training import (
     benchmark_command,
     evaluate_command,
@@ -50,6 +51,7 @@ for command in (
     push_command,
     quickstart_command,
     report_command,
+    serve_command,
     show_command,
     train_command,
     tune_command,
