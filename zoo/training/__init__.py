@@ -20,11 +20,11 @@ from zoo.training.config import (
     default_run_directory,
     file_options,
     files_of,
+    is_compiled,
     load_run_data,
     resolve_config,
     run_metadata,
     seed_and_build,
-    set_execution,
 )
 from zoo.training.devices import DEFAULT_DEVICE, Placement, place
 from zoo.training.execution import choose_execution
@@ -200,7 +200,7 @@ def evaluate(
         raise ArgumentValueError(f"split={split!r}: must be train, validation or test.")
     run = run if isinstance(run, Run) else load_run(run)
     model, config = accelerate(run.model), RunConfig.of(run)
-    set_execution(model, config.recipe)  # random numbers depend on it
+    model.jit_compile = is_compiled(config.recipe)  # random numbers depend on it
     given = take_given(dataset, files_of(run.dataset))
     data = load_run_data(config, data_dir or config.data_dir, given=given)
     require_same_data(run, data)

@@ -311,8 +311,13 @@ def set_execution(model: keras.Model, recipe: Recipe) -> None:
         recipe: the recipe.
     """
     is_jax = keras.config.backend() == "jax"
-    model.jit_compile = is_jax or recipe.jit_compile
+    model.jit_compile = is_compiled(recipe)
     model.steps_per_execution = 1 if is_jax else recipe.steps_per_execution
+
+
+def is_compiled(recipe: Recipe) -> bool:
+    """Return whether steps are compiled by XLA; see `set_execution`."""
+    return keras.config.backend() == "jax" or recipe.jit_compile
 
 
 def require_backend() -> None:
