@@ -625,7 +625,7 @@ def test_hostile_requests_are_answered_or_dropped_and_memory_stays_flat(artifact
                 with contextlib.suppress(ConnectionError):
                     connection.sendall(content)
                 with contextlib.suppress(ConnectionError):
-                    answer = receive_all(connection)
+                    answer = connection.recv(2**16)
                     assert answer == b"" or answer.startswith(b"HTTP/1.1 ")
                     assert not re.match(rb"HTTP/1.1 5", answer)
 
@@ -637,7 +637,7 @@ def test_hostile_requests_are_answered_or_dropped_and_memory_stays_flat(artifact
                     content = body if isinstance(body, bytes) else json.dumps(body).encode()
                     assert client.post(path, content=content).status_code < 500
                 right = client.post(V1, json={"instances": [[[0]]]})
-                assert right.status_code == 200
+                assert right.status_code == 200, right.text
             return memory().rss
 
         first = attack_with_all()
