@@ -559,8 +559,7 @@ def test_trained_models_are_exported_once_served_and_stopped(stop, tmp_path):
 
 @pytest.mark.exhaustive
 def test_a_request_in_progress_is_answered_after_sigterm(artifacts, tmp_path):
-    folder = artifacts["table"].folder
-    with command(folder, folder=tmp_path) as (process, document):
+    with command(f"table={artifacts['table'].folder}", folder=tmp_path) as (process, document):
         url = httpx.URL(document["url"])
         body = json.dumps({"instances": ["110"]}).encode()
         head = f"POST /v1/models/table:predict HTTP/1.1\r\nhost: x\r\ncontent-length: {len(body)}"
@@ -615,7 +614,7 @@ def hostile_bytes():
 
 @pytest.mark.exhaustive
 def test_hostile_requests_are_answered_or_dropped_and_memory_stays_flat(artifacts, tmp_path):
-    folders = [artifact.folder for artifact in artifacts.values()]
+    folders = [f"{name}={artifact.folder}" for name, artifact in artifacts.items()]
     options = ["--max-body", 1, "--timeout", 2]
     with command(*folders, *options, folder=tmp_path) as (process, document):
         url, memory = httpx.URL(document["url"]), psutil.Process(process.pid).memory_info
