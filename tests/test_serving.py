@@ -559,8 +559,7 @@ def test_trained_models_are_exported_once_served_and_stopped(stop, tmp_path):
 
 @pytest.mark.exhaustive
 def test_a_request_in_progress_is_answered_after_sigterm(artifacts, tmp_path):
-    folder = artifacts["table"].folder
-    with command(folder, folder=tmp_path) as (process, document):
+    with command(f"table={artifacts['table'].folder}", folder=tmp_path) as (process, document):
         url = httpx.URL(document["url"])
         body = json.dumps({"instances": ["110"]}).encode()
         head = f"POST /v1/models/table:predict HTTP/1.1\r\nhost: x\r\ncontent-length: {len(body)}"
@@ -615,7 +614,7 @@ def hostile_bytes():
 
 @pytest.mark.exhaustive
 def test_hostile_requests_are_answered_or_dropped_and_memory_stays_flat(artifacts, tmp_path):
-    folders = [artifact.folder for artifact in artifacts.values()]
+    folders = [f"{name}={artifact.folder}" for name, artifact in artifacts.items()]
     options = ["--max-body", 1, "--timeout", 2]
     with command(*folders, *options, folder=tmp_path) as (process, document):
         url, memory = httpx.URL(document["url"]), psutil.Process(process.pid).memory_info
@@ -625,7 +624,7 @@ def test_hostile_requests_are_answered_or_dropped_and_memory_stays_flat(artifact
                 with contextlib.suppress(ConnectionError):
                     connection.sendall(content)
                 with contextlib.suppress(ConnectionError):
-                    answer = receive_all(connection)
+                    answer = connection.recv(2**16)
                     assert answer == b"" or answer.startswith(b"HTTP/1.1 ")
                     assert not re.match(rb"HTTP/1.1 5", answer)
 
@@ -637,7 +636,7 @@ def test_hostile_requests_are_answered_or_dropped_and_memory_stays_flat(artifact
                     content = body if isinstance(body, bytes) else json.dumps(body).encode()
                     assert client.post(path, content=content).status_code < 500
                 right = client.post(V1, json={"instances": [[[0]]]})
-                assert right.status_code == 200
+                assert right.status_code == 200, right.text
             return memory().rss
 
         first = attack_with_all()
