@@ -42,7 +42,8 @@ def push(
     Args:
         run: a run, or what `zoo.load_run` takes. A packed run is pushed as it is.
         repository: ``USER/NAME`` or ``ORGANIZATION/NAME``.
-        private: whether others may not read the repository.
+        private: whether others may not read the repository; if not, that is as its owner has it set
+            for new ones.
         license: license of the weights, as the hub names it, such as ``"apache-2.0"``.
         message: message of the commit.
         onnx: whether to add the model as an ONNX artifact.
@@ -105,7 +106,7 @@ def _write_files(run: Run, folder: Path, onnx: bool, data_dir: str | Path | None
 
 def _upload(api: Any, folder: Path, repository: str, private: bool, message: str) -> str:
     """Upload all files in one commit, which also deletes an artifact of earlier weights."""
-    url = api.create_repo(repository, private=private, exist_ok=True)
+    url = api.create_repo(repository, private=private or None, exist_ok=True)
     found = api.model_info(repository)
     names = {file.rfilename for file in found.siblings or ()}
     if RECORD not in names and names - {MADE_BY_HUB, CARD}:
