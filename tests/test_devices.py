@@ -90,10 +90,8 @@ def test_the_command_takes_devices(command, tmp_path):
     assert not list(tmp_path.iterdir())
 
 
-# Adam would turn the rounding of gradients near zero into steps of the learning rate.
 SETTINGS = {
     "mlp": {
-        "optimizer": "nesterov", "learning_rate": 0.05,
         "dataset": "digits", "batch_size": 100, "class_weight": "balanced", "ema_momentum": 0.5,
         "precision": "float32", "jit_compile": False, **TINY["mlp"], "dropout": 0.0,
     },
