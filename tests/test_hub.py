@@ -2,7 +2,6 @@
 
 import json
 import sys
-from pathlib import Path
 
 import huggingface_hub
 import numpy as np
@@ -14,6 +13,7 @@ import zoo
 from zoo.errors import HubError, RunError, WeightsError
 from zoo.pretrained import hub as references
 from zoo.pretrained.catalog import CARD, FILES, RECORD, find, read_record
+from zoo.pretrained.packing import pack
 from zoo.runs import create_run
 from zoo.training.starting import Start
 
@@ -271,24 +271,26 @@ def test_every_command_that_takes_a_run_takes_a_reference(hub, digits_run, answe
 
 @pytest.mark.exhaustive
 def test_another_process_reads_it_offline_and_its_artifact_answers_alike(
-    hub, digits_run, python, tmp_path
+    hub, digits_run, bare_python, tmp_path
 ):
-    zoo.push(digits_run, "ada/digits")
-    run, rows = zoo.load("hf://ada/digits"), digits_run.predictions["raw"]
+    pack(digits_run, tmp_path / "packed")
+    zoo.push(tmp_path / "packed", "ada/digits")
+    rows = digits_run.predictions["raw"]
     np.save(tmp_path / "rows.npy", rows)
-    answer = python(
+    expected = [row["label"] for row in zoo.predict("hf://ada/digits", rows)]
+    printed = bare_python(
         "import json, os\n"
         f"os.environ |= {{'HF_HUB_OFFLINE': '1', 'HF_HUB_CACHE': {constants.HF_HUB_CACHE!r}}}\n"
         "import numpy, zoo\n"
-        f"rows = numpy.load({str(tmp_path / 'rows.npy')!r})\n"
-        "print(json.dumps(zoo.predict(zoo.load('hf://ada/digits'), rows)))\n"
+        "rows = numpy.load('rows.npy')\n"
+        "answers = zoo.predict(zoo.load('hf://ada/digits'), rows)\n"
+        "assert answers == zoo.predict('packed', rows)\n"
+        "print(json.dumps([row['label'] for row in answers]))\n"
     )
-    assert json.loads(answer.splitlines()[-1]) == zoo.predict(run, rows)
+    assert json.loads(printed.splitlines()[-1]) == expected
     repository = hub.repositories["ada/digits"]
-    for path, content in repository.commits[repository.refs["main"]].items():
-        if path.startswith("onnx/"):
-            target = tmp_path / Path(path)
-            target.parent.mkdir(exist_ok=True)
-            target.write_bytes(content)
-    labels = [row["label"] for row in zoo.predict(tmp_path / "onnx", rows)]
-    assert labels == [row["label"] for row in zoo.predict(run, rows)]
+    for name, content in repository.commits[repository.refs["main"]].items():
+        if name.startswith("onnx/"):
+            (tmp_path / "onnx").mkdir(exist_ok=True)
+            (tmp_path / name).write_bytes(content)
+    assert [row["label"] for row in zoo.predict(tmp_path / "onnx", rows)] == expected
