@@ -20,7 +20,6 @@ from zoo.training.config import (
     default_run_directory,
     file_options,
     files_of,
-    is_compiled,
     load_run_data,
     resolve_config,
     run_metadata,
@@ -32,6 +31,7 @@ from zoo.training.finish import evaluate_split, finish
 from zoo.training.loop import fit
 from zoo.training.memory import released_gradients
 from zoo.training.parallel import gather
+from zoo.training.processor import is_compiled
 from zoo.training.resuming import reopen_devices, reopen_run, require_same_data
 
 

@@ -34,7 +34,12 @@ from zoo.specs import (
     require_integer,
 )
 from zoo.tasks import TASKS
-from zoo.training.processor import device_types, multiplies_bfloat16, thread_count
+from zoo.training.processor import (
+    device_types,
+    is_compiled,
+    multiplies_bfloat16,
+    thread_count,
+)
 from zoo.training.starting import (
     SETTINGS,
     Start,
@@ -313,11 +318,6 @@ def set_execution(model: keras.Model, recipe: Recipe) -> None:
     is_jax = keras.config.backend() == "jax"
     model.jit_compile = is_compiled(recipe)
     model.steps_per_execution = 1 if is_jax else recipe.steps_per_execution
-
-
-def is_compiled(recipe: Recipe) -> bool:
-    """Return whether steps are compiled by XLA; see `set_execution`."""
-    return keras.config.backend() == "jax" or recipe.jit_compile
 
 
 def require_backend() -> None:

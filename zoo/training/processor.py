@@ -9,6 +9,7 @@ import keras
 import tensorflow as tf
 
 from zoo.process import usable_cores
+from zoo.specs import Recipe
 
 CPUINFO = Path("/proc/cpuinfo")
 BFLOAT16_FLAGS = frozenset({"avx512_bf16", "amx_bf16", "bf16"})
@@ -21,6 +22,15 @@ def multiplies_bfloat16() -> bool:
     if tf.config.list_physical_devices("GPU"):
         return True
     return not BFLOAT16_FLAGS.isdisjoint(_cpu_facts().get("flags", "").split())
+
+
+def is_compiled(recipe: Recipe) -> bool:
+    """Return whether the steps of a recipe are compiled by XLA: on JAX all are.
+
+    Args:
+        recipe: the recipe.
+    """
+    return keras.config.backend() == "jax" or recipe.jit_compile
 
 
 def thread_count() -> int:
