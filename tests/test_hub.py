@@ -70,7 +70,6 @@ def test_a_pushed_run_is_read_back_bit_for_bit(hub, tmp_path):
     for name in (*FILES, RECORD):
         assert (run.directory / name).read_bytes() == (SOURCE / name).read_bytes()
     assert run.metrics == source.metrics
-    assert zoo.predict(run, ROWS) == zoo.predict(source, ROWS)
     assert zoo.predict(REFERENCE, ROWS) == zoo.predict(source, ROWS)
 
 
@@ -124,14 +123,15 @@ def test_without_a_network_the_cache_is_read(hub, monkeypatch, how):
         zoo.load("hf://ada/other")
 
 
-@pytest.mark.parametrize("name", FILES)
-def test_a_flipped_bit_in_the_cache_is_refused(hub, name):
-    path = references.download(REFERENCE) / name
-    content = bytearray(path.read_bytes())
-    content[-5] ^= 1
-    path.write_bytes(content)
-    with pytest.raises(WeightsError, match=rf"{name} has been changed: its SHA-256 digest is"):
-        zoo.load(REFERENCE)
+def test_a_flipped_bit_in_the_cache_is_refused(hub):
+    folder = references.download(REFERENCE)
+    for name in FILES:
+        content = (folder / name).read_bytes()
+        (folder / name).write_bytes(content[:-5] + bytes([content[-5] ^ 1]) + content[-4:])
+        with pytest.raises(WeightsError, match=rf"{name} has been changed: its SHA-256 digest is"):
+            zoo.load(REFERENCE)
+        (folder / name).write_bytes(content)
+    assert zoo.load(REFERENCE).directory == folder
 
 
 def test_nothing_but_the_files_of_a_packed_run_is_downloaded(hub):
