@@ -209,6 +209,18 @@ class Data:
         """
         return self._shuffled_train(tf.data.Dataset.range(1).map(lambda _: epoch.value()))
 
+    def train_in_epochs(self, first: int, end: int) -> tf.data.Dataset:
+        """Return the training split of several epochs, as `train_in_epoch` gives that of each.
+
+        Args:
+            first: number of the first epoch.
+            end: number of the epoch after the last.
+
+        Returns:
+            Batches of ``(inputs, target)``, equally many for each epoch.
+        """
+        return self._shuffled_train(tf.data.Dataset.range(first, end))
+
     def in_order(self, split: str) -> tf.data.Dataset:
         """Return a split in the order of its rows, without augmentation.
 
@@ -273,8 +285,8 @@ class Data:
         indices = tf.range(len(self.rows["train"]), dtype=tf.int64)
         return tf.random.experimental.stateless_shuffle(indices, seed)
 
-    def _shuffled_train(self, epoch: tf.data.Dataset) -> tf.data.Dataset:
-        """Return the training split shuffled by the epoch number, the only element of `epoch`."""
+    def _shuffled_train(self, epochs: tf.data.Dataset) -> tf.data.Dataset:
+        """Return the training split for each epoch number in `epochs`, shuffled by it."""
         gather = self._gather_fn("train")
         steps = -(-len(self.rows["train"]) // self.batch_size)
 
@@ -292,9 +304,10 @@ class Data:
                 rows = augment(rows, seed=tf.stack([step_seed, number]))
             return self._inputs_and_target(rows, labels, index, step_seed)
 
-        indices = epoch.flat_map(batch_indices)
+        count = steps * len(epochs)
+        indices = epochs.flat_map(batch_indices)
         return _map_and_prefetch(
-            indices.apply(tf.data.experimental.assert_cardinality(steps)), make_batch
+            indices.apply(tf.data.experimental.assert_cardinality(count)), make_batch
         )
 
     def _inputs_and_target(

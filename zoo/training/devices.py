@@ -2,8 +2,8 @@
 
 Data parallelism: each batch is that of the recipe, and each device computes an equal part of its
 rows; where the rows do not divide, as in the last batch of an epoch, every device computes all of
-them. Gradients are averaged, so the weights should be those of one device, up to rounding. On JAX
-the step is the same program, partitioned. TensorFlow runs a step per device: there, batch
+them. Gradients are averaged, so the weights are those of one device, up to rounding. On JAX the
+step is the same program, partitioned. TensorFlow runs a step per device: there, batch
 normalization sees the rows of its device, random numbers differ between devices, and the rows of a
 batch that does not divide count several times in the training metrics.
 """

@@ -106,12 +106,12 @@ def _fit_epochs(
         lambda number: learning_rate_at(number, base_rate, recipe.schedule, recipe.epochs)
     )
     class_weight = data.class_weight if recipe.class_weight == "balanced" else None
-    train = data.train_in_epoch(epoch.number)
-    with partitioned_batches(placement, model, train, data.validation, class_weight) as batches:
+    epochs = range(len(checkpoint.rows), recipe.epochs)
+    with partitioned_batches(placement, model, data, epoch, epochs, class_weight) as batches:
         model.fit(
             **batches,
-            initial_epoch=len(checkpoint.rows),
-            epochs=recipe.epochs,
+            initial_epoch=epochs.start,
+            epochs=epochs.stop,
             callbacks=[epoch, schedule, *averaging, *watchers, checkpoint],
             shuffle=False,
             verbose=0,

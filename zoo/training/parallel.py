@@ -10,6 +10,8 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from zoo.data.pipeline import Data
+from zoo.training.callbacks import EpochNumber
 from zoo.training.config import RunConfig, seed_and_build
 from zoo.training.devices import Placement, strategy_of
 
@@ -18,8 +20,9 @@ from zoo.training.devices import Placement, strategy_of
 def partitioned_batches(
     placement: Placement,
     model: keras.Model,
-    train: tf.data.Dataset,
-    validation: tf.data.Dataset,
+    data: Data,
+    epoch: EpochNumber,
+    epochs: range,
     class_weight: Mapping[int, float] | None,
 ) -> Iterator[dict[str, Any]]:
     """Let each device compute a part of the rows of each batch.
@@ -27,8 +30,9 @@ def partitioned_batches(
     Args:
         placement: the devices.
         model: compiled, and built in their scope.
-        train: batches for training.
-        validation: batches for validation.
+        data: what it is trained on.
+        epoch: the number of the current epoch.
+        epochs: the numbers of the epochs to train.
         class_weight: weights of the classes in training.
 
     Yields:
@@ -36,12 +40,16 @@ def partitioned_batches(
     """
     if placement.is_parallel and keras.config.backend() == "tensorflow":
         with warnings.catch_warnings():
-            warnings.filterwarnings("ignore", "Your input ran out of data")  # an epoch has ended
-            yield _distribute(placement, train, validation, class_weight)
+            warnings.filterwarnings("ignore", "Your input ran out of data")  # that of validation
+            yield _distribute(placement, data, epochs, class_weight)
         return
     if placement.is_parallel:
         _partition_steps(placement, model)
-    yield {"x": train, "validation_data": validation, "class_weight": class_weight}
+    yield {
+        "x": data.train_in_epoch(epoch.number),
+        "validation_data": data.validation,
+        "class_weight": class_weight,
+    }
 
 
 def gather(model: keras.Model, config: RunConfig) -> keras.Model:
@@ -82,20 +90,31 @@ def _partition_steps(placement: Placement, model: keras.Model) -> None:
 
 def _distribute(
     placement: Placement,
-    train: tf.data.Dataset,
-    validation: tf.data.Dataset,
+    data: Data,
+    epochs: range,
     class_weight: Mapping[int, float] | None,
 ) -> dict[str, Any]:
-    """Give each replica of TensorFlow its part; in validation all rows, so that all count alike."""
+    """Give each replica of TensorFlow its part; in validation all rows, so that all count alike.
+
+    The training batches of all epochs are one dataset, whose steps are counted. Otherwise Keras
+    would find the end of each epoch by a step without data, in which the optimizer still counts the
+    step, decays the weights and averages them.
+    """
+    train = data.train_in_epochs(epochs.start, epochs.stop)
+    steps = len(train) // len(epochs)
     if class_weight:
         weights = tf.constant([class_weight[label] for label in sorted(class_weight)], tf.float32)
         train = train.map(lambda x, y: (x, y, tf.gather(weights, y)))
     parts = train.flat_map(functools.partial(_parts, placement.count))
-    copies = validation.flat_map(
+    copies = data.validation.flat_map(
         lambda *batch: tf.data.Dataset.from_tensors(batch).repeat(placement.count)
     )
     distribute = strategy_of(placement).distribute_datasets_from_function
-    return {"x": distribute(lambda _: parts), "validation_data": distribute(lambda _: copies)}
+    return {
+        "x": distribute(lambda _: parts),
+        "steps_per_epoch": steps,
+        "validation_data": distribute(lambda _: copies),
+    }
 
 
 def _parts(count: int, *batch: Any) -> tf.data.Dataset:
