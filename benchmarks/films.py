@@ -27,7 +27,8 @@ from benchmarks.quality import data_dir_option
 from zoo.data import text
 from zoo.data.pipeline import Data, Rows, concatenate_rows, split_fold
 from zoo.specs import Recipe
-from zoo.training.config import load_run_data, resolve_config, seed_and_build
+from zoo.training.building import seed_and_build
+from zoo.training.config import load_run_data, resolve_config
 from zoo.training.loop import fit_in
 
 KEYS = ("model", "settings", "cut", "fold")

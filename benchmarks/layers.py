@@ -21,7 +21,8 @@ from benchmarks import tables
 from benchmarks.quality import data_dir_option
 from zoo.process import enable_batch_scheduling
 from zoo.training.benchmark import seconds_of
-from zoo.training.config import RunConfig, build_model, load_run_data, resolve_config
+from zoo.training.building import build_model
+from zoo.training.config import RunConfig, load_run_data, resolve_config
 
 MODELS = (
     "simple_rnn",

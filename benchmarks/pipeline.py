@@ -19,7 +19,8 @@ from benchmarks import tables
 from benchmarks.quality import data_dir_option
 from zoo.process import enable_batch_scheduling
 from zoo.training.benchmark import seconds_of
-from zoo.training.config import load_run_data, resolve_config, seed_and_build
+from zoo.training.building import seed_and_build
+from zoo.training.config import load_run_data, resolve_config
 
 KEYS = ("model",)
 MODELS = ("mlp", "simple_cnn", "text_cnn", "simple_rnn")

@@ -32,7 +32,8 @@ from benchmarks.quality import data_dir_option
 from tuning.plan import Plan, read_plan
 from tuning.trials import trial_config
 from zoo.specs import Recipe
-from zoo.training.config import load_run_data, seed_and_build
+from zoo.training.building import seed_and_build
+from zoo.training.config import load_run_data
 from zoo.training.schedules import learning_rate_at
 
 SEARCH = {"name": "mlp", "dataset": "mnist", "max_trials": 8, "epochs": 5, "retrain": 0}

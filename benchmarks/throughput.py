@@ -41,7 +41,8 @@ from zoo.data import get_dataset
 from zoo.data.pipeline import Data
 from zoo.process import enable_batch_scheduling
 from zoo.training.benchmark import seconds_of
-from zoo.training.config import RunConfig, load_run_data, resolve_config, seed_and_build
+from zoo.training.building import seed_and_build
+from zoo.training.config import RunConfig, load_run_data, resolve_config
 from zoo.training.execution import FIELDS, choose_execution
 from zoo.training.processor import multiplies_bfloat16
 

@@ -113,17 +113,13 @@ def _recurrences_are_compiled_where_a_test_says_so(request, monkeypatch):
 
 
 def pytest_addoption(parser):
-    parser.addoption("--part", help="K/N: run only the K-th of N parts of the test functions")
+    parser.addoption("--part", help="K/N: run only the K-th of N parts of the tests")
 
 
 def pytest_collection_modifyitems(config, items):
     if config.option.part:
         number, parts = map(int, config.option.part.split("/"))
-        chosen = [
-            item
-            for item in items
-            if zlib.crc32(item.nodeid.partition("[")[0].encode()) % parts == number - 1
-        ]
+        chosen = [item for item in items if zlib.crc32(item.nodeid.encode()) % parts == number - 1]
         config.hook.pytest_deselected(items=[item for item in items if item not in chosen])
         items[:] = chosen
     where = Path(os.environ.get("ZOO_DATA_DIR", "none"))

@@ -106,6 +106,7 @@ def test_a_batch_of_any_size_is_halved(batch):
     np.testing.assert_allclose(halved, whole, atol=1e-6)
 
 
+@pytest.mark.exhaustive
 def test_it_is_halved_in_training_alone_and_not_within_xla(monkeypatch):
     calls = []
     halve = LSTM._run_split_batch

@@ -306,6 +306,7 @@ def test_a_model_of_images_is_served_alike_twice(run_name, request, exported, tm
         assert np.abs(answers[0] - right).max() <= 1e-5
 
 
+@pytest.mark.exhaustive
 def test_what_is_sampled_is_of_the_decoder_and_new_each_time(exported, tmp_path):
     questions = [("sample", {"count": np.int32(7)})]
     ((one, two),) = asked(exported("vae_run"), questions, tmp_path)

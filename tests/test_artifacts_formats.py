@@ -376,6 +376,7 @@ def test_tensorflows_own_command_answers_raw_input(kind, text_run, digits_run, e
     assert np.abs(found - np.asarray(expected)).max() <= 1e-6
 
 
+@pytest.mark.exhaustive
 @pytest.mark.parametrize("format", ["saved_model", "onnx", "litert_int8"])
 def test_a_card_says_how_to_call_it_and_what_it_is(format, digits_run, exported):
     folder = exported("digits_run", format)

@@ -433,6 +433,7 @@ def test_there_are_sixty():
     assert len(READ) + len(REFUSED) >= 60
 
 
+@pytest.mark.exhaustive
 def test_a_pipe_is_no_table_and_no_image(tmp_path, small_run):
     os.mkfifo(tmp_path / "a.csv")
     os.mkfifo(tmp_path / "a.png")

@@ -191,6 +191,7 @@ def test_test_rows_stay_in_order_and_validation_is_sorted_by_length(toys):
     assert (np.diff(lengths) >= 0).all()
 
 
+@pytest.mark.exhaustive
 def test_the_preprocessor_survives_a_file_and_a_fresh_process(toys, tmp_path, python):
     toys.preprocessor.save(tmp_path / "preprocessor.keras")
     raw = toys.rows["test"].inputs[:5]

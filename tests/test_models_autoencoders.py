@@ -90,6 +90,7 @@ def test_truncated_svd_trains_to_scikit_learns_error(centered, digits, data_dir,
     assert run.metrics["test_pca_mse"] == pytest.approx(expected, abs=1e-6)
 
 
+@pytest.mark.exhaustive
 def test_a_finished_svd_is_returned_as_it_is(svd_run):
     again = zoo.train("truncated_svd", run_dir=svd_run.directory, resume=True, progress=False)
     assert again.metrics == svd_run.metrics

@@ -155,6 +155,7 @@ def test_a_reloaded_model_goes_on_with_the_same_loss(name, tmp_path):
     np.testing.assert_array_equal(*losses)
 
 
+@pytest.mark.exhaustive
 def test_a_run_has_the_same_figures_each_time_it_is_measured(vae_run):
     one, two = zoo.evaluate(vae_run), zoo.evaluate(vae_run)
     assert one == two

@@ -62,6 +62,7 @@ def test_every_figure_of_a_convolutional_network(cnn_run, tmp_path):
         np.testing.assert_array_equal(ours, theirs)
 
 
+@pytest.mark.exhaustive
 def test_parameters_stand_beside_their_formulas(cnn_run):
     shown = texts(drawn(cnn.parameters, cnn_run))
     assert "3·3·1·4 = 36" in shown

@@ -274,6 +274,26 @@ def test_texts_keep_the_vocabulary_they_were_trained_with(text_run, tmp_path):
 
 
 @pytest.mark.exhaustive
+def test_a_larger_vocabulary_keeps_the_words_and_their_embeddings(text_run, tmp_path):
+    table, size = tmp_path / "mine.csv", text_run.recipe.text.vocab_size
+    rows = [f"{word} kiwis mangos {word}s,{label}" for word, label in (("good", 1), ("bad", 0))]
+    table.write_text("\n".join(["text,label", *rows * 20]))
+    options = {"dataset": table, "weights": str(text_run.directory), "learning_rate": 1e-12}
+    run_dir = tmp_path / "run"
+    tuned = zoo.train("gru", run_dir=run_dir, vocab_size=size + 2, **SETTINGS | options)
+    before = text_run.preprocessor.get_layer("vectorize").get_vocabulary()
+    after = tuned.preprocessor.get_layer("vectorize").get_vocabulary()
+    assert after[: len(before)] == before
+    assert {"kiwis", "mangos"} <= set(after[len(before) :])
+    ours, theirs = (named_weights(run.model)["embedding/embeddings"] for run in (tuned, text_run))
+    assert ours.shape == (size + 2, theirs.shape[1])
+    np.testing.assert_allclose(ours[:size], theirs, atol=1e-6)
+    with pytest.raises(ArgumentValueError, match="can be kept or extended"):
+        zoo.train("gru", run_dir=tmp_path / "small", vocab_size=size - 1, **SETTINGS | options)
+    assert not (tmp_path / "small").exists()
+
+
+@pytest.mark.exhaustive
 def test_a_run_whose_source_has_changed_is_not_resumed(run, data_dir, tmp_path):
     source = tmp_path / "source"
     shutil.copytree(run.directory, source)

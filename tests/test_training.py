@@ -28,8 +28,9 @@ from zoo.errors import (
     UnknownArgumentError,
 )
 from zoo.training import config, processor
+from zoo.training.building import seed_and_build
 from zoo.training.callbacks import Checkpoint
-from zoo.training.config import load_run_data, resolve_config, seed_and_build
+from zoo.training.config import load_run_data, resolve_config
 from zoo.training.finish import _as_built, classification_metrics
 from zoo.training.loop import fit_in
 from zoo.training.schedules import learning_rate_at
@@ -287,6 +288,7 @@ def test_patience_stops_early_and_restores_the_best_epoch(ema_momentum, data_dir
     assert run.metrics["val_loss"] == pytest.approx(run.history["val_loss"][best])
 
 
+@pytest.mark.exhaustive
 def test_a_diverging_run_stops_and_says_so(data_dir, tmp_path):
     with pytest.raises(TrainingDivergedError, match=r"epoch 1: .*loss.*lower learning_rate"):
         zoo.train(
@@ -549,6 +551,7 @@ def test_bfloat16_is_used_where_the_processor_has_it(flags, precision, tmp_path,
     assert resolve_config("mlp").recipe.precision == "float32"
 
 
+@pytest.mark.exhaustive
 def test_rare_classes_can_count_like_others(tmp_path):
     rows = np.random.default_rng(0).integers(0, 99, (100, 4, 4), np.uint8)
     labels = (np.arange(100) >= 90).astype(int)
@@ -608,6 +611,7 @@ def test_metrics_of_rare_and_many_classes_are_those_of_their_definitions():
     )
 
 
+@pytest.mark.exhaustive
 def test_training_again_keeps_no_graph(tmp_path):
     def count(number):
         zoo.train(

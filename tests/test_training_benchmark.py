@@ -7,7 +7,8 @@ from conftest import TINY
 import zoo
 from zoo.data import get_dataset
 from zoo.training.benchmark import EXECUTION_MODES, PASSES, benchmark, measure_speed, random_rows
-from zoo.training.config import resolve_config, seed_and_build
+from zoo.training.building import seed_and_build
+from zoo.training.config import resolve_config
 
 
 @pytest.fixture

@@ -11,7 +11,8 @@ import tensorflow as tf
 import zoo
 from zoo.errors import ArgumentValueError
 from zoo.training import execution
-from zoo.training.config import load_run_data, resolve_config, seed_and_build
+from zoo.training.building import seed_and_build
+from zoo.training.config import load_run_data, resolve_config
 from zoo.training.execution import candidates, choose_execution, estimate_seconds, remembered_mode
 
 RECIPES = {"precision": "float32", "jit_compile": True}
@@ -125,6 +126,7 @@ def test_the_estimate_is_of_compiling_each_width_and_of_every_step(xor, monkeypa
     assert estimate_seconds(config, OTHER, data) == pytest.approx(2.0 + steps * step)
 
 
+@pytest.mark.exhaustive
 def test_a_run_keeps_the_chosen_mode(long, measured, tmp_path):
     seconds, _ = measured
     seconds[False] = 0.1

@@ -164,6 +164,7 @@ def test_results_that_the_search_stored_reach_the_study_when_it_is_resumed(tmp_p
     assert (trial.state, trial.value) == (States.COMPLETE, score(values))
 
 
+@pytest.mark.exhaustive
 def test_a_failed_trial_has_failed_in_the_study(tmp_path):
     oracle = opened(tmp_path, "bayesian")
     trial = oracle.create_trial("one")

@@ -20,7 +20,8 @@ from zoo.data.pipeline import Data
 from zoo.errors import ArgumentValueError, SearchError
 from zoo.runs.files import PARTIAL, exclusive_lock
 from zoo.specs import MAX_INT, MAX_SEED, DatasetSpec, require_integer, require_number
-from zoo.training.config import build_model, load_run_data, seed_and_build
+from zoo.training.building import build_model, seed_and_build
+from zoo.training.config import load_run_data
 
 WEIGHTS_ARGUMENTS = ("weights", "keep_head")
 DEFAULT_TRIALS = 20

@@ -20,7 +20,8 @@ from tuning.space import search_space
 from zoo.data.pipeline import Data
 from zoo.errors import TrainingDivergedError
 from zoo.runs.files import atomic_write
-from zoo.training.config import RunConfig, load_run_data, resolve_config, seed_and_build
+from zoo.training.building import seed_and_build
+from zoo.training.config import RunConfig, load_run_data, resolve_config
 from zoo.training.loop import fit_in
 
 TRIALS_FOLDER = "trials"
@@ -203,7 +204,7 @@ def trial_config(plan: Plan, values: Mapping[str, Any], seed: int) -> RunConfig:
 
     Raises:
         ZooError: if a value is invalid; builder arguments are checked by
-            `zoo.training.config.seed_and_build`.
+            `zoo.training.building.seed_and_build`.
     """
     overrides = {**plan.fixed, **clean_values(values)}
     if EPOCHS_KEY in values:

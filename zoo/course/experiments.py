@@ -31,13 +31,8 @@ from zoo.errors import DatasetError, WeightsError
 from zoo.registry import get_defaults, get_spec
 from zoo.runs import Run, load_run
 from zoo.training import train
-from zoo.training.config import (
-    RunConfig,
-    load_run_data,
-    resolve_config,
-    seed_and_build,
-    split_overrides,
-)
+from zoo.training.building import seed_and_build
+from zoo.training.config import RunConfig, load_run_data, resolve_config, split_overrides
 from zoo.training.loop import fit_in
 from zoo.training.resuming import require_same_config
 from zoo.workers.jobs import run_jobs

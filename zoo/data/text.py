@@ -1,6 +1,7 @@
 """Text classification datasets: TFDS datasets, users' tables and the synthetic `toy_reviews`."""
 
 import hashlib
+import itertools
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -235,6 +236,43 @@ def preprocessor(spec: DatasetSpec, options: TextOptions, train: np.ndarray) -> 
     Raises:
         DatasetError: if the training texts contain no words.
     """
+    words = _words_by_count(train, options)
+    if not words:
+        raise DatasetError(f"{spec.name}: the training texts contain no words.")
+    return _encoder(options, [word.decode() for word in words[: options.vocab_size]])
+
+
+def extend_vocabulary(known: keras.Model, options: TextOptions, train: np.ndarray) -> keras.Layer:
+    """Build a preprocessor that keeps the token ids of another, and adds words if it is larger.
+
+    Args:
+        known: the other preprocessor.
+        options: encoding, sequence length and vocabulary size, which is not a smaller one.
+        train: training texts, of which the most frequent other words are added.
+
+    Returns:
+        A preprocessor as `preprocessor` describes.
+    """
+    size = known.get_layer("vectorize").get_config()["max_tokens"]
+    words = vocabulary(known)[_num_special(options) :]
+    if options.vocab_size > size:
+        others = {word.encode() for word in words}
+        new = (word for word in _words_by_count(train, options) if word not in others)
+        words += [word.decode() for word in itertools.islice(new, options.vocab_size)]
+    return _encoder(options, words)
+
+
+def _words_by_count(train: np.ndarray, options: TextOptions) -> list[bytes]:
+    words = count_tokens(train, Tokenizer(options.ngrams, options.subwords))
+    words.pop(UNKNOWN_TOKEN.encode(), None)
+    return sorted(words, key=lambda word: (words[word], word), reverse=True)
+
+
+def _num_special(options: TextOptions) -> int:
+    return 2 if options.encoding == "sequence" else 1
+
+
+def _encoder(options: TextOptions, words: list[str]) -> keras.Layer:
     is_sequence = options.encoding == "sequence"
     vectorize = keras.layers.TextVectorization(
         max_tokens=options.vocab_size,
@@ -245,17 +283,9 @@ def preprocessor(spec: DatasetSpec, options: TextOptions, train: np.ndarray) -> 
         pad_to_max_tokens=not is_sequence,
         name="vectorize",
     )
-    words = count_tokens(train, Tokenizer(options.ngrams, options.subwords))
-    words.pop(UNKNOWN_TOKEN.encode(), None)
-    if not words:
-        raise DatasetError(f"{spec.name}: the training texts contain no words.")
-    num_special = 2 if is_sequence else 1
-    by_count = sorted(words, key=lambda word: (words[word], word), reverse=True)
-    vocabulary = by_count[: options.vocab_size - num_special]
-    vectorize.set_vocabulary([word.decode() for word in vocabulary])
+    vectorize.set_vocabulary(words[: options.vocab_size - _num_special(options)])
     return keras.Sequential(
-        [keras.Input(raw_shape(spec), dtype=INPUT_DTYPE, name=INPUT_NAME), vectorize],
-        name="preprocessor",
+        [keras.Input((), dtype=INPUT_DTYPE, name=INPUT_NAME), vectorize], name="preprocessor"
     )
 
 

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import keras
+import numpy as np
 
 from zoo.errors import WeightsError
 from zoo.pretrained.catalog import find
@@ -57,7 +58,8 @@ def build_from(name: str, *, weights: str, freeze: str = "none", **overrides: An
             ``hf://USER/NAME``.
         freeze: ``"none"``; or ``"backbone"``, all layers but the output layer.
         **overrides: arguments of the builder where they are not to be those of the run. If
-            `num_classes` is another, the output layer of a classifier starts at random.
+            `num_classes` is another, the output layer of a classifier starts at random; if
+            `vocab_size` is larger, so do the weights of the new words.
 
     Raises:
         WeightsError: if there are no such weights, or they do not fit the model.
@@ -68,7 +70,7 @@ def build_from(name: str, *, weights: str, freeze: str = "none", **overrides: An
     stored = source.config["arguments"]
     arguments = {key: list_to_tuple(value) for key, value in stored.items()} | overrides
     model = get_spec(name).load_builder()(**arguments)
-    _copy_weights(source, model)
+    _copy_weights(source, model, arguments.get("vocab_size"))
     freeze_layers(model, freeze)
     return model
 
@@ -85,20 +87,30 @@ def freeze_layers(model: keras.Model, freeze: str) -> None:
             layer.trainable = False
 
 
-def _copy_weights(source: Run, model: keras.Model) -> None:
-    """Copy all weights; those of an output layer for other classes stay at random."""
-    variables, given = named_weights(model), named_weights(source.model)
-    shapes = {name: tuple(variable.shape) for name, variable in variables.items()}
-    differing = [name for name in shapes if name not in given or shapes[name] != given[name].shape]
+def _copy_weights(source: Run, model: keras.Model, vocab_size: int | None) -> None:
+    """Copy all weights; those of new words, and of an output layer for other classes, stay random.
+
+    Args:
+        source: the run with the weights.
+        model: the model that they are copied to.
+        vocab_size: size of its vocabulary, which extends that of the run; None if it has none.
+
+    Raises:
+        WeightsError: if they do not fit.
+    """
+    given = named_weights(source.model)
     is_classifier = TASKS[get_spec(model.name).task].target == "label"
     output = f"{model.layers[-1].name}/" if is_classifier else None
-    for name in differing:
-        if output is None or not name.startswith(output):
-            found = tuple(given[name].shape) if name in given else "none"
+    for name, variable in named_weights(model).items():
+        shape = tuple(variable.shape)
+        found = tuple(given[name].shape) if name in given else None
+        if found == shape:
+            variable.assign(given[name])
+        elif found and shape == (vocab_size, *found[1:]) and shape[0] > found[0]:
+            new_words = keras.ops.convert_to_numpy(variable)[found[0] :]
+            variable.assign(np.concatenate([keras.ops.convert_to_numpy(given[name]), new_words]))
+        elif output is None or not name.startswith(output):
             raise WeightsError(
                 f"the weights of {source.directory} do not fit {model.name}: {name} has shape "
-                f"{shapes[name]} here, and {found} there."
+                f"{shape} here, and {found or 'none'} there."
             )
-    for name, variable in variables.items():
-        if not (differing and output and name.startswith(output)):
-            variable.assign(given[name])

@@ -14,6 +14,7 @@ from zoo.data.pipeline import Data
 from zoo.errors import ArgumentValueError
 from zoo.runs import Run, create_run, load_run, require_empty_directory
 from zoo.runs.files import exclusive_lock, remove_partial_files
+from zoo.training.building import seed_and_build
 from zoo.training.callbacks import StopRule
 from zoo.training.config import (
     RunConfig,
@@ -23,7 +24,6 @@ from zoo.training.config import (
     load_run_data,
     resolve_config,
     run_metadata,
-    seed_and_build,
 )
 from zoo.training.devices import DEFAULT_DEVICE, Placement, place
 from zoo.training.execution import choose_execution

@@ -14,7 +14,8 @@ import tensorflow as tf
 
 from zoo.errors import ArgumentValueError
 from zoo.specs import PRECISIONS, require_integer
-from zoo.training.config import RunConfig, resolve_config, seed_and_build
+from zoo.training.building import seed_and_build
+from zoo.training.config import RunConfig, resolve_config
 
 PASSES = 3
 MIN_SECONDS = 0.5

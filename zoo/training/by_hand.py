@@ -13,8 +13,9 @@ from zoo.registry import get_spec
 from zoo.runs import Run, create_run
 from zoo.runs.files import exclusive_lock
 from zoo.tasks import TASKS
+from zoo.training.building import build_model
 from zoo.training.callbacks import Checkpoint
-from zoo.training.config import build_model, resolve_config, run_metadata
+from zoo.training.config import resolve_config, run_metadata
 from zoo.training.finish import evaluate_split, finish
 
 

@@ -1,13 +1,12 @@
 """Configuration of a run: everything about it that is decided before training."""
 
-import contextlib
 import dataclasses
 import datetime
 import importlib.metadata
 import inspect
 import os
 import platform
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
@@ -15,12 +14,11 @@ from typing import Any
 import keras
 import tensorflow as tf
 
-from zoo.acceleration import accelerate
 from zoo.data import DATASETS, get_dataset, load_data
 from zoo.data.memory import GivenData
 from zoo.data.pipeline import Data
 from zoo.errors import ArgumentValueError, DatasetError, UnknownArgumentError, unknown_name_message
-from zoo.registry import build, get_spec
+from zoo.registry import get_spec
 from zoo.runs import FORMAT, RUNS, Run
 from zoo.specs import (
     COLUMN_JOINER,
@@ -30,13 +28,11 @@ from zoo.specs import (
     FileOptions,
     ModelSpec,
     Recipe,
-    list_to_tuple,
     require_integer,
 )
 from zoo.tasks import TASKS
 from zoo.training.processor import (
     device_types,
-    is_compiled,
     multiplies_bfloat16,
     thread_count,
 )
@@ -46,7 +42,9 @@ from zoo.training.starting import (
     absolute_weights,
     architecture_of,
     recipe_like,
+    require_vocabulary,
     weights_digest,
+    with_vocabulary,
 )
 
 BACKENDS = ("tensorflow", "jax")
@@ -197,6 +195,8 @@ def resolve_config(
         spec = dataclasses.replace(spec, recipe=recipe_like(source, spec.recipe, chosen))
         overrides = architecture_of(source) | own
     recipe, arguments = split_overrides(spec, overrides)
+    if source:
+        require_vocabulary(source, recipe)
     for key in arguments.keys() & chosen.model_arguments(recipe).keys():
         raise ArgumentValueError(f"{key} follows from the dataset {chosen.name}: do not set it.")
     _refuse_options_of_other_kinds(chosen, overrides)
@@ -271,55 +271,6 @@ def _arguments_from_data(spec: ModelSpec, dataset: DatasetSpec, recipe: Recipe) 
     return {key: value for key, value in arguments.items() if key in accepted}
 
 
-def seed_and_build(config: RunConfig) -> keras.Model:
-    """Seed the process and build a run's model as training executes it.
-
-    Args:
-        config: configuration of the run.
-
-    Returns:
-        The compiled model, in the recipe's precision, with accelerated layers.
-
-    Raises:
-        ArgumentValueError: if the builder refuses a value, or the model does not fit into memory.
-        WeightsError: if weights cannot be fetched or read, or are another network's.
-    """
-    keras.utils.set_random_seed(config.seed)
-    with _dtype_policy(config.recipe.precision):
-        start = vars(config.start) if config.start.weights else {}
-        model = accelerate(build_model(config.model, {**config.arguments, **start}))
-    average_weights(model, config.recipe.ema_momentum)
-    set_execution(model, config.recipe)
-    return model
-
-
-def average_weights(model: keras.Model, momentum: float) -> None:
-    """Let the optimizer of a model keep an exponential moving average of the weights.
-
-    Args:
-        model: compiled, not trained yet.
-        momentum: momentum of the average; 0 for none.
-    """
-    if momentum and model.trainable_variables:
-        model.optimizer.use_ema = True
-        model.optimizer.ema_momentum = momentum
-
-
-def set_execution(model: keras.Model, recipe: Recipe) -> None:
-    """Let a model execute its steps as a recipe says.
-
-    That is for TensorFlow. JAX compiles every step, since it would otherwise run operation by
-    operation, and gains nothing from several steps per execution.
-
-    Args:
-        model: compiled.
-        recipe: the recipe.
-    """
-    is_jax = keras.config.backend() == "jax"
-    model.jit_compile = is_compiled(recipe)
-    model.steps_per_execution = 1 if is_jax else recipe.steps_per_execution
-
-
 def require_backend() -> None:
     """Refuse to train on a backend other than TensorFlow and JAX.
 
@@ -332,23 +283,6 @@ def require_backend() -> None:
             f"KERAS_BACKEND={backend}: models are trained on {' or '.join(BACKENDS)}; on {backend} "
             "they can be built and predict."
         )
-
-
-def build_model(name: str, arguments: Mapping[str, Any]) -> keras.Model:
-    """Build a model from arguments as JSON stores them.
-
-    Args:
-        name: name of the model.
-        arguments: arguments of its builder; a list stands for a tuple.
-
-    Raises:
-        ArgumentValueError: if the builder refuses a value, or the model does not fit into memory.
-    """
-    arguments = {key: list_to_tuple(value) for key, value in arguments.items()}
-    try:
-        return build(name, **arguments)
-    except (tf.errors.OpError, MemoryError, OverflowError) as error:
-        raise ArgumentValueError(f"{name} does not fit into memory with {arguments}.") from error
 
 
 def load_run_data(
@@ -377,7 +311,7 @@ def load_run_data(
             "again, as dataset=, from Python."
         )
     source = config.start.source(config.model)
-    return load_data(
+    data = load_data(
         given or config.dataset,
         batch_size=config.recipe.batch_size,
         data_dir=data_dir,
@@ -388,16 +322,7 @@ def load_run_data(
         fold=fold,
         preprocessor=source.preprocessor if source else None,
     )
-
-
-@contextlib.contextmanager
-def _dtype_policy(policy: str) -> Iterator[None]:
-    before = keras.config.dtype_policy()
-    keras.config.set_dtype_policy(policy)
-    try:
-        yield
-    finally:
-        keras.config.set_dtype_policy(before)
+    return with_vocabulary(data, source, config.recipe.text) if source else data
 
 
 def run_metadata(data: Data, model: keras.Model) -> dict[str, Any]:

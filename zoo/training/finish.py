@@ -16,8 +16,8 @@ from zoo.runs import PRETRAINED_ARGUMENTS, ROWS_SHOWN, Run, worst_mistakes
 from zoo.runs.card import write_card
 from zoo.runs.files import atomic_write, write_csv, write_json
 from zoo.tasks import class_probabilities
+from zoo.training.building import average_weights, build_model
 from zoo.training.callbacks import Checkpoint
-from zoo.training.config import average_weights, build_model
 
 TOP_K = 5
 

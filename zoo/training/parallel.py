@@ -11,8 +11,9 @@ import numpy as np
 import tensorflow as tf
 
 from zoo.data.pipeline import Data
+from zoo.training.building import seed_and_build
 from zoo.training.callbacks import EpochNumber
-from zoo.training.config import RunConfig, seed_and_build
+from zoo.training.config import RunConfig
 from zoo.training.devices import Placement, strategy_of
 
 

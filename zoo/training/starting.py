@@ -7,12 +7,14 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from zoo.data.pipeline import Data
+from zoo.data.text import extend_vocabulary
 from zoo.errors import ArgumentValueError
 from zoo.pretrained.fine_tuning import FREEZES, digest_of_source, source_of
 from zoo.pretrained.hub import is_reference, pin_revision
 from zoo.registry import has_own_weights
 from zoo.runs import Run
-from zoo.specs import DatasetSpec, ModelSpec, Recipe, require_choice
+from zoo.specs import DatasetSpec, ModelSpec, Recipe, TextOptions, require_choice
 
 SETTINGS = ("weights", "freeze")
 
@@ -81,6 +83,38 @@ def recipe_like(source: Run, recipe: Recipe, dataset: DatasetSpec) -> Recipe:
             images = dataclasses.replace(images, image_size=height)
     text = dataclasses.replace(source.recipe.text, word_vectors="random")
     return dataclasses.replace(recipe, images=images, text=text)
+
+
+def require_vocabulary(source: Run, recipe: Recipe) -> None:
+    """Refuse a vocabulary that lacks words of the one that weights were trained with.
+
+    Args:
+        source: the run with the weights.
+        recipe: how texts are to be prepared.
+
+    Raises:
+        ArgumentValueError: if the vocabulary is to be smaller.
+    """
+    size = source.recipe.text.vocab_size
+    if source.dataset.kind == "text" and recipe.text.vocab_size < size:
+        raise ArgumentValueError(
+            f"vocab_size={recipe.text.vocab_size}: the weights have a vocabulary of {size}, which "
+            "can be kept or extended."
+        )
+
+
+def with_vocabulary(data: Data, source: Run, options: TextOptions) -> Data:
+    """Return data whose vocabulary is that of a run, extended if it is to be larger.
+
+    Args:
+        data: what is to be trained on, prepared as the run prepares its inputs.
+        source: the run.
+        options: how texts are to be prepared.
+    """
+    if data.spec.kind != "text":
+        return data
+    extended = extend_vocabulary(source.preprocessor, options, data.rows["train"].inputs)
+    return dataclasses.replace(data, preprocessor=extended)
 
 
 def architecture_of(source: Run) -> dict[str, Any]:
