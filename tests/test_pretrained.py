@@ -13,7 +13,7 @@ import zoo
 from zoo.errors import ArgumentValueError, RunError, WeightsError
 from zoo.pretrained import catalog, fine_tuning
 from zoo.pretrained.catalog import find, list_pretrained, read_record
-from zoo.pretrained.packing import pack
+from zoo.pretrained.packing import pack, round_predictions
 from zoo.pretrained.verification import verify
 from zoo.runs.weights import assign_weights, named_weights, read_weights, write_weights
 
@@ -70,6 +70,19 @@ def test_a_weight_too_large_for_half_precision_is_refused(tmp_path):
     with pytest.raises(WeightsError, match="half precision ends at 65504"):
         write_weights(model, tmp_path / "weights.safetensors")
     assert not list(tmp_path.iterdir())
+
+
+def test_predictions_are_rounded_like_weights_and_no_class_changes():
+    rng = np.random.default_rng(0)
+    probabilities = rng.dirichlet(np.full(10, 0.1), 10_000).astype(np.float32)
+    probabilities[0, :2] = 0.5, np.nextafter(np.float32(0.5), np.float32(1))
+    arrays = {"probabilities": probabilities, "labels": np.arange(3), "errors": -probabilities[0]}
+    rounded = round_predictions(arrays)
+    np.testing.assert_allclose(rounded["probabilities"], probabilities, 2**-11, atol=1e-30)
+    np.testing.assert_array_equal(
+        rounded["probabilities"].argmax(-1), arrays["probabilities"].argmax(-1)
+    )
+    assert rounded["labels"] is arrays["labels"]
 
 
 @pytest.mark.exhaustive

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import keras
+import numpy as np
 
 from zoo.data.catalog import TERMS
 from zoo.errors import RunError
@@ -19,7 +20,9 @@ from zoo.runs.files import PARTIAL, write_json
 from zoo.runs.weights import digest_of_weights, write_weights
 from zoo.training import evaluate
 
-REWRITTEN = ("config.json", PACKED_WEIGHTS)
+PREDICTIONS = "predictions.npz"
+REWRITTEN = ("config.json", PREDICTIONS, PACKED_WEIGHTS)
+DROPPED_BITS = 13  # of the mantissa of float32, so that it is as long as that of float16
 UNKNOWN_TERMS = "see the source of the dataset"
 METRICS = {
     "reconstruction": "test_mse",
@@ -62,6 +65,8 @@ def pack(
         folder = Path(partial) / "run"
         folder.mkdir()
         write_weights(run.model, folder / PACKED_WEIGHTS)
+        predictions: dict[str, Any] = round_predictions(run.predictions)
+        np.savez_compressed(folder / PREDICTIONS, **predictions)
         for name in {CARD, *FILES} - {*REWRITTEN}:
             shutil.copy(run.file(name), folder / name)
         write_json(folder / "config.json", without_places(run.config))
@@ -69,6 +74,31 @@ def pack(
         write_json(folder / RECORD, dataclasses.asdict(record))
         folder.rename(directory)
     return record
+
+
+def round_predictions(arrays: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """Round predictions to the precision of the weights, so that they compress better.
+
+    Args:
+        arrays: predictions of a run.
+
+    Returns:
+        The same arrays, in which numbers of float32 differ by less than a thousandth. Probabilities
+        whose largest would be another stay as they are.
+    """
+    rounded = {
+        key: _round(array) if array.dtype == np.float32 else array for key, array in arrays.items()
+    }
+    if (exact := arrays.get("probabilities")) is not None:
+        changed = exact.argmax(-1) != rounded["probabilities"].argmax(-1)
+        rounded["probabilities"][changed] = exact[changed]
+    return rounded
+
+
+def _round(array: np.ndarray) -> np.ndarray:
+    bits = np.ascontiguousarray(array).view(np.uint32).astype(np.uint64)
+    step = 1 << DROPPED_BITS
+    return ((bits + step // 2) // step * step).astype(np.uint32).view(np.float32)
 
 
 def without_places(config: Mapping[str, Any]) -> dict[str, Any]:
