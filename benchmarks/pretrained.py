@@ -3,8 +3,8 @@
     python -m benchmarks.pretrained MODEL... [--dataset NAME] [--seed 0] [--directory runs]
 
 Requires the extra ``benchmark``. Trains each model by its recipe (`fasttext` with a smaller
-vocabulary), resuming a run that was interrupted, packs it into ``zoo/pretrained/runs/MODEL/DATASET``
-in place of an older one, and writes a row to ``benchmarks/results/pretrained.csv``.
+vocabulary), resuming a run that was interrupted, packs it into ``zoo/pretrained/runs``, in place of
+an older one, and writes a row to ``benchmarks/results/pretrained.csv``.
 """
 
 import shutil
