@@ -20,7 +20,7 @@ TABLES = {
     ROOT / "docs" / "models" / "index.md": (quality.models,),
     ROOT / "docs" / "models" / "trained.md": (trained.pretrained,),
     ROOT / "docs" / "course.md": (quality.homeworks,),
-    ROOT / "benchmarks" / "README.md": (
+    ROOT / "docs" / "benchmarks.md": (
         quality.results,
         performance.throughput,
         performance.rates,

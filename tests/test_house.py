@@ -13,7 +13,7 @@ SOURCES = sorted([*ROOT.glob("zoo/**/*.py"), *ROOT.glob("tuning/**/*.py")])
 CODE = sorted([*SOURCES, *ROOT.glob("benchmarks/*.py"), *ROOT.glob("docs/**/*.py")])
 GENERATED = ROOT / "docs" / "models" / "pages"
 DOCUMENTS = [
-    *(ROOT / name for name in ("README.md", "CONTRIBUTING.md", "benchmarks/README.md")),
+    *(ROOT / name for name in ("README.md", "CONTRIBUTING.md")),
     *ROOT.glob("zoo/**/*.md"),
     *(path for path in ROOT.glob("docs/**/*.md") if GENERATED not in path.parents),
 ]
