@@ -10,17 +10,21 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import architecture
+from matplotlib.figure import Figure
 from sphinx.application import Sphinx
 
 import zoo
 from benchmarks.reached import reached_table
 from tuning.space import describe_space, search_space
-from zoo import plots
+from zoo.plots.autoencoder import loss_curves
+from zoo.plots.canvas import save_figure
+from zoo.plots.classification import learning_curves
 from zoo.pretrained.catalog import Record, list_pretrained
 from zoo.runs.markdown import markdown_table
 from zoo.tasks import TASKS
 
 PAGES = Path("models", "pages")
+CURVES_SIZE, CURVES_DPI = (9, 4), 100
 
 
 def setup(app: Sphinx) -> dict[str, bool]:
@@ -97,16 +101,18 @@ def _drawings(name: str, folder: Path) -> Iterator[str]:
 
 def _trained(record: Record, folder: Path) -> Iterator[str]:
     name, metric = record.model, record.metric.removeprefix("test_")
-    picture = folder / f"{name}.png"
-    if not picture.exists():
-        *_, sheet = plots.draw(zoo.load(name))
-        sheet.rename(picture)
+    run = zoo.load(name)
+    figure = Figure(figsize=CURVES_SIZE, dpi=CURVES_DPI, layout="constrained")
+    draw = loss_curves if "reconstructed" in run.predictions else learning_curves
+    draw(figure, run)
+    picture = save_figure(figure, folder / f"{name}.png")
     yield "## The trained model of the package"
     yield (
         f'`zoo.load("{name}")` is a run on `{record.trained_on}`, made by `{record.command}`, with '
-        f"a test {metric} of {record.rounded[record.metric]:.5g}. `zoo report {name}` draws:"
+        f"a test {metric} of {record.rounded[record.metric]:.5g}. `zoo report {name}` draws these "
+        "curves and the rest of its figures."
     )
-    yield f"![Report of the trained {name}]({picture.name})"
+    yield f"![Learning curves of the trained {name}]({picture.name})"
 
 
 def _recipe_table(name: str) -> str:
