@@ -96,12 +96,14 @@ def _box(operation: keras.Operation, row: int) -> str:
     kind = type(operation).__name__
     top = _top(row)
     baseline = top + HEIGHT / 2 + 4
-    parameters = operation.count_params() if isinstance(operation, keras.Layer) else 0
+    is_layer = isinstance(operation, keras.Layer)
+    name = operation.name if is_layer else ""
+    parameters = operation.count_params() if is_layer else 0
     return (
         f'<rect x="{MARGIN}" y="{top}" width="{WIDTH}" height="{HEIGHT}" rx="4" '
         f'fill="{FILLS.get(kind, "#f8f8f8")}" stroke="#666"/>'
         f'<text x="{MARGIN + 8}" y="{baseline}"><tspan font-weight="bold">'
-        f'{escape(operation.name)}</tspan> <tspan fill="#444">{kind}</tspan></text>'
+        f'{escape(name)}</tspan> <tspan fill="#444">{kind}</tspan></text>'
         f'<text x="{MARGIN + WIDTH - 80}" y="{baseline}" text-anchor="end">'
         f"{_format_shape(operation)}</text>"
         f'<text x="{MARGIN + WIDTH - 8}" y="{baseline}" text-anchor="end" fill="#444">'

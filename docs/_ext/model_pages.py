@@ -5,6 +5,7 @@ what it reached in the committed results, the report of the run that comes with 
 docstring, its recipe and its search space.
 """
 
+import dataclasses
 import inspect
 from collections.abc import Iterator
 from pathlib import Path
@@ -16,11 +17,13 @@ from sphinx.application import Sphinx
 import zoo
 from benchmarks.reached import reached_table
 from tuning.space import describe_space, search_space
+from zoo.data import DATASETS
 from zoo.plots.autoencoder import loss_curves
 from zoo.plots.canvas import save_figure
 from zoo.plots.classification import learning_curves
 from zoo.pretrained.catalog import Record, list_pretrained
 from zoo.runs.markdown import markdown_table
+from zoo.specs import OPTIONS
 from zoo.tasks import TASKS
 
 PAGES = Path("models", "pages")
@@ -78,8 +81,8 @@ def _introduction(name: str) -> Iterator[str]:
     spec = zoo.get_spec(name)
     yield f"# {name}"
     yield (
-        f"{spec.summary}. {TASKS[spec.task].summary}; {spec.parameters:,} parameters; "
-        f"trained on `{spec.dataset}` by default."
+        f"{spec.summary}, with {spec.parameters:,} parameters, trained on `{spec.dataset}` by "
+        f"default. The task is {TASKS[spec.task].summary}."
     )
     yield (
         f'```python\nimport zoo\n\nmodel = zoo.build("{name}")  # compiled, without a download\n'
@@ -116,8 +119,18 @@ def _trained(record: Record, folder: Path) -> Iterator[str]:
 
 
 def _recipe_table(name: str) -> str:
-    settings = zoo.get_spec(name).recipe.settings()
-    rows = ((f"`{key}`", f"`{value}`") for key, value in settings.items())
+    spec = zoo.get_spec(name)
+    kind = DATASETS[spec.dataset].kind
+    of_others = {
+        field.name
+        for other in OPTIONS.keys() - {kind}
+        for field in dataclasses.fields(OPTIONS[other])
+    }
+    rows = (
+        (f"`{key}`", f"`{value}`")
+        for key, value in spec.recipe.settings().items()
+        if key not in of_others
+    )
     return markdown_table(("setting", "value"), rows, text_columns=2)
 
 
