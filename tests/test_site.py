@@ -153,9 +153,55 @@ def in_background(match):
     )
 
 
+FIRST_STEPS = ("README", "get_started")
+TO_DATA = ("own_table", "own_images", "own_python")
+TO_TRAINING = ("train", "fine_tune", "tune", "scale", "backends")
+TO_RESULTS = ("report", "export", "serve")
+GROUPED = {*FIRST_STEPS, *TO_DATA, *TO_TRAINING, *TO_RESULTS}
+OTHERS = {path.stem for path in PAGES} - GROUPED
+
+
+def pages(names):
+    """Parametrizes a test by the pages of these names that have something to run."""
+    found = [path for path in PAGES if path.stem in names and is_run(path)]
+    return pytest.mark.parametrize("path", found, ids=identify)
+
+
+def is_run(path):
+    return any(not block["reason"] for block in blocks(path))
+
+
 @pytest.mark.exhaustive
-@pytest.mark.parametrize("path", [p for p in PAGES if blocks(p)], ids=identify)
-def test_every_block_runs(path, shell, materials):
+@pages(FIRST_STEPS)
+def test_blocks_of_the_first_steps_run(path, shell, materials):
+    run_page(path, shell, materials)
+
+
+@pytest.mark.exhaustive
+@pages(TO_DATA)
+def test_blocks_of_guides_to_data_run(path, shell, materials):
+    run_page(path, shell, materials)
+
+
+@pytest.mark.exhaustive
+@pages(TO_TRAINING)
+def test_blocks_of_guides_to_training_run(path, shell, materials):
+    run_page(path, shell, materials)
+
+
+@pytest.mark.exhaustive
+@pages(TO_RESULTS)
+def test_blocks_of_guides_to_results_run(path, shell, materials):
+    run_page(path, shell, materials)
+
+
+@pytest.mark.exhaustive
+@pages(OTHERS)
+def test_blocks_of_other_pages_run(path, shell, materials):
+    run_page(path, shell, materials)
+
+
+def run_page(path, shell, materials):
     if "zoo serve" in path.read_text() and not shutil.which("curl"):
         pytest.skip("curl is not installed")
     with listen("127.0.0.1", 0) as listener:
