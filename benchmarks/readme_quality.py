@@ -70,10 +70,9 @@ def _result_cells(rows: Sequence[Row]) -> tuple[str, ...]:
     settings = "".join(
         f" --set {key}={json.dumps(value)}" for key, value in json.loads(first["overrides"]).items()
     )
-    shown = f" ({settings.strip().removeprefix('--set ')})" if settings else ""
     dataset = first["dataset"].partition("/")[0]
     return (
-        f"`{first['model']}`{shown}",
+        f"`{first['model']}`",
         format_dataset(first),
         format_integer(first["parameters"]),
         str(len(rows)),

@@ -20,11 +20,12 @@ from pathlib import Path
 class ForkServer:
     """A process that has imported some modules and forks itself for each piece of code."""
 
-    def __init__(self, *modules):
+    def __init__(self, *modules, environment=None):
         self.lock = threading.Lock()
         self.process = subprocess.Popen(
             [sys.executable, __file__, *modules],
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True,
+            env=environment,
         )  # fmt: skip
 
     def run(self, code, folder, argv=()):

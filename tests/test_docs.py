@@ -5,7 +5,6 @@ import importlib
 import inspect
 import pkgutil
 import re
-from pathlib import Path
 
 import pytest
 
@@ -13,7 +12,6 @@ import tuning
 import zoo
 from tuning import figures as search_figures
 from tuning import spaces
-from zoo import data
 from zoo.plots import autoencoder, classification, cnn, truth_table
 from zoo.plots import text as text_plots
 
@@ -86,9 +84,3 @@ def test_a_readme_that_lost_a_mark_is_not_rewritten():
         text = path.read_text().replace(mark.format(first.__name__), "")
         with pytest.raises(ValueError, match=f"has no .*{first.__name__}"):
             readme.generated(text, path)
-
-
-def test_the_readme_speaks_of_every_model_and_data_set():
-    text = (Path(__file__).parents[1] / "README.md").read_text()
-    for name in (*zoo.list_models(), *data.DATASETS):
-        assert f"`{name}`" in text
