@@ -10,7 +10,7 @@ from zoo import plots
 from zoo.artifacts.reader import CARD
 from zoo.reports.page import Figure, figure_section, require_packages, split_markdown, write_page
 from zoo.reports.rows import describe_rows, rows_section
-from zoo.reports.run_charts import draw_charts
+from zoo.reports.run_charts import draw_charts, note_of
 from zoo.runs import Run
 
 REPORT = "report.html"
@@ -31,7 +31,9 @@ def write_report(run: Run) -> list[Path]:
     """
     require_packages()
     figures = [
-        Figure(name, title, path, draw_charts(name, run), describe_rows(name, run))
+        Figure(
+            name, title, path, draw_charts(name, run), note_of(name, run), describe_rows(name, run)
+        )
         for name, title, path in plots.draw_figures(run)
     ]
     card = split_markdown(run.file(CARD).read_text("utf-8"))

@@ -13,6 +13,7 @@ HEIGHT = 280
 CELL_HEIGHT = 30
 BAR_HEIGHT = 22
 LABEL_ANGLE = -45
+MAX_HORIZONTAL_LENGTH = 25
 WHITE_TEXT_ABOVE = 50
 COLOR = "#2171b5"
 DIGITS = ".5~g"
@@ -38,15 +39,20 @@ def curve_chart(curves: Curves, *, title: str = "", reference: float | None = No
         on="pointerover", clear="pointerout", nearest=True, fields=["epoch"], empty=False
     )
     base = alt.Chart(alt.Data(values=rows)).encode(
-        x=alt.X("epoch:Q", title="epoch", axis=alt.Axis(format="d", tickMinStep=1)),
+        x=alt.X(
+            "epoch:Q",
+            scale=alt.Scale(nice=False, zero=False),
+            axis=alt.Axis(format="d", tickMinStep=1),
+        ),
     )
     lines = base.mark_line(clip=True).encode(
         y=alt.Y("value:Q", title=curves.label, scale=scale),
         color=alt.Color("curve:N", title=None, sort=None),
     )
-    points = lines.mark_point(filled=True, size=60, opacity=1).transform_filter(nearest)
-    single = alt.value(0) if len(curves.epochs) > 1 else alt.value(1)
-    markers = lines.mark_point(filled=True, size=60).encode(opacity=single)
+    hidden = alt.value(0 if len(curves.epochs) > 1 else 1)
+    points = lines.mark_point(filled=True, size=60).encode(
+        opacity=alt.when(nearest).then(alt.value(1)).otherwise(hidden)
+    )
     rule = (
         base.transform_pivot("curve", value="value", groupby=["epoch"])
         .mark_rule(color="gray")
@@ -59,7 +65,7 @@ def curve_chart(curves: Curves, *, title: str = "", reference: float | None = No
         )
         .add_params(nearest)
     )
-    layers = [lines, markers, points, rule]
+    layers = [lines, points, rule]
     if reference is not None:
         line = alt.Chart(alt.Data(values=[{"value": reference}]))
         layers.append(line.mark_rule(strokeDash=[6, 4], color="gray").encode(y="value:Q"))
@@ -77,7 +83,7 @@ def matrix_chart(rows: Sequence[Mapping[str, Any]], names: Sequence[str], descri
     import altair as alt
 
     classes = alt.Scale(domain=list(names))
-    angle = LABEL_ANGLE if max(map(len, names)) > 2 else 0
+    angle = LABEL_ANGLE if sum(map(len, names)) > MAX_HORIZONTAL_LENGTH else 0
     base = alt.Chart(alt.Data(values=list(rows))).encode(
         x=alt.X("predicted:N", title="predicted class", scale=classes,
                 axis=alt.Axis(labelAngle=angle)),

@@ -35,13 +35,15 @@ class Figure:
         title: title, which is also the alternative text of the picture.
         picture: PNG file.
         charts: interactive charts that show the same.
-        body: HTML below the charts.
+        note: sentence below the charts.
+        body: HTML below the note.
     """
 
     name: str
     title: str
     picture: Path
     charts: Sequence[Any] = ()
+    note: str = ""
     body: str = ""
 
 
@@ -52,6 +54,11 @@ class Section:
     anchor: str
     title: str
     body: str
+
+    @property
+    def short_title(self) -> str:
+        """The title up to a colon, a semicolon or a parenthesis, for the table of contents."""
+        return re.split(r"[:;]| \(", self.title)[0]
 
 
 @dataclasses.dataclass(frozen=True)

@@ -131,7 +131,8 @@ def rows_section(run: Run) -> Iterator[Section]:
         }
         for true, predicted in rows.cells
     ]
-    body = render("cells.html", cells=cells, limit=MAX_ROWS)
+    has_matrix = rows.kind != "truth_tables"
+    body = render("cells.html", cells=cells, limit=MAX_ROWS, has_matrix=has_matrix)
     yield Section("rows", "Test rows by true and predicted class", body)
 
 

@@ -28,6 +28,23 @@ def draw_charts(name: str, run: Run) -> list[Any]:
     return CHARTS[name](run) if name in CHARTS else []
 
 
+def note_of(name: str, run: Run) -> str:
+    """Return a sentence on how to read the charts of a figure; empty if it needs none.
+
+    Args:
+        name: name of the figure.
+        run: finished run.
+    """
+    if name != "latent_scatter":
+        return ""
+    total = len(run.predictions["codes"])
+    shown = f"first {MAX_POINTS:,}" if total > MAX_POINTS else f"{total:,}"
+    return (
+        f"The chart shows the {shown} test images: the pointer shows what the decoder makes of a "
+        "code, a click in the legend selects a class, and Shift with the wheel zooms."
+    )
+
+
 def _learning_curves(run: Run) -> list[Any]:
     return [charts.curve_chart(each) for each in curves.classifier_curves(run)]
 
@@ -70,6 +87,7 @@ def _latent_scatter(run: Run) -> list[Any]:
         }
         for row, (code, label, image) in enumerate(zip(codes, labels, images, strict=True))
     ]
+    points.sort(key=lambda point: names.index(point["class"]))
     x, y = f"mean of dimension {first}", f"mean of dimension {second}"
     return [
         charts.point_chart(
@@ -84,7 +102,7 @@ def _latent_scatter(run: Run) -> list[Any]:
                 alt.Tooltip("x:Q", title=x, format=".3f"),
                 alt.Tooltip("y:Q", title=y, format=".3f"),
             ],
-            description="latent codes",
+            description=f"latent codes of {len(points)} test images",
             height=SCATTER_HEIGHT,
         )
     ]

@@ -3,7 +3,7 @@ const options = {
   renderer: "svg",
   config: {
     background: "transparent",
-    font: "inherit",
+    font: "system-ui, sans-serif",
     axis: {
       labelColor: "currentColor", titleColor: "currentColor", titleFontWeight: "normal",
       domainColor: "currentColor", tickColor: "currentColor", gridColor: "currentColor",
