@@ -85,7 +85,7 @@ def require_self_contained(page):
 
 
 def values(chart):
-    return [row for rows in chart["datasets"].values() for row in rows]
+    return chart["data"]["values"]
 
 
 def copied(run, tmp_path):

@@ -38,7 +38,8 @@ def curve_chart(curves: Curves, *, title: str = "", reference: float | None = No
     nearest = alt.selection_point(
         on="pointerover", clear="pointerout", nearest=True, fields=["epoch"], empty=False
     )
-    base = alt.Chart(alt.Data(values=rows)).encode(
+    data = alt.Data(values=rows)
+    base = alt.Chart(data).encode(
         x=alt.X(
             "epoch:Q",
             scale=alt.Scale(nice=False, zero=False),
@@ -67,8 +68,10 @@ def curve_chart(curves: Curves, *, title: str = "", reference: float | None = No
     )
     layers = [lines, points, rule]
     if reference is not None:
-        line = alt.Chart(alt.Data(values=[{"value": reference}]))
-        layers.append(line.mark_rule(strokeDash=[6, 4], color="gray").encode(y="value:Q"))
+        line = alt.Chart(data).transform_aggregate(count="count()")
+        layers.append(
+            line.mark_rule(strokeDash=[6, 4], color="gray").encode(y=alt.datum(reference))
+        )
     return _sized(alt.layer(*layers, title=title), f"{title} {curves.label} by epoch".strip())
 
 
