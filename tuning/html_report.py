@@ -6,12 +6,12 @@ from typing import Any
 from tuning.figures import COSTS
 from tuning.findings import Search, Trial, format_value, read_search
 from tuning.report import CAPTIONS, write_report
-from zoo.reports.charts import DIGITS, bar_chart, point_chart, trace_chart
+from zoo.reports.charts import DIGITS, bar_chart, count_channel, point_chart, trace_chart
 from zoo.reports.page import Figure, require_packages, split_markdown, write_page
 
 
 def write_html_report(directory: Path) -> Path:
-    """Write the report on a search, and ``report.html``, which contains all of it.
+    """Write ``report.html``, which contains ``report.md`` and its figures.
 
     Args:
         directory: directory of the search.
@@ -25,13 +25,16 @@ def write_html_report(directory: Path) -> Path:
         RunError: if a file of it is damaged.
     """
     require_packages()
-    report, *pictures = write_report(directory)
+    report = directory / "report.md"
+    if not report.exists():
+        write_report(directory)
     search = read_search(directory)
     figures = {
-        picture.relative_to(directory).as_posix(): Figure(
-            picture.stem, CAPTIONS[picture.stem], picture, _draw_charts(picture.stem, search)
+        f"figures/{name}.png": Figure(
+            name, caption, directory / "figures" / f"{name}.png", _draw_charts(name, search)
         )
-        for picture in pictures
+        for name, caption in CAPTIONS.items()
+        if (directory / "figures" / f"{name}.png").exists()
     }
     document = split_markdown(report.read_text(), figures)
     path = directory / "report.html"
@@ -51,9 +54,7 @@ def _draw_charts(name: str, search: Search) -> list[Any]:
 
 
 def _objective(search: Search) -> list[Any]:
-    import altair as alt
-
-    return [_score_chart(search, alt.X("number:Q", title="trial", axis=alt.Axis(tickMinStep=1)))]
+    return [_score_chart(search, count_channel("trial"))]
 
 
 def _effects(search: Search) -> list[Any]:
@@ -95,7 +96,7 @@ def _curves(search: Search) -> list[Any]:
     return [
         trace_chart(
             points,
-            x=alt.X("epoch:Q", axis=alt.Axis(tickMinStep=1)),
+            x=count_channel("epoch"),
             y=alt.Y("score:Q", title=search.score_label, scale=scale),
             trace="run",
             tooltip=["trial:N", "epoch:Q", alt.Tooltip("score:Q", format=DIGITS)],
@@ -130,7 +131,7 @@ def _score_chart(search: Search, x: Any) -> Any:
         x=x,
         y=alt.Y("score:Q", title=search.score_label, scale=scale),
         tooltip=[
-            alt.Tooltip("trial:N"),
+            alt.Tooltip("name:N", title="trial"),
             alt.Tooltip("score:Q", format=DIGITS),
             *(alt.Tooltip(f"{_key(name)}:N", title=name) for name in names),
             *(alt.Tooltip(f"{key}:Q", title=title, format=DIGITS) for key, title in COSTS.items()),
@@ -145,7 +146,7 @@ def _describe(trial: Trial, number: int) -> dict[str, Any]:
         for name, value in trial.values.items()
     }
     costs = {key: _finite(getattr(trial, key)) for key in COSTS}
-    return {"trial": trial.name, "number": number, "score": trial.score, **values, **costs}
+    return {"name": trial.name, "trial": number, "score": trial.score, **values, **costs}
 
 
 def _key(name: str) -> str:

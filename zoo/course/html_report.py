@@ -16,7 +16,7 @@ from zoo.reports.page import Figure, require_packages, split_markdown, write_pag
 
 
 def write_html_report(directory: Path) -> Path:
-    """Write the report of the course, and ``report.html``, which contains all of it.
+    """Write ``report.html``, which contains ``report.md`` and its figures.
 
     Args:
         directory: directory of the results file.
@@ -33,14 +33,16 @@ def write_html_report(directory: Path) -> Path:
     results = read_results(directory)
     if not results:
         raise CourseError(f"{directory} holds no results to report on.")
-    comparisons = compare_trained(results)
-    report, *pictures = write_report(directory)
-    figures = {}
-    for picture in pictures:
+    report = directory / "report.md"
+    if not report.exists():
+        write_report(directory)
+    comparisons, figures = compare_trained(results), {}
+    for picture in (directory / "figures").glob("hw?.png"):
         own = [row for row in comparisons if row.system.homework == picture.stem]
         title = f"Homework {picture.stem[2:]}: {HOMEWORKS[picture.stem]}"
-        link = picture.relative_to(directory).as_posix()
-        figures[link] = Figure(picture.stem, title, picture, _draw_charts(own, directory))
+        figures[f"figures/{picture.name}"] = Figure(
+            picture.stem, title, picture, _draw_charts(own, directory)
+        )
     document = split_markdown(report.read_text(), figures)
     path = directory / "report.html"
     return write_page(path, document.title, document.introduction, document.sections)

@@ -39,13 +39,7 @@ def curve_chart(curves: Curves, *, title: str = "", reference: float | None = No
         on="pointerover", clear="pointerout", nearest=True, fields=["epoch"], empty=False
     )
     data = alt.Data(values=rows)
-    base = alt.Chart(data).encode(
-        x=alt.X(
-            "epoch:Q",
-            scale=alt.Scale(nice=False, zero=False),
-            axis=alt.Axis(format="d", tickMinStep=1),
-        ),
-    )
+    base = alt.Chart(data).encode(x=count_channel("epoch"))
     lines = base.mark_line(clip=True).encode(
         y=alt.Y("value:Q", title=curves.label, scale=scale),
         color=alt.Color("curve:N", title=None, sort=None),
@@ -73,6 +67,18 @@ def curve_chart(curves: Curves, *, title: str = "", reference: float | None = No
             line.mark_rule(strokeDash=[6, 4], color="gray").encode(y=alt.datum(reference))
         )
     return _sized(alt.layer(*layers, title=title), f"{title} {curves.label} by epoch".strip())
+
+
+def count_channel(key: str) -> Any:
+    """Return a horizontal channel of whole numbers.
+
+    Args:
+        key: key of the numbers, and title of the axis.
+    """
+    import altair as alt
+
+    scale = alt.Scale(nice=False, zero=False)
+    return alt.X(f"{key}:Q", scale=scale, axis=alt.Axis(format="d", tickMinStep=1))
 
 
 def matrix_chart(rows: Sequence[Mapping[str, Any]], names: Sequence[str], description: str) -> Any:
@@ -156,7 +162,7 @@ def point_chart(
     description: str,
     height: int = HEIGHT,
 ) -> Any:
-    """Return a chart of points, which Shift and the wheel zoom, and dragging moves.
+    """Return a chart of points.
 
     Args:
         rows: one per point.
@@ -169,12 +175,10 @@ def point_chart(
     """
     import altair as alt
 
-    view = alt.selection_interval(bind="scales", zoom="wheel![event.shiftKey]")
     chart = (
         alt.Chart(alt.Data(values=list(rows)))
         .mark_circle(size=40, opacity=0.7, aria=False)
         .encode(x=x, y=y, tooltip=list(tooltip))
-        .add_params(view)
     )
     if color:
         names = dict.fromkeys(row[color] for row in rows)
@@ -185,6 +189,18 @@ def point_chart(
             opacity=alt.when(chosen).then(alt.value(0.7)).otherwise(alt.value(0.05)),
         ).add_params(chosen)
     return _sized(chart, description, height)
+
+
+def zoomable(chart: Any) -> Any:
+    """Return a chart that is zoomed by Shift and the wheel, and moved by dragging.
+
+    Args:
+        chart: chart with two quantitative axes.
+    """
+    import altair as alt
+
+    view = alt.selection_interval(bind="scales", zoom="wheel![event.shiftKey]")
+    return chart.add_params(view)
 
 
 def trace_chart(

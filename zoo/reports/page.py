@@ -111,15 +111,16 @@ def figure_section(figure: Figure) -> Section:
     return Section(figure.name, figure.title, render_figure(figure))
 
 
-def render_figure(figure: Figure) -> str:
+def render_figure(figure: Figure, heading: str = "") -> str:
     """Return the HTML of a figure.
 
     Args:
         figure: the figure.
+        heading: heading of the third level above it.
     """
     specs = [chart.to_dict() for chart in figure.charts]
     picture = data_uri(figure.picture.read_bytes(), "image/png")
-    return render("figure.html", figure=figure, specs=specs, picture=picture)
+    return render("figure.html", figure=figure, heading=heading, specs=specs, picture=picture)
 
 
 def split_markdown(text: str, figures: Mapping[str, Figure] | None = None) -> Document:
@@ -151,7 +152,8 @@ def split_markdown(text: str, figures: Mapping[str, Figure] | None = None) -> Do
             titles.append(_plain_text(tokens[start + 1]))
             bodies.append("")
         elif image and image[1] in (figures or {}):
-            bodies[-1] += render_figure((figures or {})[image[1]])
+            figure = (figures or {})[image[1]]
+            bodies[-1] += render_figure(figure, heading=figure.title)
         else:
             bodies[-1] += parser.renderer.render(tokens[start:end], parser.options, {})
         start = end

@@ -89,23 +89,22 @@ def _latent_scatter(run: Run) -> list[Any]:
     ]
     points.sort(key=lambda point: names.index(point["class"]))
     x, y = f"mean of dimension {first}", f"mean of dimension {second}"
-    return [
-        charts.point_chart(
-            points,
-            x=alt.X("x:Q", title=x),
-            y=alt.Y("y:Q", title=y),
-            color="class",
-            tooltip=[
-                alt.Tooltip("image:N"),
-                alt.Tooltip("class:N"),
-                alt.Tooltip("row:Q", title="test row"),
-                alt.Tooltip("x:Q", title=x, format=".3f"),
-                alt.Tooltip("y:Q", title=y, format=".3f"),
-            ],
-            description=f"latent codes of {len(points)} test images",
-            height=SCATTER_HEIGHT,
-        )
-    ]
+    chart = charts.point_chart(
+        points,
+        x=alt.X("x:Q", title=x),
+        y=alt.Y("y:Q", title=y),
+        color="class",
+        tooltip=[
+            alt.Tooltip("image:N"),
+            alt.Tooltip("class:N"),
+            alt.Tooltip("row:Q", title="test row"),
+            alt.Tooltip("x:Q", title=x, format=".3f"),
+            alt.Tooltip("y:Q", title=y, format=".3f"),
+        ],
+        description=f"latent codes of {len(points)} test images",
+        height=SCATTER_HEIGHT,
+    )
+    return [charts.zoomable(chart)]
 
 
 def _code_use(run: Run) -> list[Any]:
@@ -151,16 +150,15 @@ def _embedding(run: Run) -> list[Any]:
         {"word": word, "x": round(float(x), 4), "y": round(float(y), 4)}
         for word, (x, y) in zip(embeddings.words, embeddings.project()[:MAX_WORDS], strict=False)
     ]
-    return [
-        charts.point_chart(
-            points,
-            x=alt.X("x:Q", title="first principal component"),
-            y=alt.Y("y:Q", title="second principal component"),
-            tooltip=["word:N"],
-            description="word embeddings",
-            height=SCATTER_HEIGHT,
-        )
-    ]
+    chart = charts.point_chart(
+        points,
+        x=alt.X("x:Q", title="first principal component"),
+        y=alt.Y("y:Q", title="second principal component"),
+        tooltip=["word:N"],
+        description="word embeddings",
+        height=SCATTER_HEIGHT,
+    )
+    return [charts.zoomable(chart)]
 
 
 def _parameters(run: Run) -> list[Any]:
