@@ -62,10 +62,10 @@ def require_self_contained(page):
     assert len(set(page.ids)) == len(page.ids)
     anchors = {link[1:] for link in page.links if link.startswith("#")}
     for chart in page.charts:
-        anchors |= {row["link"][1:] for row in values(chart) if "link" in row}
+        anchors |= {row["link"][1:] for row in chart_rows(chart) if "link" in row}
     assert anchors <= set(page.ids)
     assert "default-src 'none'" in page.policy
 
 
-def values(chart):
+def chart_rows(chart):
     return chart["data"]["values"]

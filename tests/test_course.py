@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import tensorflow as tf
-from pages import Page, require_self_contained, values
+from pages import Page, chart_rows, require_self_contained
 
 import zoo
 from zoo import registry
@@ -526,7 +526,7 @@ def test_the_html_report_has_the_learning_curves(experiments, tmp_path, short_co
     require_self_contained(page)
     (chart,) = page.charts
     history = zoo.load_run(next((tmp_path / "runs").glob("*/0"))).history
-    drawn = [row["value"] for row in values(chart)]
+    drawn = [row["value"] for row in chart_rows(chart)]
     np.testing.assert_allclose(drawn, history["val_mse"])
 
 

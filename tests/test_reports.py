@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from pages import Page, require_self_contained, values
+from pages import Page, chart_rows, require_self_contained
 from PIL import Image
 
 import zoo
@@ -30,7 +30,7 @@ def reported(run, tmp_path):
 
 
 def charts_of(page, key):
-    return [chart for chart in page.charts if any(key in row for row in values(chart))]
+    return [chart for chart in page.charts if any(key in row for row in chart_rows(chart))]
 
 
 def require_all_figures(page, run):
@@ -59,12 +59,12 @@ def test_curves_and_counts_of_charts_are_those_of_the_run(digits_run, tmp_path):
     history = digits_run.history
     for chart, key, scale in ((loss, "loss", 1), (accuracy, "accuracy", 100)):
         for name, column in (("training", key), ("validation", f"val_{key}")):
-            drawn = [row["value"] for row in values(chart) if row["curve"] == name]
+            drawn = [row["value"] for row in chart_rows(chart) if row["curve"] == name]
             np.testing.assert_allclose(drawn, scale * np.array(history[column]))
     kept = digits_run.predictions
     guesses = kept["probabilities"].argmax(axis=1)
     (matrix,) = charts_of(page, "predicted")
-    drawn = {(row["true"], row["predicted"]): row["rows"] for row in values(matrix)}
+    drawn = {(row["true"], row["predicted"]): row["rows"] for row in chart_rows(matrix)}
     expected = {}
     for pair in zip(kept["labels"].tolist(), guesses.tolist(), strict=True):
         names = tuple(digits_run.dataset.class_names[number] for number in pair)
@@ -77,8 +77,8 @@ def test_a_cell_of_the_matrix_leads_to_its_rows(digits_run, tmp_path):
     kept, names = digits_run.predictions, digits_run.dataset.class_names
     guesses = kept["probabilities"].argmax(axis=1)
     (matrix,) = charts_of(page, "link")
-    assert values(matrix)
-    for cell in values(matrix):
+    assert chart_rows(matrix)
+    for cell in chart_rows(matrix):
         true, predicted = names.index(cell["true"]), names.index(cell["predicted"])
         _, *rows = page.cells[cell["link"][1:]]
         numbers = [int(row[0]) for row in rows]
@@ -113,7 +113,7 @@ def test_points_of_the_latent_scatter_show_what_is_decoded_there(vae_run, tmp_pa
     page, _ = reported(vae_run, tmp_path)
     require_self_contained(page)
     (scatter,) = charts_of(page, "image")
-    kept, points = vae_run.predictions, values(scatter)
+    kept, points = vae_run.predictions, chart_rows(scatter)
     assert len(points) == len(kept["codes"])
     order = np.argsort(-kept["divergences"])[:2]
     drawn = np.array([(point["x"], point["y"]) for point in points])
