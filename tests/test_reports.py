@@ -48,7 +48,7 @@ def test_the_report_of_a_classifier_is_one_file_with_every_picture(digits_run, t
         "learning_curves", "confusion_matrix", "samples", "mistakes", "weights",
     ]  # fmt: skip
     assert len([alt for alt in page.alts if not alt.startswith("test row")]) == 5
-    for text in ("Multinomial logistic regression", "Limitations", "the best epoch was selected"):
+    for text in ("Multinomial logistic regression", "Limitations", "The test split has 360 rows"):
         assert text in page.said  # the card
     assert "`" not in page.said
 

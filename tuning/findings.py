@@ -8,7 +8,7 @@ import math
 import statistics
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 
@@ -135,7 +135,7 @@ class Search:
         return f"{self.objective} [{unit}]" if unit else self.objective
 
     @property
-    def score_scale(self) -> str:
+    def score_scale(self) -> Literal["log", "linear"]:
         """``"log"`` if the scores span orders of magnitude, and ``"linear"`` otherwise."""
         scores = [trial.score for trial in self.completed] or [0]
         return "log" if max(scores) > 100 * min(scores) > 0 else "linear"

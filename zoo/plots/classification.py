@@ -91,7 +91,7 @@ def describe_prediction(names: Sequence[str], probabilities: np.ndarray, label: 
         >>> describe_prediction(["cat", "dog"], np.array([0.2, 0.8]), 0)
         'dog  80 %, is cat'
     """
-    predicted = probabilities.argmax()
+    predicted = int(probabilities.argmax())
     caption = f"{names[predicted]}  {100 * probabilities[predicted]:.0f} %"
     return caption if predicted == label else f"{caption}, is {names[label]}"
 

@@ -182,10 +182,10 @@ def point_chart(
     )
     if color:
         names = dict.fromkeys(row[color] for row in rows)
-        scheme = "tableau10" if len(names) <= 10 else "tableau20"
+        scale = alt.Scale(scheme="tableau10" if len(names) <= 10 else "tableau20")
         chosen = alt.selection_point(fields=[color], bind="legend")
         chart = chart.encode(
-            color=alt.Color(f"{color}:N", sort=None, scale=alt.Scale(scheme=scheme)),
+            color=alt.Color(f"{color}:N", sort=None, scale=scale),
             opacity=alt.when(chosen).then(alt.value(0.7)).otherwise(alt.value(0.05)),
         ).add_params(chosen)
     return _sized(chart, description, height)

@@ -211,7 +211,7 @@ def _vega_script() -> str:
     import vl_convert
 
     version = "_".join(altair.SCHEMA_VERSION.split(".")[:2])
-    return CLOSING_SCRIPT.sub(r"<\\/", vl_convert.javascript_bundle(vl_version=version))
+    return CLOSING_SCRIPT.sub(r"<\\/", vl_convert.javascript_bundle(None, version))
 
 
 def _end_of_block(tokens: Sequence[Any], start: int) -> int:
