@@ -29,6 +29,11 @@ def reported(run, tmp_path):
     return Page(path), pictures
 
 
+@pytest.fixture(scope="module")
+def digits_report(digits_run, tmp_path_factory):
+    return reported(digits_run, tmp_path_factory.mktemp("digits"))
+
+
 def charts_of(page, key):
     return [chart for chart in page.charts if any(key in row for row in chart_rows(chart))]
 
@@ -41,8 +46,8 @@ def require_all_figures(page, run):
         assert " ".join(title.split()) in " ".join(page.said.split())
 
 
-def test_the_report_of_a_classifier_is_one_file_with_every_picture(digits_run, tmp_path):
-    page, pictures = reported(digits_run, tmp_path)
+def test_the_report_of_a_classifier_is_one_file_with_every_picture(digits_report):
+    page, pictures = digits_report
     require_self_contained(page)
     assert [path.stem for path in pictures] == [
         "learning_curves", "confusion_matrix", "samples", "mistakes", "weights",
@@ -53,8 +58,8 @@ def test_the_report_of_a_classifier_is_one_file_with_every_picture(digits_run, t
     assert "`" not in page.said
 
 
-def test_curves_and_counts_of_charts_are_those_of_the_run(digits_run, tmp_path):
-    page, _ = reported(digits_run, tmp_path)
+def test_curves_and_counts_of_charts_are_those_of_the_run(digits_run, digits_report):
+    page, _ = digits_report
     loss, accuracy = charts_of(page, "curve")
     history = digits_run.history
     for chart, key, scale in ((loss, "loss", 1), (accuracy, "accuracy", 100)):
@@ -72,8 +77,8 @@ def test_curves_and_counts_of_charts_are_those_of_the_run(digits_run, tmp_path):
     assert drawn == expected
 
 
-def test_a_cell_of_the_matrix_leads_to_its_rows(digits_run, tmp_path):
-    page, _ = reported(digits_run, tmp_path)
+def test_a_cell_of_the_matrix_leads_to_its_rows(digits_run, digits_report):
+    page, _ = digits_report
     kept, names = digits_run.predictions, digits_run.dataset.class_names
     guesses = kept["probabilities"].argmax(axis=1)
     (matrix,) = charts_of(page, "link")
@@ -92,14 +97,15 @@ def test_a_cell_of_the_matrix_leads_to_its_rows(digits_run, tmp_path):
         ]
 
 
+@pytest.mark.exhaustive
 def test_texts_are_shown_as_they_are_and_their_markup_is_not(text_run, tmp_path):
     run = copied(text_run, tmp_path)
     kept = run.predictions
-    row = int(np.flatnonzero(kept["probabilities"].argmax(axis=1) != kept["labels"])[0])
-    place = kept["index"].tolist().index(row)
+    row = kept["index"][0]
+    kept["labels"][row] = 1 - kept["probabilities"][row].argmax()  # a mistake
     hostile = b"</script><script>alert(1)</script> <b>bold</b> & \xff {{ 7 * 7 }}"
     kept["raw"] = kept["raw"].astype("S80")
-    kept["raw"][place] = hostile
+    kept["raw"][0] = hostile
     np.savez_compressed(run.directory / "predictions.npz", **kept)
     path, *_ = reports.write_report(run)
     page = Page(path)
@@ -109,6 +115,7 @@ def test_texts_are_shown_as_they_are_and_their_markup_is_not(text_run, tmp_path)
     require_all_figures(page, run)
 
 
+@pytest.mark.exhaustive
 def test_points_of_the_latent_scatter_show_what_is_decoded_there(vae_run, tmp_path):
     page, _ = reported(vae_run, tmp_path)
     require_self_contained(page)
@@ -146,10 +153,7 @@ def test_a_missing_package_is_one_line_and_nothing_is_written(
     run = copied(digits_run, tmp_path)
     found = importlib.util.find_spec
     monkeypatch.setattr(
-        importlib.util, "find_spec", lambda name, *rest: name != "altair" and found(name, *rest)
-    )
-    monkeypatch.setattr(
-        report_page.importlib.util,
+        importlib.util,
         "find_spec",
         lambda name, *rest: None if name == "altair" else found(name, *rest),
     )
@@ -163,6 +167,7 @@ def test_a_missing_package_is_one_line_and_nothing_is_written(
         report_page.require_packages()
 
 
+@pytest.mark.exhaustive
 def test_the_command_names_the_report_and_the_pictures(answer, digits_run, tmp_path):
     run = copied(digits_run, tmp_path)
     document = answer("report", run.directory, "--html")
@@ -178,6 +183,6 @@ def test_every_model_has_a_report_with_every_picture(name, small_run, tmp_path):
     page = Page(path)
     require_self_contained(page)
     require_all_figures(page, run)
-    assert "Limitations" in page.ids or "limitations" in page.ids
+    assert "limitations" in page.ids
     if "probabilities" in run.predictions:
         assert "rows" in page.ids
