@@ -13,6 +13,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import tensorflow as tf
+from pages import Page, chart_rows, require_self_contained
 
 import zoo
 from zoo import registry
@@ -23,6 +24,7 @@ from zoo.course import report as course_report
 from zoo.course.definitions import METRICS, WAYS, Experiment
 from zoo.course.errors import CourseError, UnavailableError, UnknownSystemError
 from zoo.course.exercises import QUESTIONS, Evidence
+from zoo.course.html_report import write_html_report
 from zoo.course.results import FORMAT, Result, compare, read_results, results_of
 from zoo.course.stopping import max_gap_rule, split_stop_rule
 from zoo.course.systems import SYSTEMS
@@ -499,6 +501,33 @@ def test_a_report_without_run_directories_has_its_tables(experiments, tmp_path, 
     page, *pictures = course_report.write_report(tmp_path)
     assert "| `hw1.perceptron`" in page.read_text()
     assert pictures == []
+
+
+def test_the_committed_report_is_one_html_file(command, tmp_path):
+    pytest.importorskip("altair")
+    committed = Path(__file__).parents[1] / "benchmarks" / "results" / "homeworks"
+    directory = shutil.copytree(committed, tmp_path / "course")
+    code, _, err = command("course", "--directory", directory, "--html")
+    assert code == 0, err
+    page = Page(directory / "report.html")
+    require_self_contained(page)
+    assert len(page.alts) == len(list((committed / "figures").glob("hw?.png")))
+    for system in SYSTEMS:
+        assert system in page.said
+    for name in ("report.md", "results.json"):
+        assert (directory / name).read_bytes() == (committed / name).read_bytes()
+
+
+@pytest.mark.exhaustive
+def test_the_html_report_has_the_learning_curves(experiments, tmp_path, short_course):
+    pytest.importorskip("altair")
+    run_experiments([short_course.experiment("ours")], tmp_path)
+    page = Page(write_html_report(tmp_path))
+    require_self_contained(page)
+    (chart,) = page.charts
+    history = zoo.load_run(next((tmp_path / "runs").glob("*/0"))).history
+    drawn = [row["value"] for row in chart_rows(chart)]
+    np.testing.assert_allclose(drawn, history["val_mse"])
 
 
 BAD_INPUT = {

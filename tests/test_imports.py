@@ -28,7 +28,7 @@ BASES = {
 }  # their classes derive from the deferred package's
 DEFERRED = {
     "tensorflow_datasets", "keras_tuner", "matplotlib", "sklearn", "pyarrow", "huggingface_hub",
-    "safetensors", "tensorboard", "grpc", "optuna",
+    "safetensors", "tensorboard", "grpc", "optuna", "altair", "vl_convert", "jinja2", "markdown_it",
 }  # fmt: skip
 
 

@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from matplotlib.figure import Figure
+from pages import Page, chart_rows, require_self_contained
 from PIL import Image
 
 from tuning import figures
@@ -565,3 +566,25 @@ def test_heavy_packages_are_imported_where_they_are_used(module):
         )
     }
     assert not early & {"matplotlib", "sklearn", "tensorboard", "tensorflow", "keras_tuner"}
+
+
+def test_the_html_report_holds_the_page_every_picture_and_the_scores(folder, paths, search):
+    pytest.importorskip("altair")
+    from tuning.html_report import write_html_report
+
+    page = Page(write_html_report(folder))
+    require_self_contained(page)
+    assert len(page.alts) == len(PICTURES)
+    for heading in re.findall(r"^##+ (.+)$", paths[0].read_text(), re.MULTILINE):
+        assert heading in page.said
+    by_trial = {trial.name: trial for trial in search.trials}
+    scores = [chart for chart in page.charts if "name" in chart_rows(chart)[0]]
+    assert len(scores) == 3 + len(search.hyperparameters)
+    for chart in scores:
+        assert len(chart_rows(chart)) == len(search.completed)
+        for row in chart_rows(chart):
+            trial = by_trial[row["name"]]
+            assert row["score"] == trial.score
+            assert row["value_units"] == trial.values["units"]
+    (curves,) = (chart for chart in page.charts if "run" in chart_rows(chart)[0])
+    assert len(chart_rows(curves)) == 3 * len(search.completed)

@@ -29,11 +29,6 @@ BEST_COLOR, FAILED_COLOR = "darkorange", "firebrick"
 DEFAULT_COLOR, UNRELIABLE_COLOR = "steelblue", "gray"
 EPOCHS_COLORMAP = "viridis_r"
 SCORE_COLORMAP = "viridis_r"
-UNITS = {
-    "accuracy": "fraction of correct predictions",
-    "mse": "mean squared error",
-    "psnr": "dB",
-}
 COSTS = {"parameters": "number of parameters", "seconds": "training time [s]"}
 BEST_MARKER = {"marker": "*", "s": 260, "color": BEST_COLOR, "edgecolors": "black", "zorder": 5}
 
@@ -86,7 +81,7 @@ def objective(figure: Any, search: "Search") -> None:
             [places[trial.name] for trial in search.failed], [0.02] * len(search.failed), "x",
             color=FAILED_COLOR, transform=axes.get_xaxis_transform(), label="failed",
         )  # fmt: skip
-    axes.set(xlabel="trial", ylabel=_score_label(search), yscale=_score_scale(search))
+    axes.set(xlabel="trial", ylabel=search.score_label, yscale=search.score_scale)
     axes.xaxis.get_major_locator().set_params(integer=True)
     axes.grid(alpha=0.3)
     axes.legend(loc="center left", bbox_to_anchor=(1, 0.5))
@@ -107,8 +102,8 @@ def effects(figure: Any, search: "Search") -> None:
             axes.axis("off")
         else:
             _plot_effect(axes, search, hyperparameter)
-    grid[0, 0].set_yscale(_score_scale(search))
-    figure.supylabel(_score_label(search), fontsize="medium")
+    grid[0, 0].set_yscale(search.score_scale)
+    figure.supylabel(search.score_label, fontsize="medium")
     _add_legend_below(figure, grid[0, 0])
     figure.suptitle("Score against each hyperparameter")
 
@@ -152,7 +147,7 @@ def parallel(figure: Any, search: "Search") -> None:
     ]
     scores = np.array(_scores(worst_first))
     heights = np.column_stack(
-        [*columns, _normalize(_apply_scale(scores, _score_scale(search) == "log"))]
+        [*columns, _normalize(_apply_scale(scores, search.score_scale == "log"))]
     )
     axes = figure.subplots()
     prominence = np.exp(-np.arange(len(worst_first))[::-1] / PROMINENT_TRIALS)
@@ -178,7 +173,7 @@ def parallel(figure: Any, search: "Search") -> None:
     axes.spines[:].set_visible(False)
     axes.set_ylabel("value, scaled to the range of each axis")
     worst_end = "min" if search.sign > 0 else "max"
-    figure.colorbar(lines, ax=axes, label=_score_label(search), extend=worst_end)
+    figure.colorbar(lines, ax=axes, label=search.score_label, extend=worst_end)
     figure.suptitle("Hyperparameters and score of each trial (thicker lines: better trials)")
 
 
@@ -203,7 +198,7 @@ def curves(figure: Any, search: "Search") -> None:
             axes.plot([], [], **(style | {"alpha": 1}), label=label)
         for epochs, values in lines:
             axes.plot(epochs, values, marker="." if len(epochs) == 1 else "", **style)
-    axes.set(xlabel="epoch", ylabel=_score_label(search), yscale=_score_scale(search))
+    axes.set(xlabel="epoch", ylabel=search.score_label, yscale=search.score_scale)
     axes.xaxis.get_major_locator().set_params(integer=True)
     axes.grid(alpha=0.3)
     axes.legend(loc="center left", bbox_to_anchor=(1, 0.5))
@@ -226,7 +221,7 @@ def cost(figure: Any, search: "Search") -> None:
         _plot_pareto_front(axes, key, search)
         axes.set(xlabel=name)
         axes.grid(alpha=0.3)
-    panels[0].set(ylabel=_score_label(search), yscale=_score_scale(search))
+    panels[0].set(ylabel=search.score_label, yscale=search.score_scale)
     _add_legend_below(figure, panels[0])
     figure.suptitle("Score against cost")
 
@@ -410,12 +405,6 @@ def _extremum(search: "Search") -> np.ufunc:
     return np.maximum if search.sign > 0 else np.minimum
 
 
-def _score_scale(search: "Search") -> str:
-    """Return ``"log"`` if the scores span orders of magnitude, and ``"linear"`` otherwise."""
-    scores = _scores(search.completed) or [0]
-    return "log" if max(scores) > 100 * min(scores) > 0 else "linear"
-
-
 def _score_norm(search: "Search") -> Any:
     """Return a color scale of the scores, which is clipped at the worst decile."""
     from matplotlib.colors import LogNorm, Normalize
@@ -423,13 +412,8 @@ def _score_norm(search: "Search") -> Any:
     scores = _scores(search.completed)
     worst = np.quantile(scores, 0.1 if search.sign > 0 else 0.9)
     best = search.ranked[0].score
-    kind = LogNorm if _score_scale(search) == "log" else Normalize
+    kind = LogNorm if search.score_scale == "log" else Normalize
     return kind(vmin=min(worst, best), vmax=max(worst, best))
-
-
-def _score_label(search: "Search") -> str:
-    unit = UNITS.get(search.objective.rpartition("_")[2])
-    return f"{search.objective} [{unit}]" if unit else search.objective
 
 
 def _best_label(trial: "Trial") -> str:

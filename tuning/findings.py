@@ -8,7 +8,7 @@ import math
 import statistics
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 
@@ -19,6 +19,11 @@ PLAN_KEYS = ("model", "dataset", "engine", "algorithm", "objective", "direction"
 MIN_COMPARED = 10
 NUM_TREES = 100
 NUM_PERMUTATIONS = 20
+UNITS = {
+    "accuracy": "fraction of correct predictions",
+    "mse": "mean squared error",
+    "psnr": "dB",
+}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -122,6 +127,18 @@ class Search:
     def sign(self) -> int:
         """1 if the objective is maximized, -1 if it is minimized."""
         return 1 if self.plan["direction"] == "max" else -1
+
+    @property
+    def score_label(self) -> str:
+        """The objective with its unit, if it has one."""
+        unit = UNITS.get(self.objective.rpartition("_")[2])
+        return f"{self.objective} [{unit}]" if unit else self.objective
+
+    @property
+    def score_scale(self) -> Literal["log", "linear"]:
+        """``"log"`` if the scores span orders of magnitude, and ``"linear"`` otherwise."""
+        scores = [trial.score for trial in self.completed] or [0]
+        return "log" if max(scores) > 100 * min(scores) > 0 else "linear"
 
     @functools.cached_property
     def completed(self) -> list[Trial]:

@@ -60,6 +60,10 @@ class ExportError(ZooError):
     """An artifact that cannot be written or does not reproduce its model."""
 
 
+class ReportError(ZooError):
+    """A report that cannot be written in the format asked for."""
+
+
 class ArtifactError(ZooError):
     """An artifact that is missing, truncated, modified or in an unknown format."""
 

@@ -6,7 +6,7 @@ from typing import Any
 import click
 
 from zoo.cli.completion import complete_systems
-from zoo.cli.options import data_dir_option, json_option, worker_options
+from zoo.cli.options import data_dir_option, html_option, json_option, worker_options
 from zoo.cli.output import print_result, print_table
 from zoo.cli.runtime import quiet_tensorflow
 from zoo.course.errors import UnavailableError
@@ -26,6 +26,7 @@ from zoo.course.errors import UnavailableError
 )
 @data_dir_option
 @worker_options
+@html_option
 @json_option
 def course_command(
     systems: tuple[str, ...],
@@ -36,6 +37,7 @@ def course_command(
     data_dir: Path | None,
     workers: int | None,
     threads: int | None,
+    as_html: bool,
     as_json: bool,
 ) -> None:
     """Compare the course's systems with ours.
@@ -49,6 +51,10 @@ def course_command(
     if systems and train_all:
         raise click.UsageError("--all cannot be combined with SYSTEM arguments.")
     chosen = [get_system(name) for name in dict.fromkeys(systems)] or list(SYSTEMS.values())
+    if as_html:
+        from zoo.reports.page import require_packages
+
+        require_packages()
     document: dict[str, Any] = {"directory": str(directory)}
     if systems or train_all:
         with quiet_tensorflow():
@@ -68,6 +74,10 @@ def course_command(
         raise click.UsageError(
             "--as-taught, --seeds, --workers and --threads require SYSTEM arguments or --all."
         )
+    if as_html:
+        with quiet_tensorflow():
+            from zoo.course.html_report import write_html_report
+        document["html"] = str(write_html_report(directory))
     results = read_results(directory)
     comparisons = [compare(system, results) for system in chosen]
     document["systems"] = [comparison.as_json() for comparison in comparisons]

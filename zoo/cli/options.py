@@ -16,6 +16,9 @@ run_argument = click.argument("run", metavar="RUN|MODEL", shell_complete=complet
 json_option = click.option(
     "--json", "as_json", is_flag=True, help="Print one JSON document to standard output."
 )
+html_option = click.option(
+    "--html", "as_html", is_flag=True, help="Also write the report as one HTML file."
+)
 dataset_option = click.option(
     "--dataset",
     shell_complete=complete_datasets,

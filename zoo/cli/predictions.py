@@ -91,15 +91,23 @@ def export_command(
 
 @click.command("report")
 @run_argument
+@click.option(
+    "--html", "as_html", is_flag=True,
+    help="Also write one HTML file with the figures, test rows and model card.",
+)  # fmt: skip
 @json_option
-def report_command(run: str, as_json: bool) -> None:
+def report_command(run: str, as_html: bool, as_json: bool) -> None:
     """Plot the figures of a finished run."""
     finished = load_finished_run(run)
     with quiet_tensorflow():
-        from zoo import plots
+        from zoo import plots, reports
+    if as_html:
+        report, *figures = map(str, reports.write_report(finished))
+        document = {"run_dir": run, "figures": figures, "report": report}
+        print_result(document, as_json, lambda: click.echo(report))
+        return
     paths = [str(path) for path in plots.draw(finished)]
-    document = {"run_dir": run, "figures": paths}
-    print_result(document, as_json, lambda: click.echo("\n".join(paths)))
+    print_result({"run_dir": run, "figures": paths}, as_json, lambda: click.echo("\n".join(paths)))
 
 
 def _expand_folder(name: str) -> list[str]:

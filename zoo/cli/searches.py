@@ -9,6 +9,7 @@ from zoo.cli.options import (
     data_dir_option,
     dataset_option,
     file_options,
+    html_option,
     json_option,
     model_argument,
     parse_settings,
@@ -78,6 +79,7 @@ from zoo.specs import FileOptions
 )
 @click.option("--address", help="HOST:PORT of the chief.")
 @click.option("--worker-name", help="Name of this worker.  [default: host and process id]")
+@html_option
 @json_option
 def tune_command(
     name: str,
@@ -86,6 +88,7 @@ def tune_command(
     role: str | None,
     address: str | None,
     worker_name: str | None,
+    as_html: bool,
     as_json: bool,
     **options: Any,
 ) -> None:
@@ -108,8 +111,12 @@ def tune_command(
     files = pop_file_options(options)
     with quiet_tensorflow():
         import tuning
+        from tuning.html_report import write_html_report
         from zoo.data import get_dataset
+        from zoo.reports.page import require_packages
 
+        if as_html:
+            require_packages()
         if files and options["dataset"]:
             options["dataset"] = get_dataset(
                 options["dataset"], options["data_dir"], FileOptions(**files)
@@ -121,6 +128,8 @@ def tune_command(
         "directory": str(result.directory),
         "metrics": result.metrics,
     }
+    if as_html:
+        summary["html"] = str(write_html_report(result.directory))
     report = {**summary, "report": str(result.directory / "report.md")}
     print_result(
         {"trials": result.trials, **summary}, as_json, lambda: print_mapping(report)

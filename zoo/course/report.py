@@ -202,7 +202,7 @@ def _draw_homework(homework: str, rows: Sequence[Comparison], directory: Path) -
     """Draw the learning curves of a homework, one panel per system; None without histories."""
     from matplotlib.figure import Figure
 
-    curves = {row.system.id: _learning_curves(row, directory) for row in rows}
+    curves = {row.system.id: read_curves(row, directory) for row in rows}
     systems = [row.system for row in rows if curves[row.system.id]]
     if not systems:
         return None
@@ -219,8 +219,13 @@ def _draw_homework(homework: str, rows: Sequence[Comparison], directory: Path) -
     return save_figure(figure, directory / "figures" / f"{homework}.png")
 
 
-def _learning_curves(row: Comparison, directory: Path) -> list[tuple[str, list[float]]]:
-    """Return the way and the learning curve of each run whose directory exists."""
+def read_curves(row: Comparison, directory: Path) -> list[tuple[str, list[float]]]:
+    """Return the way and the learning curve of each run whose directory exists.
+
+    Args:
+        row: comparison of the system that was trained.
+        directory: directory of the results file.
+    """
     curves = []
     for way, results in zip(WAYS, (row.results, row.taught), strict=True):
         experiment = row.system.experiment(way)

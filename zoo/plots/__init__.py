@@ -3,7 +3,7 @@
 import functools
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from zoo.plots import autoencoder
 from zoo.plots.canvas import DPI, FIGURE_SIZE, save_figure
@@ -15,6 +15,14 @@ from zoo.runs import Run
 
 Panel = Callable[[Any, Run], None]
 SHEET_PANELS = 4
+
+
+class Drawing(NamedTuple):
+    """A figure that has been drawn: its name, its title, and its PNG file."""
+
+    name: str
+    title: str
+    path: Path
 
 
 def draw(run: Run) -> list[Path]:
@@ -29,17 +37,29 @@ def draw(run: Run) -> list[Path]:
     Raises:
         RunError: if the run is unfinished or damaged.
     """
+    paths = [drawing.path for drawing in draw_figures(run)]
+    sheet = _draw_sheet(list(_panels_for(run).values())[:SHEET_PANELS], run)
+    return [*paths, save_figure(sheet, run.figures_directory / "sheet.png")]
+
+
+def draw_figures(run: Run) -> list[Drawing]:
+    """Draw the figures that apply to a finished run, without the sheet that combines them.
+
+    Args:
+        run: finished run.
+
+    Raises:
+        RunError: if the run is unfinished or damaged.
+    """
     from matplotlib.figure import Figure
 
-    folder = run.figures_directory
-    panels = _panels_for(run)
-    paths = []
-    for name, panel in panels.items():
+    drawings = []
+    for name, panel in _panels_for(run).items():
         figure = Figure(figsize=FIGURE_SIZE, dpi=DPI, layout="constrained")
         panel(figure, run)
-        paths.append(save_figure(figure, folder / f"{name}.png"))
-    sheet = _draw_sheet(list(panels.values())[:SHEET_PANELS], run)
-    return [*paths, save_figure(sheet, folder / "sheet.png")]
+        path = save_figure(figure, run.figures_directory / f"{name}.png")
+        drawings.append(Drawing(name, figure.get_suptitle(), path))
+    return drawings
 
 
 def _draw_sheet(panels: Sequence[Panel], run: Run) -> Any:
@@ -52,7 +72,7 @@ def _draw_sheet(panels: Sequence[Panel], run: Run) -> Any:
         dpi=DPI,
         layout="constrained",
     )
-    sheet.suptitle(_title(run), fontsize=20)
+    sheet.suptitle(title(run), fontsize=20)
     parts = sheet.subfigures(rows, columns, squeeze=False).flat
     for part, panel in zip(parts, panels, strict=True):
         panel(part, run)
@@ -90,7 +110,12 @@ def _by_name(*panels: Panel) -> dict[str, Panel]:
     return {panel.__name__: panel for panel in panels}
 
 
-def _title(run: Run) -> str:
+def title(run: Run) -> str:
+    """Return a title with the model, the dataset and the main test metric.
+
+    Args:
+        run: finished run.
+    """
     if "reconstructed" in run.predictions:
         return autoencoder.title(run)
     label = "accuracy" if run.dataset.kind == "truth_tables" else "test accuracy"

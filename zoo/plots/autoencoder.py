@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from zoo.plots.curves import autoencoder_curves, draw_curves
 from zoo.runs import Run
 
 MAX_IMAGES = 10
@@ -16,25 +17,16 @@ GRID_SIDE = 20
 STEPS = 10
 MAX_TRAVERSALS = 8
 TRAVERSAL_LIMIT = 3.0
-NATS = "nats/image"
-LOSSES = {"loss": "loss", "reconstruction_loss": "reconstruction", "kl_loss": "KL divergence"}
+MIN_ERROR = 1e-9
+PCA_LABEL = "PCA fitted to the training split"
 
 
 def loss_curves(figure: Any, run: Run) -> None:
     """Plot training and validation loss by epoch, and the terms of the loss."""
-    history = run.history
-    losses = {key: title for key, title in LOSSES.items() if key in history}
-    unit = NATS if len(losses) > 1 else "mean squared error"
+    losses = autoencoder_curves(run)
     panels = figure.subplots(1, len(losses), squeeze=False)[0]
-    for axes, (key, title) in zip(panels, losses.items(), strict=True):
-        for prefix, label in (("", "training"), ("val_", "validation")):
-            axes.plot(history["epoch"], history[prefix + key], marker=".", label=label)
-        axes.set(xlabel="epoch", ylabel=f"{title} [{unit}]")
-        axes.xaxis.get_major_locator().set_params(integer=True, min_n_ticks=1)
-        axes.grid(alpha=0.3)
-        axes.legend()
-        if unit != NATS:
-            axes.set_yscale("log")
+    for axes, curves in zip(panels, losses, strict=True):
+        draw_curves(axes, curves)
     figure.suptitle("Learning curves")
 
 
@@ -67,12 +59,11 @@ def _describe_errors(run: Run) -> str:
 
 def rank_curve(figure: Any, run: Run) -> None:
     """Plot the error of PCA on the test split by rank, and that of the model."""
-    errors, metrics = run.predictions["pca_errors"], run.metrics
+    errors = run.predictions["pca_errors"]
     axes = figure.subplots()
     ranks = np.arange(1, len(errors))
-    axes.plot(ranks, np.maximum(errors[1:], 1e-9), label="PCA fitted to the training split")
-    size = int(np.prod(run.model.get_layer("decoder").inputs[0].shape[1:]))
-    error = metrics.get("test_mse", float(np.mean(run.predictions["errors"])))
+    axes.plot(ranks, np.maximum(errors[1:], MIN_ERROR), label=PCA_LABEL)
+    size, error = code_size_and_error(run)
     axes.plot(size, error, "o", markersize=9, label=f"{run.config['model']}, latent code of {size}")
     axes.set(
         xscale="log",
@@ -86,12 +77,22 @@ def rank_curve(figure: Any, run: Run) -> None:
     figure.suptitle("Test error compared with PCA, the best linear map")
 
 
+def code_size_and_error(run: Run) -> tuple[int, float]:
+    """Return the size of the latent code of an autoencoder, and its test mean squared error.
+
+    Args:
+        run: finished run of an autoencoder.
+    """
+    size = int(np.prod(run.model.get_layer("decoder").inputs[0].shape[1:]))
+    return size, run.metrics.get("test_mse", float(np.mean(run.predictions["errors"])))
+
+
 def latent_scatter(figure: Any, run: Run) -> None:
     """Plot the means of the test images' latent codes in the two most informative dimensions."""
     from matplotlib import colormaps
 
     kept, names = run.predictions, run.dataset.class_names
-    first, second = _most_informative(kept["divergences"], 2)
+    first, second = most_informative(kept["divergences"], 2)
     axes = figure.subplots()
     colors = colormaps["tab10" if len(names) <= 10 else "hsv"](np.linspace(0, 1, len(names)))
     for number, name in enumerate(names):
@@ -109,12 +110,12 @@ def manifold(figure: Any, run: Run) -> None:
     quantiles = (np.arange(GRID_SIDE) + 0.5) / GRID_SIDE
     values = np.array([NormalDist().inv_cdf(quantile) for quantile in quantiles])
     divergences = run.predictions["divergences"]
-    first, second = _most_informative(divergences, 2)
+    first, second = most_informative(divergences, 2)
     codes = np.zeros((GRID_SIDE * GRID_SIDE, len(divergences)), np.float32)
     codes[:, first] = np.tile(values, GRID_SIDE)
     codes[:, second] = np.repeat(values[::-1], GRID_SIDE)
     axes = figure.subplots()
-    _mosaic(axes, _decode(run, codes), GRID_SIDE)
+    _mosaic(axes, decode(run, codes), GRID_SIDE)
     axes.set(xlabel=f"dimension {first}, by quantiles", ylabel=f"dimension {second}, by quantiles")
     rest = "" if len(divergences) == 2 else "; other dimensions at 0"
     figure.suptitle(f"Decoded images at quantiles of the prior{rest}{_class_note(run)}")
@@ -126,7 +127,7 @@ def prior_samples(figure: Any, run: Run) -> None:
     rows = min(len(names), MAX_IMAGES)
     size = len(run.predictions["divergences"])
     codes = np.random.default_rng(0).standard_normal((rows * MAX_IMAGES, size)).astype(np.float32)
-    images = _decode(run, codes, np.repeat(np.arange(rows), MAX_IMAGES))
+    images = decode(run, codes, np.repeat(np.arange(rows), MAX_IMAGES))
     grid = figure.subplots(rows, MAX_IMAGES, squeeze=False)
     for line, name, number in zip(grid, names, range(rows), strict=False):
         own = images[number * MAX_IMAGES : (number + 1) * MAX_IMAGES]
@@ -143,20 +144,20 @@ def interpolation(figure: Any, run: Run) -> None:
     grid = figure.subplots(len(pairs), STEPS, squeeze=False)
     for line, (first, second) in zip(grid, pairs, strict=True):
         between = (1 - weights) * codes[first] + weights * codes[second]
-        _show_row(line, "", _decode(run, between, np.full(STEPS, labels[first])), vmin=0, vmax=1)
+        _show_row(line, "", decode(run, between, np.full(STEPS, labels[first])), vmin=0, vmax=1)
     figure.suptitle("Interpolation between the latent codes of two test images")
 
 
 def traversal(figure: Any, run: Run) -> None:
     """Show the first test image decoded with one latent dimension varied."""
     kept = run.predictions
-    dimensions = _most_informative(kept["divergences"], MAX_TRAVERSALS)
+    dimensions = most_informative(kept["divergences"], MAX_TRAVERSALS)
     grid = figure.subplots(len(dimensions), STEPS, squeeze=False)
     for line, dimension in zip(grid, dimensions, strict=True):
         codes = np.repeat(kept["codes"][:1], STEPS, axis=0)
         codes[:, dimension] = np.linspace(-TRAVERSAL_LIMIT, TRAVERSAL_LIMIT, STEPS)
         name = f"dimension {dimension}\n{kept['divergences'][dimension]:.2f} nats"
-        _show_row(line, name, _decode(run, codes), vmin=0, vmax=1)
+        _show_row(line, name, decode(run, codes), vmin=0, vmax=1)
     figure.suptitle(f"One latent dimension varied from {-TRAVERSAL_LIMIT:g} to {TRAVERSAL_LIMIT:g}")
 
 
@@ -211,7 +212,13 @@ def _preprocess(run: Run, raw: np.ndarray) -> np.ndarray:
     return apply_preprocessor(run.preprocessor, raw)
 
 
-def _most_informative(divergences: np.ndarray, count: int) -> list[int]:
+def most_informative(divergences: np.ndarray, count: int) -> list[int]:
+    """Return the latent dimensions with the largest KL divergence.
+
+    Args:
+        divergences: mean KL divergence of each dimension.
+        count: number of dimensions at most.
+    """
     return np.argsort(-divergences, kind="stable")[:count].tolist()
 
 
@@ -225,8 +232,17 @@ def _class_note(run: Run) -> str:
     return f"; class {run.dataset.class_names[run.predictions['labels'][0]]}"
 
 
-def _decode(run: Run, codes: np.ndarray, labels: np.ndarray | None = None) -> np.ndarray:
-    """Decode latent codes; a class-conditional model gets the first test label by default."""
+def decode(run: Run, codes: np.ndarray, labels: np.ndarray | None = None) -> np.ndarray:
+    """Decode latent codes.
+
+    Args:
+        run: finished run of a variational autoencoder.
+        codes: latent codes, ``(rows, latent_dim)``.
+        labels: classes that a class-conditional model is given; the first test label by default.
+
+    Returns:
+        Images in [0, 1], ``(rows, height, width, channels)``.
+    """
     decoder = run.model.get_layer("decoder")
     if not _is_conditional(run):
         return decoder.predict(codes, verbose=0)

@@ -1,6 +1,6 @@
 """Size, colors and output of all figures."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -30,13 +30,13 @@ def save_figure(figure: Any, path: Path) -> Path:
     return path
 
 
-def choose_marker(history: Mapping[str, Sequence[float]]) -> str:
+def choose_marker(epochs: Sequence[float]) -> str:
     """Return the marker for the points of a learning curve: none if there are many.
 
     Args:
-        history: history of a run.
+        epochs: epochs of the run.
     """
-    return "." if len(history["epoch"]) < ROWS_SHOWN else ""
+    return "." if len(epochs) < ROWS_SHOWN else ""
 
 
 def squeeze_grayscale(image: np.ndarray) -> np.ndarray:

@@ -8,7 +8,9 @@ from typing import Any
 
 import numpy as np
 
-from zoo.plots.canvas import choose_marker, squeeze_grayscale
+from zoo.evaluation import confusions
+from zoo.plots.canvas import squeeze_grayscale
+from zoo.plots.curves import classifier_curves, draw_curves
 from zoo.runs import ROWS_SHOWN, Run, worst_mistakes
 
 MAX_LABELED_CLASSES = 20
@@ -16,20 +18,8 @@ MAX_LABELED_CLASSES = 20
 
 def learning_curves(figure: Any, run: Run) -> None:
     """Plot training and validation loss and accuracy by epoch."""
-    history = run.history
-    for axes, metric, unit in zip(
-        figure.subplots(1, 2), ("loss", "accuracy"), ("nats, with penalties", "%"), strict=True
-    ):
-        scale = 100 if unit == "%" else 1
-        for prefix, label in (("", "training"), ("val_", "validation")):
-            values = scale * np.array(history[prefix + metric])
-            axes.plot(history["epoch"], values, marker=choose_marker(history), label=label)
-        axes.set(xlabel="epoch", ylabel=f"{metric} [{unit}]")
-        axes.xaxis.get_major_locator().set_params(integer=True, min_n_ticks=1)
-        axes.grid(alpha=0.3)
-        axes.legend()
-    if run.config["arguments"].get("loss") == "mean_squared_error":
-        figure.axes[0].set_ylabel("loss [squared error]")
+    for axes, curves in zip(figure.subplots(1, 2), classifier_curves(run), strict=True):
+        draw_curves(axes, curves)
     figure.suptitle("Learning curves")
 
 
@@ -40,8 +30,7 @@ def confusion_matrix(figure: Any, run: Run) -> None:
     """
     names = run.dataset.class_names
     predictions = run.predictions
-    counts = np.zeros((len(names), len(names)), int)
-    np.add.at(counts, (predictions["labels"], predictions["probabilities"].argmax(axis=1)), 1)
+    counts = confusions.confusion_matrix(predictions["labels"], predictions["probabilities"])
     accuracy = 100 * np.trace(counts) / counts.sum()
     title = f"accuracy {accuracy:.2f} % on {counts.sum():,} test rows"
     if len(names) > MAX_LABELED_CLASSES:
@@ -63,14 +52,10 @@ def confusion_matrix(figure: Any, run: Run) -> None:
 
 def _show_recalls_and_confusions(figure: Any, names: Sequence[str], counts: np.ndarray) -> None:
     left, right = figure.subplots(1, 2)
-    occurs = counts.sum(axis=1) > 0
-    recalls = 100 * np.diag(counts)[occurs] / counts.sum(axis=1)[occurs]
-    left.hist(recalls, bins=np.linspace(0, 100, 21))
+    left.hist(100 * confusions.recalls(counts), bins=np.linspace(0, 100, 21))
     left.set(xlabel="recall of a class [%]", ylabel="classes")
-    wrong = counts * ~np.eye(len(names), dtype=bool)
-    most = np.argsort(-wrong, axis=None, kind="stable")[:MAX_LABELED_CLASSES]
-    pairs = [np.unravel_index(flat, wrong.shape) for flat in most if wrong.flat[flat]]
-    right.barh(range(len(pairs)), [wrong[pair] for pair in pairs])
+    pairs = confusions.frequent_confusions(counts, MAX_LABELED_CLASSES)
+    right.barh(range(len(pairs)), [counts[pair] for pair in pairs])
     captions = [f"{names[true]} as {names[predicted]}" for true, predicted in pairs]
     right.set_yticks(range(len(pairs)), captions, fontsize=8)
     right.invert_yaxis()
@@ -90,6 +75,25 @@ def mistakes(figure: Any, run: Run) -> None:
     wrong = (probabilities.argmax(axis=1) != labels).sum()
     _show_images(figure, run, worst_mistakes(labels, probabilities))
     figure.suptitle(f"Worst of {wrong} mistakes: predicted class and its probability, true class")
+
+
+def describe_prediction(names: Sequence[str], probabilities: np.ndarray, label: int) -> str:
+    """Return the predicted class, its probability, and the true class if it is another.
+
+    Args:
+        names: names of the classes.
+        probabilities: probability of each class.
+        label: true class.
+
+    Example:
+        >>> import numpy as np
+        >>> from zoo.plots.classification import describe_prediction
+        >>> describe_prediction(["cat", "dog"], np.array([0.2, 0.8]), 0)
+        'dog  80 %, is cat'
+    """
+    predicted = int(probabilities.argmax())
+    caption = f"{names[predicted]}  {100 * probabilities[predicted]:.0f} %"
+    return caption if predicted == label else f"{caption}, is {names[label]}"
 
 
 def compare_accuracy(
@@ -158,11 +162,8 @@ def _show_images(figure: Any, run: Run, rows: np.ndarray) -> None:
         image = raw_of[row]
         axes.imshow(squeeze_grayscale(image), cmap="gray")
         probabilities, label = predictions["probabilities"][row], predictions["labels"][row]
-        predicted = probabilities.argmax()
-        wrong = predicted != label
-        caption = f"{names[predicted]}  {100 * probabilities[predicted]:.0f} %"
         axes.set_title(
-            f"{caption}, is {names[label]}" if wrong else caption,
-            color="firebrick" if wrong else "black",
+            describe_prediction(names, probabilities, label),
+            color="black" if probabilities.argmax() == label else "firebrick",
             fontsize=9,
         )

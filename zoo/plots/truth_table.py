@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from zoo.plots.canvas import DIVERGING_COLORMAP, choose_marker
+from zoo.plots.curves import Curves
 from zoo.runs import Run
 
 BOUNDARY_MARGIN = 0.3
@@ -42,23 +43,30 @@ def decision_surface(figure: Any, run: Run) -> None:
 
 def row_outputs(figure: Any, run: Run) -> None:
     """Plot the output for each row of the truth table by epoch."""
-    history, predictions = run.history, run.predictions
+    curves = output_curves(run)
     axes = figure.subplots()
-    for bits, label in zip(predictions["raw"], predictions["labels"], strict=True):
-        name = "".join(map(str, bits))
-        style = "-" if label else "--"
-        axes.plot(
-            history["epoch"],
-            history[f"output_{name}"],
-            style,
-            marker=choose_marker(history),
-            label=f"{name} → {label}",
-        )
+    for name, values in curves.values.items():
+        style, marker = "-" if name.endswith("1") else "--", choose_marker(curves.epochs)
+        axes.plot(curves.epochs, values, style, marker=marker, label=name)
     axes.axhline(0.5, color="gray", linewidth=0.8)
-    axes.set(xlabel="epoch", ylabel="output: probability of 1", ylim=(-0.02, 1.02))
+    axes.set(xlabel="epoch", ylabel=curves.label, ylim=(-0.02, 1.02))
     axes.legend(title="row → target", loc="center left", bbox_to_anchor=(1, 0.5))
     axes.grid(alpha=0.3)
     figure.suptitle("Output for each row by epoch" + _explain_zero_row(run))
+
+
+def output_curves(run: Run) -> Curves:
+    """Return the output for each row of the truth table, by row and target.
+
+    Args:
+        run: finished run on a truth table.
+    """
+    history, predictions = run.history, run.predictions
+    values = {}
+    for bits, label in zip(predictions["raw"], predictions["labels"], strict=True):
+        row = "".join(map(str, bits))
+        values[f"{row} → {label}"] = history[f"output_{row}"]
+    return Curves("output: probability of 1", history["epoch"], values)
 
 
 def _explain_zero_row(run: Run) -> str:
