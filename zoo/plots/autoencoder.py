@@ -17,7 +17,6 @@ GRID_SIDE = 20
 STEPS = 10
 MAX_TRAVERSALS = 8
 TRAVERSAL_LIMIT = 3.0
-MIN_ERROR = 1e-9
 PCA_LABEL = "PCA fitted to the training split"
 
 
@@ -62,7 +61,7 @@ def rank_curve(figure: Any, run: Run) -> None:
     errors = run.predictions["pca_errors"]
     axes = figure.subplots()
     ranks = np.arange(1, len(errors))
-    axes.plot(ranks, np.maximum(errors[1:], MIN_ERROR), label=PCA_LABEL)
+    axes.plot(ranks, np.maximum(errors[1:], 1e-9), label=PCA_LABEL)
     size, error = code_size_and_error(run)
     axes.plot(size, error, "o", markersize=9, label=f"{run.config['model']}, latent code of {size}")
     axes.set(

@@ -128,17 +128,18 @@ def bar_chart(
         name: key of the bar's name, and title of the axis.
         value: key of the bar's length.
         title: title of the axis of lengths.
-        log: whether lengths are on a logarithmic axis.
+        log: whether lengths, which are at least 1, are on a logarithmic axis.
     """
     import altair as alt
 
     scale = alt.Scale(type="log", domainMin=1) if log else alt.Scale()
+    start = {"x2": alt.datum(1)} if log else {}
     tooltip = [
         alt.Tooltip(f"{key}:N" if isinstance(cell, str) else f"{key}:Q", title=key)
         for key, cell in rows[0].items()
         if key != "link"
     ]
-    encoding = {"href": "link:N"} if "link" in rows[0] else {}
+    link = {"href": "link:N"} if "link" in rows[0] else {}
     chart = (
         alt.Chart(alt.Data(values=list(rows)))
         .mark_bar(color=COLOR)
@@ -146,7 +147,8 @@ def bar_chart(
             y=alt.Y(f"{name}:N", sort=None, title=name),
             x=alt.X(f"{value}:Q", title=title, scale=scale),
             tooltip=tooltip,
-            **encoding,
+            **start,
+            **link,
         )
     )
     return _sized(chart, title, BAR_HEIGHT * len(rows))

@@ -23,6 +23,7 @@ PACKAGES = {
     "altair": "altair", "jinja2": "jinja2", "markdown_it": "markdown-it-py",
     "vl_convert": "vl-convert-python",
 }  # fmt: skip
+SNIPPET = "window.vegaEmbed = vegaEmbed;"
 CLOSING_SCRIPT = re.compile("</(?=script)", re.IGNORECASE)
 
 
@@ -211,7 +212,7 @@ def _vega_script() -> str:
     import vl_convert
 
     version = "_".join(altair.SCHEMA_VERSION.split(".")[:2])
-    return CLOSING_SCRIPT.sub(r"<\\/", vl_convert.javascript_bundle(None, version))
+    return CLOSING_SCRIPT.sub(r"<\\/", vl_convert.javascript_bundle(SNIPPET, version))
 
 
 def _end_of_block(tokens: Sequence[Any], start: int) -> int:

@@ -3,8 +3,6 @@
 from collections.abc import Callable
 from typing import Any
 
-import numpy as np
-
 from zoo.plots import autoencoder, curves, truth_table
 from zoo.plots.classification import MAX_LABELED_CLASSES
 from zoo.plots.text import MAX_WORDS
@@ -16,6 +14,7 @@ from zoo.runs import Run
 MAX_POINTS = 1500
 HOVER_SIDE = 28
 SCATTER_HEIGHT = 520
+MIN_ERROR = 1e-5
 
 
 def draw_charts(name: str, run: Run) -> list[Any]:
@@ -120,11 +119,12 @@ def _code_use(run: Run) -> list[Any]:
 def _rank_curve(run: Run) -> list[Any]:
     import altair as alt
 
-    errors = np.maximum(run.predictions["pca_errors"], autoencoder.MIN_ERROR)
+    errors = run.predictions["pca_errors"]
     size, error = autoencoder.code_size_and_error(run)
     points = [
         {"model": autoencoder.PCA_LABEL, "size": rank, "error": float(errors[rank])}
         for rank in range(1, len(errors))
+        if errors[rank] > MIN_ERROR
     ]
     points.append({"model": run.config["model"], "size": size, "error": error})
     log = alt.Scale(type="log")

@@ -11,7 +11,7 @@ const options = {
     },
     legend: {
       labelColor: "currentColor", titleColor: "currentColor", titleFontWeight: "normal",
-      labelFontSize: 12, titleFontSize: 12, orient: "bottom", columns: 6,
+      labelFontSize: 12, titleFontSize: 12, orient: "bottom", columns: 5, labelLimit: 0,
     },
     title: { color: "currentColor", fontWeight: "normal" },
     view: { stroke: "transparent" },
