@@ -227,12 +227,13 @@ def _class_note(run: Run) -> str:
 
 def _decode(run: Run, codes: np.ndarray, labels: np.ndarray | None = None) -> np.ndarray:
     """Decode latent codes; a class-conditional model gets the first test label by default."""
-    decoder = run.model.get_layer("decoder")
+    from zoo.evaluation.latent import decode
+
     if not _is_conditional(run):
-        return decoder.predict(codes, verbose=0)
+        return decode(run.model, codes)
     if labels is None:
         labels = np.full(len(codes), run.predictions["labels"][0])
-    return decoder.predict([codes, labels.astype(np.int64)], verbose=0)
+    return decode(run.model, codes, labels)
 
 
 def _show_row(line: Any, name: str, images: np.ndarray, **limits: float) -> None:
