@@ -180,6 +180,17 @@ def test_a_drawing_gets_the_size_and_the_place_of_the_examples():
     assert not drawing.fit_drawing(np.zeros((9, 9, 1), np.uint8), examples).any()
 
 
+def test_a_drawing_is_placed_by_its_box_where_the_examples_are():
+    examples = np.zeros((2, 12, 12, 1), np.uint8)
+    examples[0, 1:11, 2:8] = 255
+    examples[1, 1:11, 2:8] = 40  # the same box, another center of mass
+    examples[1, 1:3, 2:8] = 255
+    canvas = np.zeros((60, 60, 1), np.uint8)
+    canvas[20:60, 10:34] = 255
+    fitted = drawing.fit_drawing(canvas, examples)
+    np.testing.assert_array_equal(fitted, examples[0])
+
+
 def test_a_place_in_the_plane_shows_what_the_decoder_gives(vae_run):
     for code in ([0.0, 0.0], [1.25, -0.5], [-3, 2]):
         (source,) = shown(vae_run, "walk", code=code)["pictures"]["pictures"]
