@@ -5,6 +5,7 @@ import base64
 import io
 import itertools
 import json
+import re
 
 import httpx
 import numpy as np
@@ -332,6 +333,28 @@ INVALID = [
 def test_an_invalid_value_is_refused(name, view, inputs, message, runs):
     with pytest.raises(InputError, match=message):
         catalog.show(runs[name], view, inputs)
+
+
+def test_a_space_has_the_run_the_package_and_what_it_requires(digits_run, tmp_path, command):
+    code, out, _ = command("export", digits_run.directory, "--space", tmp_path / "space")
+    assert (code, out) == (0, f"python {tmp_path / 'space' / 'app.py'}\n")
+    space = tmp_path / "space"
+    assert (space / "README.md").read_text().startswith("---\ntitle: softmax_regression on digits")
+    requirements = (space / "requirements.txt").read_text().splitlines()
+    names = {re.match(r"[\w.-]+", line)[0] for line in requirements}
+    assert {"tensorflow", "starlette", "uvicorn", "onnxruntime", "numpy"} <= names
+    assert not names & {"pytest", "keras-model-zoo", "jax"}
+    config = json.loads((space / "run" / "config.json").read_text())
+    assert config["data_dir"] is None
+    assert "platform" not in config["environment"]
+    assert not list(space.glob("zoo/pretrained/runs/*"))
+    copy = zoo.load_run(space / "run")
+    raw = digits_run.predictions["raw"][:2]
+    assert zoo.predict(copy, raw) == zoo.predict(digits_run, raw)
+    code, _, err = command("export", digits_run.directory, "--space", space)
+    assert (code, "already exists" in err) == (2, True)
+    code, _, err = command("export", digits_run.directory, "--space", space, "--overwrite")
+    assert (code, "cannot be combined" in err) == (2, True)
 
 
 def ask(app, method, path, **options):
