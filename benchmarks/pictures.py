@@ -45,7 +45,7 @@ class Picture:
 
 def draw_seven(page: Any) -> None:
     """Draw a seven with the pointer."""
-    page.get_by_text("Clear").click()
+    page.get_by_role("button", name="Clear").click()
     box = page.locator("canvas.pad").bounding_box()
     page.mouse.move(box["x"] + 80, box["y"] + 70)
     page.mouse.down()

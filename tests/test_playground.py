@@ -5,19 +5,23 @@ import base64
 import io
 import itertools
 import json
+import os
 import re
+import signal
+import time
 
 import httpx
 import numpy as np
 import pytest
 from PIL import Image, ImageDraw
+from starlette.exceptions import HTTPException
 
 import zoo
 from zoo.data.preprocessing import apply_preprocessor
 from zoo.errors import InputError
 from zoo.evaluation.inspection import hidden_states
 from zoo.evaluation.occlusion import MAX_PARTS, occlude_patches, occlude_words
-from zoo.playground import catalog, denoise, drawing, images, latent
+from zoo.playground import catalog, denoise, drawing, film, images, latent, worker
 from zoo.playground.app import Playground
 from zoo.serving.app import build_app
 from zoo.serving.limits import Limits
@@ -234,6 +238,25 @@ def test_the_outputs_of_a_truth_table_are_those_of_predict(table_run):
         assert value == pytest.approx(answer["probabilities"]["1"], abs=1e-6)
 
 
+@pytest.mark.exhaustive
+def test_a_film_ends_with_the_weights_of_the_run_and_passes_through_its_history(table_run):
+    history = table_run.history
+    last = len(history["epoch"])
+    while len(weights := film.record_weights(table_run.directory)) <= last:
+        continue
+    for mine, theirs in zip(weights[-1], table_run.model.get_weights(), strict=True):
+        np.testing.assert_array_equal(mine, theirs)
+    model = zoo.build("perceptron", use_bias=False)
+    bits = np.array([[1, 1, 0]], np.float32)
+    for epoch in (1, last // 2, last):
+        model.set_weights(weights[epoch])
+        output = np.asarray(model(bits))[0, 0]
+        assert output == pytest.approx(history["output_110"][epoch - 1], abs=1e-6)
+    assert shown(table_run, "film", epoch=last)["surface"]["title"].startswith(
+        f"After epoch {last}"
+    )
+
+
 def test_noise_is_what_was_asked_for_and_the_network_is_given_what_is_shown(denoiser_run):
     raw = denoiser_run.predictions["raw"][0]
     for stddev in (0.0, 0.3):
@@ -355,6 +378,33 @@ def test_a_space_has_the_run_the_package_and_what_it_requires(digits_run, tmp_pa
     assert (code, "already exists" in err) == (2, True)
     code, _, err = command("export", digits_run.directory, "--space", space, "--overwrite")
     assert (code, "cannot be combined" in err) == (2, True)
+
+
+def test_one_task_too_many_is_refused(digits_run):
+    tasks = worker.Worker({"digits": digits_run.directory}, 30.0)
+    tasks._num_pending = worker.MAX_PENDING
+    with pytest.raises(HTTPException, match="try again later") as refusal:
+        asyncio.run(tasks.compute(worker.describe, "digits"))
+    assert refusal.value.status_code == 503
+
+
+@pytest.mark.exhaustive
+def test_a_process_that_dies_or_takes_too_long_is_no_end(digits_run):
+    tasks = worker.Worker({"digits": digits_run.directory}, 120.0)
+    try:
+        expected = catalog.describe(digits_run)
+        assert asyncio.run(tasks.compute(worker.describe, "digits")) == expected
+        os.kill(asyncio.run(tasks.compute(os.getpid)), signal.SIGKILL)
+        assert asyncio.run(tasks.compute(worker.describe, "digits")) == expected
+        tasks._timeout = 0.2
+        with pytest.raises(HTTPException, match="within 0.2 seconds") as refusal:
+            asyncio.run(tasks.compute(time.sleep, 1))
+        assert refusal.value.status_code == 504
+        tasks._timeout = 120.0
+        with pytest.raises(InputError, match="unknown view"):
+            asyncio.run(tasks.compute(worker.show, "digits", "none", {}))
+    finally:
+        tasks.close()
 
 
 def ask(app, method, path, **options):

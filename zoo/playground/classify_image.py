@@ -8,7 +8,6 @@ from zoo.evaluation.occlusion import occlude_patches
 from zoo.evaluation.prediction import predict
 from zoo.playground import panels
 from zoo.playground.controls import image_control, read_image
-from zoo.playground.drawing import fit_drawing
 from zoo.playground.images import overlay, scale_to_unit
 from zoo.playground.view import Control, Inputs, Panel, View
 from zoo.registry import get_spec
@@ -45,9 +44,7 @@ def show(run: Run, inputs: Inputs) -> list[Panel]:
     Raises:
         InputError: if it cannot be read.
     """
-    image, is_drawn = read_image(run, inputs)
-    if is_drawn:
-        image = fit_drawing(image, run.predictions["raw"])
+    image = read_image(run, inputs)
     (answer,) = predict(run, [image])
     prepared = apply_preprocessor(run.preprocessor, image[None])
     received = scale_to_unit(prepared[0]) if prepared.min() < 0 else prepared[0]

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from zoo.errors import InputError
+from zoo.playground.drawing import fit_drawing
 from zoo.playground.images import to_png
 from zoo.playground.view import Control, Inputs
 from zoo.runs import Run
@@ -86,8 +87,8 @@ def choice_control(name: str, label: str, options: Sequence[str], value: str) ->
     }  # fmt: skip
 
 
-def read_image(run: Run, inputs: Inputs) -> tuple[np.ndarray, bool]:
-    """Return the image of an image control, and whether it was drawn.
+def read_image(run: Run, inputs: Inputs) -> np.ndarray:
+    """Return the image of an image control, a drawing in the size and place of the examples.
 
     Args:
         run: the run.
@@ -108,7 +109,9 @@ def read_image(run: Run, inputs: Inputs) -> tuple[np.ndarray, bool]:
         raise InputError("image: the content is not base64.") from None
     shape = run.dataset.input_shape
     (image,) = CONVERTERS["image"]([content], shape, {}, MAX_IMAGE_BYTES)
-    return np.asarray(image), bool(value.get("drawn"))
+    if value.get("drawn"):
+        return fit_drawing(np.asarray(image), run.predictions["raw"])
+    return np.asarray(image)
 
 
 def read_text(inputs: Inputs) -> str:

@@ -56,7 +56,7 @@ def show(run: Run, inputs: Inputs) -> list[Panel]:
         InputError: if the image cannot be read, or the number is out of range.
     """
     stddev = read_number(inputs, "stddev", 0, MAX_STDDEV)
-    image, _ = read_image(run, inputs)
+    image = read_image(run, inputs)
     clean = apply_preprocessor(run.preprocessor, image[None])
     noisy = to_uint8(np.asarray(GaussianCorruption(stddev)(clean, np.array([SEED]))))
     (answer,) = predict(run, list(noisy))

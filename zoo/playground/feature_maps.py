@@ -7,7 +7,6 @@ from zoo.evaluation import inspection
 from zoo.playground import panels
 from zoo.playground.classify_image import suits as classifies_images
 from zoo.playground.controls import choice_control, image_control, read_choice, read_image
-from zoo.playground.drawing import fit_drawing
 from zoo.playground.images import color_from_dark, scale_to_unit
 from zoo.playground.view import Control, Inputs, Panel, View
 from zoo.runs import Run
@@ -48,9 +47,7 @@ def show(run: Run, inputs: Inputs) -> list[Panel]:
         InputError: if the image cannot be read, or there is no such layer.
     """
     layer = read_choice(inputs, "layer", _layers(run))
-    image, is_drawn = read_image(run, inputs)
-    if is_drawn:
-        image = fit_drawing(image, run.predictions["raw"])
+    image = read_image(run, inputs)
     (prepared,) = apply_preprocessor(run.preprocessor, image[None])
     maps = inspection.feature_maps(run.model, prepared)[layer]
     height, width, channels = maps.shape

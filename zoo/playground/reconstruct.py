@@ -6,7 +6,6 @@ from zoo.data.preprocessing import apply_preprocessor
 from zoo.evaluation.prediction import predict
 from zoo.playground import latent, panels
 from zoo.playground.controls import image_control, read_image
-from zoo.playground.drawing import fit_drawing
 from zoo.playground.view import Control, Inputs, Panel, View
 from zoo.registry import get_spec
 from zoo.runs import Run
@@ -47,9 +46,7 @@ def show(run: Run, inputs: Inputs) -> list[Panel]:
     Raises:
         InputError: if it cannot be read.
     """
-    image, is_drawn = read_image(run, inputs)
-    if is_drawn:
-        image = fit_drawing(image, run.predictions["raw"])
+    image = read_image(run, inputs)
     (answer,) = predict(run, [image])
     (given,) = apply_preprocessor(run.preprocessor, image[None])
     output = np.array(answer["reconstruction"])

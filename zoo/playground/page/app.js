@@ -4,6 +4,7 @@ import { createControl } from "./controls.js";
 import { renderPanel } from "./panels.js";
 
 const element = (id) => document.getElementById(id);
+let views = []; // of the model that is shown
 let current = null; // the view that is shown: its address, its controls, and whether it is stale
 
 async function request(address, body) {
@@ -52,10 +53,10 @@ async function refresh() {
   view.isBusy = false;
 }
 
-function showView(model, views, name) {
+function showView(model, name) {
   const view = views.find((each) => each.name === name) ?? views[0];
   for (const link of element("views").children) {
-    link.toggleAttribute("aria-current", link.dataset.view === view.name);
+    link.setAttribute("aria-current", link.dataset.view === view.name ? "page" : "false");
   }
   element("title").textContent = view.title;
   element("notice").textContent = view.notice;
@@ -90,11 +91,9 @@ async function showModel(name, view) {
   element("views").replaceChildren(...links);
   element("views").dataset.model = name;
   views = description.views;
-  if (views.length) showView(name, views, view);
+  if (views.length) showView(name, view);
   else clearView("There is no view for this model.");
 }
-
-let views = [];
 
 /** Go to where the address says: `#MODEL/VIEW`. */
 function navigate() {
@@ -102,7 +101,7 @@ function navigate() {
   const select = element("model");
   const isKnown = [...select.options].some((option) => option.value === name);
   if (isKnown) select.value = name;
-  if (isKnown && element("views").dataset.model === name) showView(name, views, view);
+  if (isKnown && element("views").dataset.model === name) showView(name, view);
   else showModel(select.value, view);
 }
 

@@ -96,8 +96,10 @@ function plane(control, onChange) {
   const moveTo = (event) => {
     const place = positionIn(canvas, event).map((each) => (2 * each) / CANVAS - 1);
     [place[0], -place[1]].forEach((value, index) => {
-      code[axes[index]] = Math.max(-limit, Math.min(limit, value * limit));
-      sliders[dimensions.indexOf(axes[index])].set(code[axes[index]]);
+      const axis = axes[index];
+      const slider = sliders[dimensions.indexOf(axis)];
+      slider.set(Math.max(-limit, Math.min(limit, value * limit)));
+      code[axis] = slider.values()[axis];
     });
     draw();
     onChange();
