@@ -11,6 +11,7 @@ from zoo.cli.options import data_dir_option, json_option, run_argument
 from zoo.cli.output import print_mapping, print_predictions_csv, print_result, print_table
 from zoo.cli.runtime import load_finished_run, quiet_tensorflow
 from zoo.pretrained.catalog import SEPARATOR
+from zoo.runs import Run
 
 PRINTED = ("input", "label", "probability", "mse", "psnr")
 MEASURED = ("bytes", "load_seconds", "milliseconds", "rows_per_second")
@@ -60,6 +61,10 @@ def predict_command(
     "--output", type=click.Path(path_type=Path), help="Artifact folder.  [default: exports/RUN]"
 )
 @click.option("--overwrite", is_flag=True, help="Replace an existing artifact.")
+@click.option(
+    "--space", type=click.Path(path_type=Path),
+    help="Folder for a Hugging Face Space with the playground of the run, instead of an artifact.",
+)  # fmt: skip
 @data_dir_option
 @json_option
 def export_command(
@@ -67,11 +72,17 @@ def export_command(
     format: str,
     output: Path | None,
     overwrite: bool,
+    space: Path | None,
     data_dir: Path | None,
     as_json: bool,
 ) -> None:
-    """Export a finished run as an artifact that takes raw input."""
+    """Export a finished run as an artifact that takes raw input, or as a Space."""
+    if space is not None and (output is not None or overwrite):
+        raise click.UsageError("--space cannot be combined with --output or --overwrite.")
     finished = load_finished_run(run)
+    if space is not None:
+        _export_space(finished, space, as_json)
+        return
     output = output or Path("exports") / Path(run).resolve().name.replace(SEPARATOR, "-")
     with quiet_tensorflow():
         from zoo.artifacts import reader
@@ -87,6 +98,15 @@ def export_command(
         **{key: facts[key] for key in MEASURED},
     }
     print_result(document, as_json, lambda: print_mapping(document))
+
+
+def _export_space(run: Run, directory: Path, as_json: bool) -> None:
+    with quiet_tensorflow():
+        from zoo.playground.space import export_space
+
+        export_space(run, directory)
+    document = {"run_dir": str(run.directory), "space": str(directory)}
+    print_result(document, as_json, lambda: click.echo(f"python {directory / 'app.py'}"))
 
 
 @click.command("report")

@@ -39,15 +39,17 @@ def serve_command(
 ) -> None:
     """Serve runs, trained models of the package, or artifacts over HTTP until interrupted.
 
-    They answer by the Open Inference Protocol (/v2) and TensorFlow Serving's (/v1).
+    They answer by the Open Inference Protocol (/v2) and TensorFlow Serving's (/v1). A browser shows
+    the playground of the runs at /.
     """
     if importlib.util.find_spec("uvicorn") is None:
         raise click.UsageError("zoo serve: pip install 'keras-model-zoo[serve]'.")
+    from zoo.playground.app import Playground
     from zoo.serving import server
     from zoo.serving.app import build_app
     from zoo.serving.limits import Limits
     from zoo.serving.models import serve_models
-    from zoo.serving.sources import open_sources
+    from zoo.serving.sources import find_runs, open_sources
 
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # stop as after Ctrl-C
     try:
@@ -56,9 +58,11 @@ def serve_command(
             models = serve_models(open_sources(references))
             url = server.url_of(listener)
             document = {"url": url, "models": list(models)}
-            paths = "\n".join(f"{url}/v2/models/{name}" for name in models)
-            print_result(document, as_json, lambda: click.echo(paths))
-            app = build_app(models, Limits(max_body * MEBIBYTE, timeout))
-            server.build_server(app, timeout).run(sockets=[listener])
+            paths = [f"{url}/  playground", *(f"{url}/v2/models/{name}" for name in models)]
+            print_result(document, as_json, lambda: click.echo("\n".join(paths)))
+            limits = Limits(max_body * MEBIBYTE, timeout)
+            with Playground(find_runs(references), limits) as playground:
+                app = build_app(models, limits, playground.routes)
+                server.build_server(app, timeout).run(sockets=[listener])
     except KeyboardInterrupt:
         click.echo("stopped", err=True)

@@ -174,6 +174,65 @@ def attention_scores(model: keras.Model, token_ids: np.ndarray) -> dict[str, np.
     return scores
 
 
+def transformer_block_names(model: keras.Model) -> list[str]:
+    """Return the names of the Transformer blocks, from input to output.
+
+    Args:
+        model: any model.
+    """
+    return [layer.name for layer in model.layers if isinstance(layer, TransformerEncoderBlock)]
+
+
+def recurrent_layer_names(model: keras.Model) -> list[str]:
+    """Return the names of the recurrent layers, from input to output.
+
+    Args:
+        model: any model.
+    """
+    kinds = (keras.layers.RNN, keras.layers.Bidirectional)
+    return [layer.name for layer in model.layers if isinstance(layer, kinds)]
+
+
+def hidden_states(model: keras.Model, layer: str, token_ids: np.ndarray) -> np.ndarray:
+    """Compute the states of a recurrent layer after each token of a text.
+
+    Args:
+        model: a model with recurrent layers.
+        layer: name of one.
+        token_ids: token ids, ``(time,)``, without padding.
+
+    Returns:
+        ``(time, units)``. A bidirectional layer has those of both directions, each after the token
+        in its own order; if it returns its last states only, those for the text up to the token.
+    """
+    output = model.get_layer(layer).output
+    states = keras.Model(model.input, output)
+    if len(output.shape) == 3:
+        return np.asarray(states(token_ids[None])[0])
+    beginnings = np.tril(np.broadcast_to(token_ids, (len(token_ids),) * 2))
+    return np.asarray(states(beginnings))
+
+
+def decision_surface(
+    model: keras.Model, side: np.ndarray, third: float | None = None
+) -> np.ndarray:
+    """Compute the output of a network of two or three inputs over the first two.
+
+    Args:
+        model: a model of a truth table.
+        side: values of the first and of the second input, ``(points,)``.
+        third: value of the third input, if there is one.
+
+    Returns:
+        Probabilities of 1, ``(points, points)``: the second input in rows, the first in columns.
+    """
+    x0, x1 = np.meshgrid(side, side)
+    columns = [x0, x1] if third is None else [x0, x1, np.full_like(x0, third)]
+    inputs = np.stack(columns, axis=-1).reshape(-1, len(columns)).astype(np.float32)
+    output = model.predict(inputs, batch_size=len(inputs), verbose=0)[:, -1]
+    return output.reshape(x0.shape)
+
+
 def grad_cam(model: keras.Model, inputs: np.ndarray, labels: Iterable[int]) -> np.ndarray:
     """Compute Grad-CAM heatmaps: the image regions that support a class.
 

@@ -26,6 +26,21 @@ def is_variational(model: keras.Model) -> bool:
     return isinstance(model.get_layer("encoder").output, list)
 
 
+def decode(model: keras.Model, codes: np.ndarray, labels: np.ndarray | None = None) -> np.ndarray:
+    """Decode latent codes.
+
+    Args:
+        model: an autoencoder.
+        codes: latent codes, ``(rows, latent_dim)``.
+        labels: class index of each, ``(rows,)``, for a class-conditional model.
+
+    Returns:
+        Images, ``(rows, height, width, channels)``.
+    """
+    inputs = [codes] if labels is None else [codes, labels.astype(np.int64)]
+    return model.get_layer("decoder").predict(unwrap_single(inputs), verbose=0)
+
+
 def kl_per_dimension(model: keras.Model, batches: Any) -> np.ndarray:
     """Compute the KL divergence of each latent dimension from the prior, in nats.
 

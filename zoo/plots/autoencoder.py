@@ -242,12 +242,13 @@ def decode(run: Run, codes: np.ndarray, labels: np.ndarray | None = None) -> np.
     Returns:
         Images in [0, 1], ``(rows, height, width, channels)``.
     """
-    decoder = run.model.get_layer("decoder")
+    from zoo.evaluation import latent
+
     if not _is_conditional(run):
-        return decoder.predict(codes, verbose=0)
+        return latent.decode(run.model, codes)
     if labels is None:
         labels = np.full(len(codes), run.predictions["labels"][0])
-    return decoder.predict([codes, labels.astype(np.int64)], verbose=0)
+    return latent.decode(run.model, codes, labels)
 
 
 def _show_row(line: Any, name: str, images: np.ndarray, **limits: float) -> None:

@@ -16,21 +16,19 @@ BOUNDARY_MARGIN = 0.3
 
 def decision_surface(figure: Any, run: Run) -> None:
     """Plot the output over the first two inputs, one panel per value of the third."""
+    from zoo.evaluation import inspection
+
     thirds = (0, 1) if run.dataset.input_shape == (3,) else (None,)
     predictions = run.predictions
     side = np.linspace(-BOUNDARY_MARGIN, 1 + BOUNDARY_MARGIN, 101)
-    x0, x1 = np.meshgrid(side, side)
     panels = figure.subplots(1, len(thirds), squeeze=False)[0]
     for axes, third in zip(panels, thirds, strict=True):
-        points = [x0, x1] if third is None else [x0, x1, np.full_like(x0, third)]
-        inputs = np.stack(points, axis=-1).reshape(-1, len(points)).astype("float32")
-        output = run.model.predict(inputs, batch_size=len(inputs), verbose=0)[:, -1]
-        output = output.reshape(x0.shape)
+        output = inspection.decision_surface(run.model, side, third)
         surface = axes.contourf(
-            x0, x1, output, levels=np.linspace(0, 1, 11), cmap=DIVERGING_COLORMAP
+            side, side, output, levels=np.linspace(0, 1, 11), cmap=DIVERGING_COLORMAP
         )
         if output.min() < 0.5 < output.max():
-            axes.contour(x0, x1, output, levels=[0.5], colors="black", linewidths=2)
+            axes.contour(side, side, output, levels=[0.5], colors="black", linewidths=2)
         for bits, label in zip(predictions["raw"], predictions["labels"], strict=True):
             if third is None or bits[2] == third:
                 axes.plot(*bits[:2], "o", markersize=16, color="white", markeredgecolor="black")

@@ -2,7 +2,7 @@
 
 import asyncio
 import importlib.metadata
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import prometheus_client
@@ -10,7 +10,7 @@ from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
-from starlette.routing import Route
+from starlette.routing import BaseRoute, Route
 from starlette.types import ASGIApp
 
 from zoo.artifacts.reader import Arrays
@@ -151,12 +151,15 @@ class Server:
         return names[signature]
 
 
-def build_app(models: Mapping[str, ServedModel], limits: Limits) -> ASGIApp:
+def build_app(
+    models: Mapping[str, ServedModel], limits: Limits, further_routes: Sequence[BaseRoute] = ()
+) -> ASGIApp:
     """Build the ASGI application.
 
     Args:
         models: the models by name.
         limits: what a request may cost.
+        further_routes: paths besides those of the protocols, such as the playground's.
     """
     server = Server(models, limits)
     v1, v2 = "/v1/models/{name}", "/v2/models/{name}"
@@ -167,6 +170,7 @@ def build_app(models: Mapping[str, ServedModel], limits: Limits) -> ASGIApp:
         Route("/v2/health/ready", server.ready),
         Route("/metrics", server.report_metrics),
         Route("/openapi.json", server.describe_paths),
+        *further_routes,
     ]
     for suffix in ("", version):
         routes += [

@@ -61,6 +61,20 @@ def open_sources(references: Sequence[str]) -> dict[str, reader.Artifact]:
     return {name: _open(path) for name, path in paths.items()}
 
 
+def find_runs(references: Sequence[str]) -> dict[str, Path]:
+    """Return the directories of the runs among what is served, by name.
+
+    Args:
+        references: what `open_sources` has opened.
+    """
+    paths = dict(_split(reference) for reference in references)
+    return {
+        name: find_run(path)
+        for name, path in paths.items()
+        if not (Path(path) / reader.FACTS).exists()
+    }
+
+
 def _split(reference: str) -> tuple[str, str]:
     """Return the name and the path of a reference."""
     name, equals, path = reference.partition(EQUALS)

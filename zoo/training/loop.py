@@ -45,6 +45,7 @@ def fit(
     stop_rule: StopRule | None = None,
     tensorboard: bool = False,
     progress: bool = False,
+    callbacks: Sequence[keras.callbacks.Callback] = (),
 ) -> Checkpoint:
     """Train a run's model up to its last epoch, from its last finished one on.
 
@@ -59,6 +60,7 @@ def fit(
             it returns True.
         tensorboard: whether to log for TensorBoard, too.
         progress: whether to show epochs on standard error.
+        callbacks: called besides those of the training loop, and before the checkpoint.
 
     Returns:
         The checkpoint, which has the rows of the history and the best epoch.
@@ -84,7 +86,7 @@ def fit(
             assert isinstance(data, SequenceData)
             initialize_embeddings(model, data.token_ids("train"))
         if len(checkpoint.rows) < recipe.epochs and not checkpoint.should_stop:
-            watchers = progress_callbacks(run, data, tensorboard, progress)
+            watchers = [*progress_callbacks(run, data, tensorboard, progress), *callbacks]
             _fit_epochs(recipe, base_rate, model, data, placement, checkpoint, watchers)
             model.optimizer.learning_rate = base_rate  # so that whoever trains on starts as here
         keep_averaged_weights(model)
