@@ -15,7 +15,8 @@ from zoo.playground.controls import read_number, slider_control
 from zoo.playground.truth_table import SIDE, draw_surface, suits
 from zoo.playground.view import Control, Inputs, Panel, View
 from zoo.runs import Run, create_run, load_run
-from zoo.training.config import RunConfig, load_run_data, run_metadata, seed_and_build
+from zoo.training.building import seed_and_build
+from zoo.training.config import RunConfig, load_run_data, run_metadata
 from zoo.training.loop import fit
 
 MAX_WAIT = 5.0  # seconds
