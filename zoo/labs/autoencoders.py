@@ -115,23 +115,6 @@ def _explain(explain: Answer, rng: np.random.Generator) -> None:
             )
 
 
-@exercise(5, "layer_sizes")
-def _layer_sizes(layer_sizes: Answer, rng: np.random.Generator) -> None:
-    """Read the architecture off the trained weights, not off a cell of the notebook."""
-    for _ in range(3):
-        sizes = [int(n) for n in rng.integers(2, 30, size=5)]
-        weights = []
-        for before, after in itertools.pairwise(sizes):
-            weights += [np.zeros((before, after)), np.zeros(after)]
-        value = list(layer_sizes(weights))
-        expect(
-            value == sizes,
-            f"these weights are those of {sizes}, and you report {value}: a cell can be edited "
-            "after the training run, weights cannot",
-            mistake="5.5",
-        )
-
-
 @exercise(5, "diagnose")
 def _diagnose(diagnose: Answer, rng: np.random.Generator) -> None:
     """Name what two learning curves show."""
@@ -156,21 +139,21 @@ def _diagnose(diagnose: Answer, rng: np.random.Generator) -> None:
         )
 
 
-@exercise(5, "noisy_variant")
-def _noisy_variant(noisy_variant: Answer, rng: np.random.Generator) -> None:
-    """Derive a denoising autoencoder that differs from the plain one in the noise alone."""
-    settings = {"encoder": [256], "decoder": [1024], "activation": "sigmoid", "noise": 0.0}
-    before = {name: list(v) if isinstance(v, list) else v for name, v in settings.items()}
-    variant = dict(noisy_variant(settings, NOISE))
-    expect(settings == before, "the plain autoencoder's settings were changed, too", "5.7")
-    differing = [name for name in {*variant, *before} if variant.get(name) != before.get(name)]
-    expect(
-        differing == ["noise"],
-        f"the two differ in {', '.join(sorted(differing)) or 'nothing'}: a comparison of noise "
-        "needs the same network on both sides",
-        mistake="5.7",
-    )
-    expect(variant["noise"] == NOISE, f"the noise is {variant['noise']}, expected {NOISE}")
+@exercise(5, "layer_sizes")
+def _layer_sizes(layer_sizes: Answer, rng: np.random.Generator) -> None:
+    """Read the architecture off the trained weights, not off a cell of the notebook."""
+    for _ in range(3):
+        sizes = [int(n) for n in rng.integers(2, 30, size=5)]
+        weights = []
+        for before, after in itertools.pairwise(sizes):
+            weights += [np.zeros((before, after)), np.zeros(after)]
+        value = list(layer_sizes(weights))
+        expect(
+            value == sizes,
+            f"these weights are those of {sizes}, and you report {value}: a cell can be edited "
+            "after the training run, weights cannot",
+            mistake="5.5",
+        )
 
 
 @exercise(5, "add_noise")
@@ -192,6 +175,23 @@ def _add_noise(add_noise: Answer, rng: np.random.Generator) -> None:
     expect(abs(noisy.std() - 0.1) < 0.01, f"the deviation is {noisy.std():.3f}, not 0.1")
     strong = np.asarray(add_noise(images.copy(), 2.0, seed), float)
     expect(strong.min() >= 0 and strong.max() <= 1, "intensities leave the range from 0 to 1")
+
+
+@exercise(5, "noisy_variant")
+def _noisy_variant(noisy_variant: Answer, rng: np.random.Generator) -> None:
+    """Derive a denoising autoencoder that differs from the plain one in the noise alone."""
+    settings = {"encoder": [256], "decoder": [1024], "activation": "sigmoid", "noise": 0.0}
+    before = {name: list(v) if isinstance(v, list) else v for name, v in settings.items()}
+    variant = dict(noisy_variant(settings, NOISE))
+    expect(settings == before, "the plain autoencoder's settings were changed, too", "5.7")
+    differing = [name for name in {*variant, *before} if variant.get(name) != before.get(name)]
+    expect(
+        differing == ["noise"],
+        f"the two differ in {', '.join(sorted(differing)) or 'nothing'}: a comparison of noise "
+        "needs the same network on both sides",
+        mistake="5.7",
+    )
+    expect(variant["noise"] == NOISE, f"the noise is {variant['noise']}, expected {NOISE}")
 
 
 @exercise(5, "denoising_table")
@@ -239,6 +239,21 @@ def _denoising_table(denoising_table: Answer, rng: np.random.Generator) -> None:
         )
 
 
+@measured(5, "fit_denoiser", "the mean squared error of denoised digits", higher=False)
+def _fit_denoiser(fit_denoiser: Answer, seed: int) -> float:
+    """Train a denoiser on 1,437 digits, and score it on the other 360, all with fresh noise."""
+    from sklearn.datasets import load_digits
+
+    rng = np.random.default_rng(seed)
+    images = load_digits().data[rng.permutation(1797)] / 16
+    denoise = fit_denoiser(images[:1437], NOISE, seed)
+    clean = images[1437:]
+    noisy = np.clip(clean + NOISE * rng.normal(size=clean.shape), 0, 1)
+    denoised = np.asarray(denoise(noisy), float)
+    expect(denoised.shape == clean.shape, f"expected {clean.shape}, received {denoised.shape}")
+    return float(((denoised - clean) ** 2).mean())
+
+
 @exercise(5, "probe_accuracy")
 def _probe_accuracy(probe_accuracy: Answer, rng: np.random.Generator) -> None:
     """Use codes for something: the class of the nearest training code."""
@@ -260,18 +275,3 @@ def _probe_accuracy(probe_accuracy: Answer, rng: np.random.Generator) -> None:
             f"report {float(value):.3g}: what is a code good for, and not the image?",
             mistake="5.10",
         )
-
-
-@measured(5, "fit_denoiser", "the mean squared error of denoised digits", higher=False)
-def _fit_denoiser(fit_denoiser: Answer, seed: int) -> float:
-    """Train a denoiser on 1,437 digits, and score it on the other 360, all with fresh noise."""
-    from sklearn.datasets import load_digits
-
-    rng = np.random.default_rng(seed)
-    images = load_digits().data[rng.permutation(1797)] / 16
-    denoise = fit_denoiser(images[:1437], NOISE, seed)
-    clean = images[1437:]
-    noisy = np.clip(clean + NOISE * rng.normal(size=clean.shape), 0, 1)
-    denoised = np.asarray(denoise(noisy), float)
-    expect(denoised.shape == clean.shape, f"expected {clean.shape}, received {denoised.shape}")
-    return float(((denoised - clean) ** 2).mean())

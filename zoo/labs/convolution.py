@@ -90,6 +90,31 @@ def _filter_images(filter_images: Answer, rng: np.random.Generator) -> None:
     )
 
 
+@exercise(3, "cross_entropy")
+def _cross_entropy(cross_entropy: Answer, rng: np.random.Generator) -> None:
+    """Compute the cross-entropy of each row from logits, of any size."""
+    logits, labels = 4 * rng.normal(size=(6, 10)), rng.integers(0, 10, size=6)
+    expected = np.log(np.exp(logits).sum(axis=1)) - logits[np.arange(6), labels]
+    value = cross_entropy(logits, labels)
+    once = np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True)
+    twice = np.log(np.exp(once).sum(axis=1)) - once[np.arange(6), labels]
+    expect(
+        not is_close(value, twice),
+        "softmax was applied twice: the loss has one in it already, so that no network, however "
+        "sure, gets below 1.46",
+        mistake="3.9",
+    )
+    expect(
+        np.shape(value) == (6,),
+        f"expected a loss for each of 6 rows, received shape {np.shape(value)}: a mean of means "
+        "counts a small batch as much as a large one",
+        mistake="3.9",
+    )
+    expect(is_close(value, expected), "this is not -log of the label's probability")
+    large = cross_entropy(np.array([[2000.0, 0], [0, 2000.0]]), np.array([0, 0]))
+    expect(is_close(large, [0, 2000]), "logits of 2,000 overflow")
+
+
 @exercise(3, "epoch_batches")
 def _epoch_batches(epoch_batches: Answer, rng: np.random.Generator) -> None:
     """Cut an epoch into batches of the size that the settings have now."""
@@ -170,31 +195,6 @@ def _report_best(report_best: Answer, rng: np.random.Generator) -> None:
         expect(accuracy == table[best]["test"], "the figure is not the test accuracy of the chosen")
 
 
-@exercise(3, "cross_entropy")
-def _cross_entropy(cross_entropy: Answer, rng: np.random.Generator) -> None:
-    """Compute the cross-entropy of each row from logits, of any size."""
-    logits, labels = 4 * rng.normal(size=(6, 10)), rng.integers(0, 10, size=6)
-    expected = np.log(np.exp(logits).sum(axis=1)) - logits[np.arange(6), labels]
-    value = cross_entropy(logits, labels)
-    once = np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True)
-    twice = np.log(np.exp(once).sum(axis=1)) - once[np.arange(6), labels]
-    expect(
-        not is_close(value, twice),
-        "softmax was applied twice: the loss has one in it already, so that no network, however "
-        "sure, gets below 1.46",
-        mistake="3.9",
-    )
-    expect(
-        np.shape(value) == (6,),
-        f"expected a loss for each of 6 rows, received shape {np.shape(value)}: a mean of means "
-        "counts a small batch as much as a large one",
-        mistake="3.9",
-    )
-    expect(is_close(value, expected), "this is not -log of the label's probability")
-    large = cross_entropy(np.array([[2000.0, 0], [0, 2000.0]]), np.array([0, 0]))
-    expect(is_close(large, [0, 2000]), "logits of 2,000 overflow")
-
-
 @exercise(3, "is_better")
 def _is_better(is_better: Answer, rng: np.random.Generator) -> None:
     """Tell a real difference of two accuracies from luck."""
@@ -230,9 +230,9 @@ def _freeze(freeze: Answer, rng: np.random.Generator) -> None:
         f"{sum(sizes)} parameters are trainable; a head from 4 features to 3 classes has 15",
         mistake="3.7",
     )
-    model.compile(optimizer="sgd", loss="sparse_categorical_crossentropy")
+    model.compile("sgd", "sparse_categorical_crossentropy", run_eagerly=True)
     images = rng.normal(3, 2, size=(16, 8, 8, 1))
-    model.fit(images, rng.integers(0, 3, size=16), verbose=0)
+    model.train_on_batch(images, rng.integers(0, 3, size=16))
     moved = [
         variable.path for variable, old in zip(backbone.weights, before, strict=True)
         if not np.array_equal(variable.numpy(), old)
@@ -285,8 +285,8 @@ def digit_features() -> tuple[np.ndarray, np.ndarray]:
     """Return what the zoo's CNN, trained on photographs, makes of 1,797 digits.
 
     Returns:
-        The features ``(1797, 512)``, means of its last maps over the quarters of an image, and the
-        labels ``(1797,)``.
+        The features ``(1797, 256)``, means of the maps after its second convolution over the
+        quarters of an image, and the labels ``(1797,)``.
     """
     import keras
     from sklearn.datasets import load_digits
@@ -295,15 +295,13 @@ def digit_features() -> tuple[np.ndarray, np.ndarray]:
 
     if not _FEATURES:
         images, labels = load_digits(return_X_y=True)
-        pictures = np.repeat(255 - images.reshape(-1, 8, 8, 1) * 15.9, 3, axis=3).astype("uint8")
-        large = pictures.repeat(4, axis=1).repeat(4, axis=2)
+        gray = images.reshape(-1, 8, 8, 1).repeat(4, axis=1).repeat(4, axis=2)
+        pictures = (gray.repeat(3, axis=3) * 15.9).astype("uint8")
         run = zoo.load("simple_cnn")
-        last = [layer for layer in run.model.layers if len(layer.output.shape) == 4][-1]
-        backbone = keras.Model(run.model.inputs, last.output)
-        maps = backbone.predict(run.preprocessor(large), batch_size=256, verbose=0)
-        rows, height, width, channels = maps.shape
-        quarters = maps.reshape(rows, 2, height // 2, 2, width // 2, channels).mean(axis=(2, 4))
-        _FEATURES.update(features=quarters.reshape(rows, -1), labels=labels)
+        backbone = keras.Model(run.model.inputs, run.model.get_layer("activation_2").output)
+        maps = backbone.predict(run.preprocessor(pictures), batch_size=256, verbose=0)
+        quarters = maps.reshape(-1, 2, 4, 2, 4, maps.shape[-1]).mean(axis=(2, 4))
+        _FEATURES.update(features=quarters.reshape(len(labels), -1), labels=labels)
     return _FEATURES["features"], _FEATURES["labels"]
 
 
