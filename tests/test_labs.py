@@ -224,7 +224,7 @@ def test_a_lab_with_its_solutions_runs_and_passes(lab, tmp_path):
     fill_in(notebook, solutions_of(lab))
     path = tmp_path / "solved.ipynb"
     nbformat.write(notebook, path)
-    report = check_notebook(path)
+    report = check_notebook(path, seconds_per_cell=300)
     assert report.errors == ()
     assert [str(r) for r in report.results] == [
         f"{exercise.name}: passed" for exercise in exercises_of(lab.number)

@@ -46,6 +46,7 @@ class Exercise:
         answers: names that the notebook must define.
         check: takes the answers and a random generator; raises `WrongAnswerError`.
         score: of an answer that trains a model: the result of one training run with a seed.
+        higher: whether a higher score is better.
     """
 
     name: str
@@ -53,6 +54,7 @@ class Exercise:
     answers: tuple[str, ...]
     check: Check
     score: Score | None = None
+    higher: bool = True
 
 
 @dataclasses.dataclass(frozen=True)
@@ -121,7 +123,7 @@ def measured(lab: int, name: str, what: str, higher: bool) -> Callable[[Score], 
             bound = "at least" if higher else "at most"
             expect(reached, f"{what} is {value:.4g}; our answer reaches {bound} {limit:.4g}")
 
-        EXERCISES[name] = Exercise(name, lab, (name,), check, score)
+        EXERCISES[name] = Exercise(name, lab, (name,), check, score, higher)
         return score
 
     return register

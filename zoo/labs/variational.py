@@ -42,7 +42,7 @@ def _sample(sample: Answer, rng: np.random.Generator) -> None:
     mean, log_variance, noise = rng.normal(size=(3, 7, 2))
     value = sample(mean, log_variance, noise)
     expect(is_close(sample(mean, log_variance, 0 * noise), mean), "without noise, not the mean")
-    for wrong in (log_variance, np.exp(log_variance)):
+    for wrong in (log_variance, np.exp(log_variance), abs(log_variance) ** 0.5):
         expect(
             not is_close(value, mean + wrong * noise),
             "the log-variance is taken for something else: how does a deviation follow from it?",
@@ -62,9 +62,6 @@ def _kl_divergence(kl_divergence: Answer, rng: np.random.Generator) -> None:
     mean, log_variance = rng.normal(size=(2, 5, 3))
     terms = (mean**2 + np.exp(log_variance) - log_variance - 1) / 2
     value = kl_divergence(mean, log_variance)
-    expect(is_close(kl_divergence(np.zeros((2, 3)), np.zeros((2, 3))), [0, 0]),
-           "the standard normal is at a distance of 0 from itself, for each of two images"
-    )  # fmt: skip
     expect(
         not is_close(value, terms.mean(axis=1)),
         "the dimensions of a code are independent: their divergences add up",
@@ -76,6 +73,8 @@ def _kl_divergence(kl_divergence: Answer, rng: np.random.Generator) -> None:
         "the log-variance is taken for a variance",
         mistake="6.8",
     )
+    rest = kl_divergence(np.zeros((2, 3)), np.zeros((2, 3)))
+    expect(is_close(rest, [0, 0]), "the standard normal is not at a distance of 0 from itself")
     expect(is_close(value, terms.sum(axis=1)), "the divergence of a row is not right")
 
 
@@ -115,6 +114,34 @@ def _in_nats(in_nats: Answer, rng: np.random.Generator) -> None:
             is_close(beta, PIXELS * weight, 1e-4),
             "multiply the loss by the number of pixels: what is the divergence's weight?",
             mistake="6.1",
+        )
+
+
+@exercise(6, "scores")
+def _scores(scores: Answer, rng: np.random.Generator) -> None:
+    """Evaluate the bound on training and on test images; only both can show overfitting."""
+    for gap in (0.0, float(rng.uniform(2, 8))):
+        bounds = {"train": rng.normal(100, 5, size=2000), "test": rng.normal(100, 5, size=1000)}
+        bounds["test"] += gap - bounds["test"].mean() + bounds["train"].mean()
+        asked: list[str] = []
+
+        def evaluate(split: str, bounds: dict = bounds, asked: list[str] = asked) -> np.ndarray:
+            asked.append(split)
+            return bounds[split]
+
+        value = dict(scores(evaluate))
+        expect(
+            {"train", "test"} <= set(asked) and {"train", "test"} <= set(value),
+            "only images it was trained on were looked at: that says nothing about others",
+            mistake="6.2",
+        )
+        for split, rows in bounds.items():
+            expect(is_close(value[split], rows.mean()), f"the mean bound on {split} is not right")
+        expect(
+            bool(value.get("overfits")) == (gap > 0),
+            f"the bound is {gap:.2f} nats worse on test images, with a standard error of "
+            f"{np.hypot(5 / 2000**0.5, 5 / 1000**0.5):.2f}: is that overfitting?",
+            mistake="6.2",
         )
 
 
@@ -161,32 +188,25 @@ def _sweep(sweep: Answer, rng: np.random.Generator) -> None:
         )
 
 
-@exercise(6, "scores")
-def _scores(scores: Answer, rng: np.random.Generator) -> None:
-    """Evaluate the bound on training and on test images; only both can show overfitting."""
-    for gap in (0.0, float(rng.uniform(2, 8))):
-        bounds = {"train": rng.normal(100, 5, size=2000), "test": rng.normal(100, 5, size=1000)}
-        bounds["test"] += gap - bounds["test"].mean() + bounds["train"].mean()
-        asked: list[str] = []
-
-        def evaluate(split: str, bounds: dict = bounds, asked: list[str] = asked) -> np.ndarray:
-            asked.append(split)
-            return bounds[split]
-
-        value = dict(scores(evaluate))
-        expect(
-            {"train", "test"} <= set(asked) and {"train", "test"} <= set(value),
-            "only images it was trained on were looked at: that says nothing about others",
-            mistake="6.2",
-        )
-        for split, rows in bounds.items():
-            expect(is_close(value[split], rows.mean()), f"the mean bound on {split} is not right")
-        expect(
-            bool(value.get("overfits")) == (gap > 0),
-            f"the bound is {gap:.2f} nats worse on test images, with a standard error of "
-            f"{np.hypot(5 / 2000**0.5, 5 / 1000**0.5):.2f}: is that overfitting?",
-            mistake="6.2",
-        )
+@exercise(6, "cloud")
+def _cloud(cloud: Answer, rng: np.random.Generator) -> None:
+    """Compute mean and variance of the codes of all images together."""
+    means = rng.normal(1, 2, size=(500, 2))
+    log_variances = rng.normal(-1, 0.3, size=(500, 2))
+    mean, variance = cloud(means, log_variances)
+    expected = means.var(axis=0) + np.exp(log_variances).mean(axis=0)
+    expect(is_close(mean, means.mean(axis=0)), "the mean of the cloud is that of the means")
+    expect(
+        not is_close(variance, [1, 1], 1e-3),
+        "the cloud was declared standard normal; measure it",
+        mistake="6.5",
+    )
+    expect(
+        is_close(variance, expected, 1e-4),
+        "the variance of the cloud has two parts: how far the means lie apart, and how wide each "
+        "image's own distribution is",
+        mistake="6.5",
+    )
 
 
 @exercise(6, "prior_samples")
@@ -254,27 +274,6 @@ def _latent_grid(latent_grid: Answer, rng: np.random.Generator) -> None:
             expect(constant, "the lines are not at the quantiles (i + 1/2) / size of the normal")
         expect(len({tuple(code) for code in grid.reshape(-1, 2).round(9)}) == size**2,
                "a code occurs twice")  # fmt: skip
-
-
-@exercise(6, "cloud")
-def _cloud(cloud: Answer, rng: np.random.Generator) -> None:
-    """Compute mean and variance of the codes of all images together."""
-    means = rng.normal(1, 2, size=(500, 2))
-    log_variances = rng.normal(-1, 0.3, size=(500, 2))
-    mean, variance = cloud(means, log_variances)
-    expected = means.var(axis=0) + np.exp(log_variances).mean(axis=0)
-    expect(is_close(mean, means.mean(axis=0)), "the mean of the cloud is that of the means")
-    expect(
-        not is_close(variance, [1, 1], 1e-3),
-        "the cloud was declared standard normal; measure it",
-        mistake="6.5",
-    )
-    expect(
-        is_close(variance, expected, 1e-4),
-        "the variance of the cloud has two parts: how far the means lie apart, and how wide each "
-        "image's own distribution is",
-        mistake="6.5",
-    )
 
 
 @measured(6, "fit_vae", "the negative ELBO on digits held out, in nats per image,", higher=False)
