@@ -56,6 +56,10 @@ class TrainingDivergedError(ZooError, ArithmeticError):
     """A loss that became NaN or infinite."""
 
 
+class LabError(ZooError):
+    """A notebook of a lab that is missing, cannot be read or run, or an unknown lab or exercise."""
+
+
 class ExportError(ZooError):
     """An artifact that cannot be written or does not reproduce its model."""
 

@@ -8,6 +8,7 @@ import click
 
 from zoo.cli.course import course_command
 from zoo.cli.datasets import datasets_command, inspect_command
+from zoo.cli.labs import lab_command
 from zoo.cli.models import list_command, show_command
 from zoo.cli.predictions import export_command, predict_command, report_command
 from zoo.cli.pretrained import push_command, verify_command
@@ -46,6 +47,7 @@ for command in (
     evaluate_command,
     export_command,
     inspect_command,
+    lab_command,
     list_command,
     predict_command,
     push_command,
