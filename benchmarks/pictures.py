@@ -26,7 +26,7 @@ from zoo.serving.server import build_server, listen, url_of
 MODELS = ("mlp", "simple_cnn", "gru", "vae", "two_layer_perceptron")
 WIDTH, HEIGHT = 1180, 600
 TIMEOUT = 300.0
-COLORS = 128
+COLORS = 256
 ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--disable-background-networking"]
 
 

@@ -192,7 +192,10 @@ function drawingCanvas(onDraw) {
       lineTo(pen.place);
     },
     (event) => lineTo(positionIn(canvas, event)),
-    finish,
+    () => {
+      showPen();
+      finish();
+    },
   );
   const moves = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] };
   const showPen = () => {
