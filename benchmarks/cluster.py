@@ -2,41 +2,44 @@
 
     python -m benchmarks.cluster [--times 20]
 
-Trains on the digits with ``KERAS_BACKEND=jax``: in one process; in two on the loopback interface;
-and again in two, one of which is killed by SIGKILL at a random moment, whereupon both are started
-again, with ``--resume`` if the run had begun. Writes a row to ``benchmarks/results/cluster.csv``:
-the maximum difference between the weights of two processes and of one, how many of the killed runs
-ended with the bits of the undisturbed one, how many were resumed, how long at most the other
-process lived on, and how many processes were left. Requires the extras ``benchmark`` and ``jax``;
-takes ten minutes.
+Trains on the digits with JAX: in one process; in two on the loopback interface; and again in two,
+one of which is killed by SIGKILL at a random moment, whereupon both are started again, with
+``--resume`` if the run had begun. Writes a row to ``benchmarks/results/cluster.csv``: the maximum
+difference between the weights of two processes and of one, how many of the killed runs ended with
+the bits of the undisturbed one, how many were resumed, how long at most the other process lived on,
+and how many processes were left. Processes are forked from one that has imported TensorFlow and
+JAX, so that they are killed in what follows. Requires the extras ``benchmark`` and ``jax``; takes
+ten minutes.
 """
 
 import importlib.metadata
+import multiprocessing
 import os
 import random
 import shutil
 import socket
-import subprocess
 import sys
 import tempfile
 import time
+from multiprocessing.process import BaseProcess
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import click
 import numpy as np
+import psutil
 
 import zoo
 from benchmarks import tables
-from benchmarks.kills import processes_of
 from benchmarks.quality import data_dir_option
+from zoo import cli
+from zoo.training import rendezvous
 
 MODEL = "mlp"
-OPTIONS = ["--dataset", "digits", "--epochs", "60", "--set", "precision=float32"]
-TIMEOUT = 180.0
+SETTINGS = ["--dataset", "digits", "--epochs", "12", "--batch-size", "512", "--set", "units=64"]
 PROCESSES = 2
-
-Process = subprocess.Popen[str]
+TIMEOUT = 180.0
+CONTEXT = multiprocessing.get_context("forkserver")
 
 
 class Outcome(NamedTuple):
@@ -45,7 +48,7 @@ class Outcome(NamedTuple):
     Attributes:
         survival: seconds for which the other process lived on.
         is_resumed: whether the run had begun.
-        said: what the other process wrote to standard error.
+        said: the last line that the other process wrote to standard error.
     """
 
     survival: float
@@ -53,60 +56,74 @@ class Outcome(NamedTuple):
     said: str
 
 
-def start(folder: Path, data_dir: str | None, processes: int) -> list[Process]:
+def run_command(arguments: list[str], variables: dict[str, str], log: Path) -> None:
+    """Run the `zoo` command in this process, whose standard error is a file."""
+    os.environ.update(variables)
+    os.dup2(os.open(log, os.O_WRONLY | os.O_CREAT | os.O_TRUNC), 2)
+    os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+    sys.argv = ["zoo", *arguments]
+    cli.main()
+
+
+def log_of(run_dir: Path, process: int) -> Path:
+    """Return the file with the standard error of a process of a run."""
+    return run_dir.with_name(f"{run_dir.name}-{process}.log")
+
+
+def start(run_dir: Path, data_dir: str | None, processes: int) -> list[BaseProcess]:
     """Start the processes of a run, which is resumed if it has begun."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
+    with socket.create_server(("127.0.0.1", 0)) as free:
         address = f"127.0.0.1:{free.getsockname()[1]}"
-    command = [sys.executable, "-m", "zoo", "train", MODEL, *OPTIONS, "--run-dir", str(folder)]
-    command += ["--resume"] if (folder / "config.json").exists() else []
-    command += ["--data-dir", data_dir] if data_dir else []
-    variables = {
-        "KERAS_BACKEND": "jax",
-        "KERAS_DISTRIBUTION_NUM_PROCESSES": str(processes),
-        "KERAS_DISTRIBUTION_JOB_ADDRESSES": address,
-    }
-    return [
-        subprocess.Popen(
-            command,
-            env=os.environ | variables | {"KERAS_DISTRIBUTION_PROCESS_ID": str(process)},
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.PIPE,
-            text=True,
+    arguments = ["train", MODEL, *SETTINGS, "--run-dir", str(run_dir)]
+    arguments += ["--resume"] if (run_dir / "config.json").exists() else []
+    arguments += ["--data-dir", data_dir] if data_dir else []
+    variables = {rendezvous.PROCESSES: str(processes), rendezvous.ADDRESSES: address}
+    started = []
+    for number in range(processes):
+        own = variables | {rendezvous.PROCESS: str(number)}
+        process = CONTEXT.Process(
+            target=run_command, args=(arguments, own, log_of(run_dir, number))
         )
-        for process in range(processes)
-    ]
+        process.start()
+        started.append(process)
+    return started
 
 
-def finish(processes: list[Process]) -> float:
-    """Wait for processes to succeed, and return the seconds waited."""
+def wait(process: BaseProcess) -> float:
+    """Wait for a process to end, and return the seconds waited."""
     begun = time.monotonic()
-    for process in processes:
-        _, errors = process.communicate(timeout=TIMEOUT)
-        if process.returncode:
-            raise RuntimeError(f"exit code {process.returncode}: {errors[-2000:]}")
+    process.join(TIMEOUT)
+    if process.exitcode is None:
+        raise RuntimeError(f"a process still runs after {TIMEOUT:g} seconds")
     return time.monotonic() - begun
 
 
-def kill_one(folder: Path, data_dir: str | None, delay: float, number: int) -> Outcome:
-    """Kill one of the processes of a run after a delay, and start all again when none is left."""
-    processes = start(folder, data_dir, PROCESSES)
-    time.sleep(delay)
-    killed = processes.pop(number)
-    killed.kill()
-    killed.communicate()
+def finish(run_dir: Path, data_dir: str | None, processes: int) -> float:
+    """Train a run to its end, and return the seconds that it took."""
     begun = time.monotonic()
-    (other,) = processes
-    _, said = other.communicate(timeout=TIMEOUT)
-    survival = time.monotonic() - begun
-    is_resumed = (folder / "config.json").exists()
-    finish(start(folder, data_dir, PROCESSES))
-    return Outcome(survival, is_resumed, said)
+    for number, process in enumerate(start(run_dir, data_dir, processes)):
+        wait(process)
+        if process.exitcode:
+            said = log_of(run_dir, number).read_text()[-2000:]
+            raise RuntimeError(f"exit code {process.exitcode}: {said}")
+    return time.monotonic() - begun
 
 
-def bits_of(folder: Path) -> tuple[Any, ...]:
-    """Return what two runs must have in common: weights, predictions, history but for times."""
-    run = zoo.load_run(folder)
+def kill_one(run_dir: Path, data_dir: str | None, delay: float, number: int) -> Outcome:
+    """Kill one of the processes of a run after a delay, and start all again when none is left."""
+    processes = start(run_dir, data_dir, PROCESSES)
+    time.sleep(delay)
+    processes[number].kill()
+    survival = max(map(wait, processes))
+    is_resumed = (run_dir / "config.json").exists()
+    said = log_of(run_dir, 1 - number).read_text().splitlines()[-1:]
+    finish(run_dir, data_dir, PROCESSES)
+    return Outcome(survival, is_resumed, "".join(said))
+
+
+def bits_of(run_dir: Path) -> Any:
+    """Return what runs have in common: history but for times, weights and predictions."""
+    run = zoo.load_run(run_dir)
     history = {key: values for key, values in run.history.items() if key != "seconds"}
     arrays = [*run.model.get_weights(), run.predictions["probabilities"]]
     return history, [values.tobytes() for values in arrays]
@@ -114,37 +131,43 @@ def bits_of(folder: Path) -> tuple[Any, ...]:
 
 def measure(times: int, data_dir: str | None, folder: Path) -> dict[str, Any]:
     """Compare two processes with one, and kill one of two again and again."""
-    usual = [finish(start(folder / str(count), data_dir, count)) for count in (1, PROCESSES)][-1]
-    one, two = (zoo.load_run(folder / str(count)).model.get_weights() for count in (1, PROCESSES))
-    expected = bits_of(folder / str(PROCESSES))
-    generator = random.Random(0)
-    outcomes, same, left = [], 0, 0
-    for number in range(times):
-        run_dir = folder / f"killed-{number}"
-        delay, process = generator.uniform(0, usual), generator.randrange(PROCESSES)
-        outcome = kill_one(run_dir, data_dir, delay, process)
-        outcomes.append(outcome)
+    one, two = folder / "one", folder / "two"
+    finish(one, data_dir, 1)
+    usual = finish(two, data_dir, PROCESSES)
+    weights = zip(*(zoo.load_run(path).model.get_weights() for path in (one, two)), strict=True)
+    expected, generator = bits_of(two), random.Random(0)
+    outcomes, same = [], 0
+    for count in range(times):
+        run_dir = folder / f"killed-{count}"
+        delay, number = generator.uniform(0, usual), generator.randrange(PROCESSES)
+        outcomes.append(kill_one(run_dir, data_dir, delay, number))
         same += bits_of(run_dir) == expected
-        left += len(processes_of(run_dir))
         click.echo(
-            f"{number}: process {process} killed after {delay:.1f} s of {usual:.1f}, the other ended "
-            f"{outcome.survival:.1f} s later: {outcome.said.splitlines()[-1:]}",
-            err=True,
+            f"{count}: process {number} killed after {delay:.1f} s: {outcomes[-1]}", err=True
         )
         shutil.rmtree(run_dir)
     return {
         "model": MODEL,
-        "settings": " ".join(OPTIONS),
+        "settings": " ".join(SETTINGS),
         "processes": PROCESSES,
-        "max_difference": max(float(np.abs(a - b).max()) for a, b in zip(one, two, strict=True)),
+        "max_difference": max(float(np.abs(first - second).max()) for first, second in weights),
         "kills": times,
         "same_bits": same,
         "resumed": sum(outcome.is_resumed for outcome in outcomes),
         "seconds_lived_on": round(max(outcome.survival for outcome in outcomes), 1),
-        "processes_left": left,
-        "jax": importlib.metadata.version("jax"),
-        **tables.environment(),
+        "processes_left": processes_left(),
     }
+
+
+def processes_left() -> int:
+    """Return how many processes of runs are left: children of the one they are forked from."""
+    return sum(len(child.children(recursive=True)) for child in psutil.Process().children())
+
+
+def use_jax() -> None:
+    """Let the processes be forked from one that has imported TensorFlow, Keras and JAX."""
+    os.environ["KERAS_BACKEND"] = "jax"
+    CONTEXT.set_forkserver_preload(["benchmarks.cluster", "zoo.training.seeds"])
 
 
 @click.command(help=__doc__)
@@ -152,9 +175,11 @@ def measure(times: int, data_dir: str | None, folder: Path) -> dict[str, Any]:
 @data_dir_option
 def main(times: int, data_dir: str | None) -> None:
     """Compare, kill, and write the row."""
+    use_jax()
     with tempfile.TemporaryDirectory() as folder:
         row = measure(times, data_dir, Path(folder))
-        tables.save_row("cluster", row, ("model", "settings"))
+    versions = {"jax": importlib.metadata.version("jax"), **tables.environment()}
+    tables.save_row("cluster", row | versions, ("model", "settings"))
 
 
 if __name__ == "__main__":

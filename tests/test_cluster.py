@@ -1,23 +1,18 @@
 """Several machines: how processes find each other, train as one, and end together."""
 
-import contextlib
 import json
 import os
-import shlex
-import signal
 import socket
-import stat
 import subprocess
 import sys
 import threading
 import time
 from pathlib import Path
 
-import numpy as np
 import pytest
 
 import zoo
-from zoo.errors import ArgumentValueError, ClusterError, RunError
+from zoo.errors import ArgumentValueError, ClusterError
 from zoo.training import cluster as cluster_module
 from zoo.training import rendezvous
 from zoo.training.cluster import ONE_PROCESS, Cluster, join
@@ -86,7 +81,9 @@ def test_several_machines_of_tensorflow_are_refused(variables, received, monkeyp
     assert not list(tmp_path.iterdir())
 
 
-@pytest.mark.parametrize("config", ["", "{", "[]", '{"cluster": 3}', '{"cluster": {"chief": ["a:1"]}}'])
+@pytest.mark.parametrize(
+    "config", ["", "{", "[]", '{"cluster": 3}', '{"cluster": {"chief": ["a:1"]}}']
+)
 def test_one_task_of_tensorflow_is_one_process(config, monkeypatch):
     monkeypatch.setenv("TF_CONFIG", config)
     assert join() is ONE_PROCESS
@@ -378,21 +375,3 @@ def test_the_example_for_kubernetes_starts_a_process_in_each_pod(tmp_path, on_pa
         (run_dir / "config.json").touch()
         if resume:
             break
-
-
-EPOCHS = 3
-OPTIONS = [
-    "mlp", "--dataset", "digits", "--epochs", str(EPOCHS), "--batch-size", "200",
-    "--set", "units=16", "--set", "precision=float32", "--set", "ema_momentum=0.5",
-]  # fmt: skip
-
-
-@pytest.fixture(scope="module")
-def one_process(tmp_path_factory, data_dir):
-    pytest.importorskip("jax")
-    folder = tmp_path_factory.mktemp("one")
-    subprocess.run(
-        [sys.executable, "-m", "zoo", "train", *OPTIONS, "--data-dir", data_dir, "--run-dir", folder],
-        env=os.environ | {"KERAS_BACKEND": "jax"}, check=True, capture_output=True,
-    )  # fmt: skip
-    return zoo.load_run(folder)

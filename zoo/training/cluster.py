@@ -23,6 +23,7 @@ from typing import Any
 import keras
 
 from zoo.errors import ArgumentValueError, ClusterError
+from zoo.process import mute_stdout
 from zoo.runs.files import exclusive_lock
 from zoo.training import rendezvous
 from zoo.training.rendezvous import Member
@@ -30,8 +31,8 @@ from zoo.training.rendezvous import Member
 HEARTBEAT_SECONDS = 50  # after which JAX gives up a process that is suspended
 SHUTDOWN_SECONDS = 20
 SHARED_SECONDS = 60.0  # which a file on another machine may take to become visible
-NOTICE_SECONDS = 5.0
-LOST_CODE = 1
+NOTICE_SECONDS = 3.0
+LOST_CODE, ERROR_CODE, INTERRUPTED_CODE = 1, 2, 130
 
 
 class Cluster:
@@ -49,8 +50,10 @@ class Cluster:
         self.process, self.processes = process, processes
         self.peers = dict(peers or {})
         self.directory: Path | None = None
-        self.is_working = True
+        self.is_finished = False
+        self.is_leaving = False
         self.lost: int | None = None
+        self.exit_code = ERROR_CODE
         self.messages: queue.SimpleQueue[Any] = queue.SimpleQueue()
         for number in self.peers:
             threading.Thread(target=self._watch, args=(number,), name="peer", daemon=True).start()
@@ -115,7 +118,7 @@ class Cluster:
             try:
                 yield
             except BaseException as error:
-                self._leave(error)
+                self.fail(error)
                 raise
         self._finish(directory)
 
@@ -149,27 +152,48 @@ class Cluster:
         """
         if self.lost is not None:
             raise ClusterError(f"{self._describe_loss(self.lost)}; start all again.")
-        self.is_working = True
+        self.is_finished = False
 
     def leave(self) -> None:
-        """Close the connections: processes that still train end."""
-        self.is_working = False
+        """Close the connections: the other processes end if the run is not finished."""
+        self.is_leaving = True
+        if self.is_finished:
+            self._send({"goodbye": True})
         for peer in self.peers.values():
             with contextlib.suppress(OSError):
                 peer.shutdown(socket.SHUT_RDWR)
 
+    def fail(self, error: BaseException) -> None:
+        """Leave because of an error.
+
+        Args:
+            error: the error, which may be due to the loss of another process.
+        """
+        if isinstance(error, KeyboardInterrupt):
+            self.exit_code = INTERRUPTED_CODE
+        elif self.peers:
+            time.sleep(NOTICE_SECONDS)  # in which such a loss is noticed, and ends this process
+        self.leave()
+
+    def leave_at_exit(self) -> None:
+        """Leave when this process exits, before JAX does.
+
+        JAX would wait for the other processes, and abort this one if they are gone.
+        """
+        is_orderly = self.is_finished and self.exit_code != LOST_CODE
+        self.leave()
+        if not is_orderly:
+            sys.stdout.flush()
+            sys.stderr.flush()
+            os._exit(self.exit_code)
+
     def _finish(self, directory: Path) -> None:
         if self.is_first:
-            self.is_working = False
+            self.is_finished = True
             self._send({"is_finished": True})
         else:
             self.messages.get()
             self.wait_for(directory / "metrics.json")
-
-    def _leave(self, error: BaseException) -> None:
-        if type(error).__module__.startswith("jax"):  # may be due to a loss that is noticed now
-            time.sleep(NOTICE_SECONDS)
-        self.leave()
 
     def _watch(self, number: int) -> None:
         """Receive the messages of a process until its connection closes."""
@@ -178,15 +202,21 @@ class Cluster:
                 message = json.loads(line)
                 if "lost" in message:
                     self._lose(message["lost"])
+                if "goodbye" in message:
+                    self.lost = number
+                    return
                 if "is_finished" in message:
-                    self.is_working = False
+                    self.is_finished = True
                 self.messages.put(message.get("content"))
         self._lose(number)
 
     def _lose(self, number: int) -> None:
         """End this process if it is training: it cannot do so without another."""
         self.lost = number
-        if not self.is_working:
+        if self.is_leaving:
+            return
+        self.exit_code = LOST_CODE
+        if self.is_finished:
             return
         self._send({"lost": number})
         resume = "start all again"
@@ -248,12 +278,14 @@ def _require_jax(member: Member | None) -> None:
 @functools.cache
 def _join_as(member: Member) -> Cluster:
     import jax
+    from jax.experimental import multihost_utils
 
     peers, port = rendezvous.meet(member)
     cluster = Cluster(member.process, member.processes, peers)
+    address = f"127.0.0.1:{port if cluster.is_first else rendezvous.relay(member.host, port)}"
     try:
         jax.distributed.initialize(
-            f"{member.host}:{port}",
+            address,
             member.processes,
             member.process,
             cluster_detection_method="deactivate",
@@ -261,11 +293,14 @@ def _join_as(member: Member) -> Cluster:
             heartbeat_timeout_seconds=HEARTBEAT_SECONDS,
             shutdown_timeout_seconds=SHUTDOWN_SECONDS,
         )
-    except RuntimeError as error:
-        cluster.leave()
+        with mute_stdout():  # Gloo writes there when devices meet for the first time
+            multihost_utils.sync_global_devices("zoo")
+    except (RuntimeError, ValueError) as error:
+        cluster.fail(error)
         raise ClusterError(
             f"process {member.process} of {member.processes} cannot join the others: "
             f"{str(error).splitlines()[0]}"
         ) from error
-    atexit.register(cluster.leave)  # before JAX, which waits for the others
+    finally:
+        atexit.register(cluster.leave_at_exit)
     return cluster

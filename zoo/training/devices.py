@@ -150,11 +150,11 @@ def place(devices: str | int | None) -> Placement:
 a number such as cpu:2.
     """
     kind, count = ("", 1) if devices is None else _parse(devices)
+    if kind == "cpu" and count:
+        _divide_cpu(count)
     cluster = join()
     if devices is None and cluster is ONE_PROCESS:
         return DEFAULT_DEVICE
-    if kind == "cpu" and count:
-        _divide_cpu(count)
     kind, available = _available(kind)
     if count is not None and count > available:
         hint = f"; cpu:{count} in a fresh process divides the CPU" if kind == "cpu" else ""

@@ -11,6 +11,7 @@ import contextlib
 import json
 import os
 import socket
+import threading
 import time
 from collections.abc import Mapping
 from typing import Any, NamedTuple
@@ -26,6 +27,7 @@ JOIN_SECONDS = 60.0
 HELLO_SECONDS = 5.0
 RETRY_SECONDS = 0.2
 MAX_HELLO = 1_000
+RELAY_BYTES = 65_536
 KEEPALIVE = {"TCP_KEEPIDLE": 10, "TCP_KEEPINTVL": 5, "TCP_KEEPCNT": 4}  # a machine: 30 seconds
 
 
@@ -147,6 +149,43 @@ def send(peer: socket.socket, message: Mapping[str, Any]) -> None:
     """
     with contextlib.suppress(OSError):
         peer.sendall(json.dumps(message).encode() + b"\n")
+
+
+def relay(host: str, port: int) -> int:
+    """Relay connections to JAX's coordinator by way of a local port.
+
+    When its connection to the coordinator closes, JAX aborts the process, with a page of text. The
+    relay leaves it open, so that the process can end in an orderly way.
+
+    Args:
+        host: host of the coordinator.
+        port: its port.
+
+    Returns:
+        The local port.
+    """
+    server = socket.create_server(("127.0.0.1", 0))
+    threading.Thread(target=_relay, args=(server, (host, port)), name="relay", daemon=True).start()
+    return int(server.getsockname()[1])
+
+
+def _relay(server: socket.socket, address: tuple[str, int]) -> None:
+    while True:
+        near, _ = server.accept()
+        try:
+            far = socket.create_connection(address, timeout=HELLO_SECONDS)
+        except OSError:  # not there yet: JAX tries again
+            near.close()
+            continue
+        far.settimeout(None)
+        for source, sink in ((near, far), (far, near)):
+            threading.Thread(target=_copy, args=(source, sink), name="relay", daemon=True).start()
+
+
+def _copy(source: socket.socket, sink: socket.socket) -> None:
+    with contextlib.suppress(OSError):
+        while data := source.recv(RELAY_BYTES):
+            sink.sendall(data)
 
 
 def _accept(member: Member, deadline: float) -> dict[int, socket.socket]:
