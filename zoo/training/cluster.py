@@ -218,7 +218,8 @@ class Cluster:
         self.exit_code = LOST_CODE
         if self.is_finished:
             return
-        self._send({"lost": number})
+        if self.is_first:
+            self._send({"lost": number})
         resume = "start all again"
         if self.directory and (self.directory / "config.json").exists():
             resume = f"resume all with --run-dir {self.directory} --resume"
