@@ -183,7 +183,7 @@ def prepare(folder: Path) -> None:
         "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "0",
         "JAX_PERSISTENT_CACHE_MIN_ENTRY_SIZE_BYTES": "-1",
     }
-    CONTEXT.set_forkserver_preload(["benchmarks.cluster", "zoo.training.seeds"])
+    CONTEXT.set_forkserver_preload(["benchmarks.quality", "zoo.cli", "zoo.training.seeds"])
 
 
 @click.command(help=__doc__)

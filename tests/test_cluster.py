@@ -161,26 +161,29 @@ def test_a_process_that_does_not_come_is_not_waited_for_forever(monkeypatch):
         meet(Member(0, 2, "127.0.0.1", port))
 
 
+def close(*clusters):
+    for cluster in clusters:
+        cluster.is_leaving = True  # so that none ends this process
+    for cluster in clusters:
+        cluster.leave()
+        for peer in cluster.peers.values():
+            peer.close()
+
+
 @pytest.fixture
 def pair():
     """Both processes of a cluster of two."""
     first, second = socket.socketpair()
     clusters = Cluster(0, 2, {1: first}), Cluster(1, 2, {0: second})
     yield clusters
-    for cluster in clusters:
-        cluster.leave()
+    close(*clusters)
 
 
 @pytest.fixture
 def exits(monkeypatch):
     """Where processes that end themselves leave their exit codes."""
     codes = []
-
-    def leave(code):
-        codes.append(code)
-        sys.exit()  # only the thread
-
-    monkeypatch.setattr(cluster_module.os, "_exit", leave)
+    monkeypatch.setattr(cluster_module.os, "_exit", codes.append)
     return codes
 
 
@@ -221,8 +224,7 @@ def test_all_end_when_one_does(tmp_path, capfd, exits):
     lost = "zoo: process 2 of 3 has ended or does not respond; start all again"
     assert lines == [lost, lost]
     assert first.lost == second.lost == 2
-    for cluster in (second, first):
-        cluster.leave()
+    close(first, second)
 
 
 def test_who_has_begun_to_write_is_told_to_resume(pair, tmp_path, capfd, exits):
