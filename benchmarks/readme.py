@@ -29,7 +29,6 @@ TABLES = {
         performance.pipeline,
         trained.backends,
         trained.devices,
-        trained.cluster,
         quality.ablation,
         quality.transfer,
         trained.fine_tuning,

@@ -2,7 +2,7 @@
 
 Every process reads the same data, and computes its part of the rows of each batch: see
 `zoo.training.devices`. Process 0 writes the run; the others wait for it at the end. When a process
-ends before the run is finished, for whatever reason, all others end within seconds: none can go on
+ends before the run is finished, for whatever reason, all others end within seconds: none can train
 without it.
 """
 
