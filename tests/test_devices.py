@@ -85,17 +85,6 @@ def test_a_run_is_resumed_on_its_own_devices(table_run):
         reopen_devices(table_run, "cpu:1")
 
 
-@pytest.mark.parametrize(
-    ("backend", "reason"), [("tensorflow", "MultiWorkerMirroredStrategy"), ("jax", "one process")]
-)
-def test_several_machines_are_refused(backend, reason, monkeypatch, tmp_path):
-    monkeypatch.setattr("keras.config.backend", lambda: backend)
-    monkeypatch.setenv("KERAS_DISTRIBUTION_NUM_PROCESSES", "2")
-    with pytest.raises(ArgumentValueError, match=f"NUM_PROCESSES=2: .*{reason}.*--devices all"):
-        zoo.train("perceptron", run_dir=tmp_path / "run")
-    assert not list(tmp_path.iterdir())
-
-
 def test_the_command_takes_devices(command, tmp_path):
     code, out, err = command("train", "perceptron", "--devices", "two", "--run-dir", tmp_path / "r")
     assert (code, out, len(err.splitlines())) == (2, "", 1)

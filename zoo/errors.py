@@ -52,6 +52,10 @@ class WorkerError(ZooError):
     """A job during which one worker process after another died."""
 
 
+class ClusterError(ZooError):
+    """Processes that cannot train together: one is missing, was started differently, or ended."""
+
+
 class TrainingDivergedError(ZooError, ArithmeticError):
     """A loss that became NaN or infinite."""
 

@@ -40,16 +40,26 @@ def enable_onednn() -> None:
         os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
 
 
-@contextlib.contextmanager
-def mute_stderr() -> Iterator[None]:
+def mute_stderr() -> contextlib.AbstractContextManager[None]:
     """Suppress output to file descriptor 2, including that of C++ code, unless an error is raised.
 
     If the body raises an exception, the suppressed output is written after all.
     """
-    sys.stderr.flush()
-    original = os.dup(2)
+    return _mute(2)
+
+
+def mute_stdout() -> contextlib.AbstractContextManager[None]:
+    """Suppress output to file descriptor 1 as `mute_stderr` does that to 2."""
+    return _mute(1)
+
+
+@contextlib.contextmanager
+def _mute(descriptor: int) -> Iterator[None]:
+    stream = sys.stderr if descriptor == 2 else sys.stdout
+    stream.flush()
+    original = os.dup(descriptor)
     with tempfile.TemporaryFile() as captured:
-        os.dup2(captured.fileno(), 2)
+        os.dup2(captured.fileno(), descriptor)
         try:
             yield
         except BaseException:
@@ -57,6 +67,6 @@ def mute_stderr() -> Iterator[None]:
             os.write(original, captured.read())
             raise
         finally:
-            sys.stderr.flush()
-            os.dup2(original, 2)
+            stream.flush()
+            os.dup2(original, descriptor)
             os.close(original)

@@ -2,6 +2,7 @@
 
 import dataclasses
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,7 @@ from zoo.data.findings import summarize
 from zoo.data.pipeline import Data
 from zoo.errors import ArgumentValueError
 from zoo.runs import Run, create_run, load_run, require_empty_directory
-from zoo.runs.files import exclusive_lock, remove_partial_files
+from zoo.runs.files import remove_partial_files
 from zoo.training.building import seed_and_build
 from zoo.training.callbacks import StopRule
 from zoo.training.config import (
@@ -32,7 +33,12 @@ from zoo.training.loop import fit
 from zoo.training.memory import released_gradients
 from zoo.training.parallel import gather
 from zoo.training.processor import is_compiled
-from zoo.training.resuming import reopen_devices, reopen_run, require_same_data
+from zoo.training.resuming import (
+    reopen_devices,
+    reopen_run,
+    require_same_data,
+    require_same_settings,
+)
 
 
 def train(
@@ -108,13 +114,15 @@ def train(
     dataset = given.spec if given else dataset
     if resume:
         run = reopen_run(run_dir, name, dataset, seed, overrides)
+        if run.is_finished:  # a process that was restarted alone finds no other
+            return run
         placement = reopen_devices(run, devices)
-        with exclusive_lock(run.directory):
-            if not run.is_finished:
-                remove_partial_files(run.directory)
+        with placement.cluster.working_in(run.directory):
+            if not run.is_finished:  # by another process, meanwhile
+                if placement.cluster.is_first:
+                    remove_partial_files(run.directory)
                 config = RunConfig.of(run)
-                with placement.scope():
-                    model = seed_and_build(config)
+                model = _build_on(placement, config, run.directory)
                 data = load_run_data(config, data_dir or config.data_dir, given=given)
                 require_same_data(run, data)
                 _fit_and_finish(run, model, data, placement, stop_rule, tensorboard, progress)
@@ -124,21 +132,35 @@ def train(
     placement = place(devices)
     config = resolve_config(name, dataset, data_dir, 0 if seed is None else seed, overrides)
     config = dataclasses.replace(config, recipe=placement.adapt(config.recipe, overrides))
-    directory = Path(run_dir) if run_dir is not None else default_run_directory(config)
-    with placement.scope():
-        model = seed_and_build(config)
+    model = _build_on(placement, config, run_dir)
     data = load_run_data(config, data_dir, given=given)
-    if progress and data.spec.is_users:
+    if progress and data.spec.is_users and placement.cluster.is_first:
         print(summarize(data), file=sys.stderr, flush=True)
     if placement == DEFAULT_DEVICE:
         chosen = choose_execution(config, model, data, given=overrides, progress=progress)
         if chosen is not config:
             config, model = chosen, seed_and_build(chosen)
     known = config.to_json() | run_metadata(data, model) | placement.to_json()
-    run = create_run(directory, known)
-    with exclusive_lock(run.directory):
+    directory = default_run_directory(config) if run_dir is None else Path(run_dir)
+    run = _create_run(placement, directory, known)
+    with placement.cluster.working_in(run.directory):
+        require_same_data(run, data)
         _fit_and_finish(run, model, data, placement, stop_rule, tensorboard, progress)
     return run
+
+
+def _build_on(placement: Placement, config: RunConfig, run_dir: str | Path | None) -> keras.Model:
+    require_same_settings(placement, config, run_dir)
+    with placement.scope():
+        return seed_and_build(config)
+
+
+def _create_run(placement: Placement, directory: Path, config: Mapping[str, Any]) -> Run:
+    """Create a run directory, or open the one that process 0 of the cluster creates."""
+    if placement.cluster.is_first:
+        create_run(directory, config)
+    directory = Path(placement.cluster.share(str(directory)))
+    return load_run(placement.cluster.wait_for(directory / "config.json").parent)
 
 
 def _fit_and_finish(
@@ -150,6 +172,8 @@ def _fit_and_finish(
     tensorboard: bool,
     progress: bool,
 ) -> None:
+    cluster = placement.cluster
+    progress, tensorboard = progress and cluster.is_first, tensorboard and cluster.is_first
     if progress:
         print(f"run directory: {run.directory}", file=sys.stderr, flush=True)
     with released_gradients():
@@ -158,6 +182,8 @@ def _fit_and_finish(
                 run, model, data, placement=placement, stop_rule=stop_rule, tensorboard=tensorboard,
                 progress=progress,
             )  # fmt: skip
+        if not cluster.is_first:
+            return
         if placement.is_parallel:
             model = gather(model, RunConfig.of(run))
             checkpoint.set_model(model)

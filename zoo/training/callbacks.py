@@ -17,6 +17,7 @@ from zoo.data.preprocessing import apply_preprocessor
 from zoo.errors import TrainingDivergedError
 from zoo.runs import Run
 from zoo.runs.files import atomic_write, wrap_read_errors, write_csv
+from zoo.training.cluster import ONE_PROCESS, Cluster
 
 MAX_LINES = 20
 
@@ -48,6 +49,7 @@ class Checkpoint(keras.callbacks.Callback):
         patience: epochs without improvement before training stops; 0 for never.
         stop_rule: takes the rows of the history so far; training stops after the epoch for which
             it returns True.
+        cluster: the processes that train the run; the first writes.
     """
 
     def __init__(
@@ -57,6 +59,7 @@ class Checkpoint(keras.callbacks.Callback):
         direction: str,
         patience: int,
         stop_rule: StopRule | None = None,
+        cluster: Cluster = ONE_PROCESS,
     ) -> None:
         super().__init__()
         self.path = run.directory / "checkpoint.npz"
@@ -65,6 +68,7 @@ class Checkpoint(keras.callbacks.Callback):
         self.sign = 1 if direction == "max" else -1
         self.patience = patience
         self.stop_rule = stop_rule
+        self.cluster = cluster
         self.rows: list[dict[str, float]] = []
         self.best: list[np.ndarray] = []
         self.earlier_seconds = 0.0
@@ -89,13 +93,15 @@ class Checkpoint(keras.callbacks.Callback):
 
     def restore(self, model: keras.Model) -> None:
         """Restore a model and its optimizer to the last finished epoch, if there is one."""
-        if not self.path.exists():
+        is_begun = self.path.exists()
+        if is_begun:
+            self.rows, self.earlier_seconds = self._read_state()
+        self.cluster.require_same({"finished epochs": len(self.rows)})
+        if not is_begun:
             return
         model.optimizer.build(model.trainable_variables)
         with wrap_read_errors(self.path), self.path.open("rb") as file:
             kept = np.load(file)
-            state = json.loads(str(kept["state"]))
-            self.rows, self.earlier_seconds = state["rows"], state["seconds"]
             for i, variable in enumerate(model.variables + model.optimizer.variables):
                 variable.assign(kept[f"last_{i}"])
             if self.patience:
@@ -117,13 +123,20 @@ class Checkpoint(keras.callbacks.Callback):
                 f"learning_rate than {self.model.optimizer.learning_rate.numpy():g}."
             )
         seconds = self.earlier_seconds + time.perf_counter() - self.started
+        seconds = self.cluster.share(seconds)
         self.rows.append({"epoch": epoch + 1, **row, "seconds": round(seconds, 3)})
         if self.patience and self.best_epoch == len(self.rows):
             with averaged_weights(self.model):
                 self.best = [variable.numpy() for variable in self.model.variables]
-        self._write(seconds)
+        if self.cluster.is_first:
+            self._write(seconds)
         if self.should_stop:
             self.model.stop_training = True
+
+    def _read_state(self) -> tuple[list[dict[str, float]], float]:
+        with wrap_read_errors(self.path), self.path.open("rb") as file:
+            state = json.loads(str(np.load(file)["state"]))
+            return state["rows"], state["seconds"]
 
     def _write(self, seconds: float) -> None:
         last = [*self.model.variables, *self.model.optimizer.variables]

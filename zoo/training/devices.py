@@ -1,17 +1,17 @@
 """Which devices train a model, and how training is spread over several of them.
 
-Data parallelism: each batch is that of the recipe, and each device computes an equal part of its
-rows; where the rows do not divide, as in the last batch of an epoch, every device computes all of
-them. Gradients are averaged, so the weights are those of one device, up to rounding. On JAX the
-step is the same program, partitioned. TensorFlow runs a step per device: there, batch
-normalization sees the rows of its device, random numbers differ between devices, and the rows of a
-batch that does not divide count several times in the training metrics.
+Data parallelism: each batch is that of the recipe, and each device, of this process and of the
+others of its cluster, computes an equal part of its rows; where the rows do not divide, as in the
+last batch of an epoch, every device computes all of them. Gradients are averaged, so the weights
+are those of one device, up to rounding. On JAX the step is the same program, partitioned.
+TensorFlow runs a step per device: there, batch normalization sees the rows of its device, random
+numbers differ between devices, and the rows of a batch that does not divide count several times in
+the training metrics.
 """
 
 import contextlib
 import dataclasses
 import functools
-import os
 from collections.abc import Mapping
 from typing import Any
 
@@ -20,6 +20,7 @@ import tensorflow as tf
 
 from zoo.errors import ArgumentValueError, did_you_mean
 from zoo.specs import Recipe
+from zoo.training.cluster import ONE_PROCESS, Cluster, join
 
 KINDS = {"tensorflow": ("cpu", "gpu"), "jax": ("cpu", "gpu", "tpu")}
 
@@ -30,25 +31,39 @@ class Placement:
 
     Attributes:
         kind: their type, such as ``"cpu"``; empty for the default device of the backend.
-        count: their number.
+        count: their number in each process.
+        cluster: the processes.
     """
 
     kind: str = ""
     count: int = 1
+    cluster: Cluster = ONE_PROCESS
 
     @property
     def is_parallel(self) -> bool:
         """Whether there is more than one device."""
-        return self.count > 1
+        return self.count * self.cluster.processes > 1
 
     @property
     def names(self) -> list[str]:
-        """The names of the devices, such as ``"cpu:0"``."""
+        """The names of the devices of this process, such as ``"cpu:0"``."""
         return [f"{self.kind}:{number}" for number in range(self.count)]
+
+    @property
+    def jax_devices(self) -> list[Any]:
+        """The devices of all processes, in the order in which they share the rows of a batch."""
+        import jax
+
+        return [
+            device
+            for process in range(self.cluster.processes)
+            for device in jax.local_devices(process, self.kind)[: self.count]
+        ]
 
     def to_json(self) -> dict[str, Any]:
         """Return what ``config.json`` of a run holds of it: nothing for the default device."""
-        return {"devices": f"{self.kind}:{self.count}"} if self.kind else {}
+        devices = {"devices": f"{self.kind}:{self.count}"} if self.kind else {}
+        return devices | self.cluster.to_json()
 
     def adapt(self, recipe: Recipe, given: Mapping[str, Any]) -> Recipe:
         """Return a recipe as these devices execute it.
@@ -79,7 +94,8 @@ class Placement:
         if not self.is_parallel:
             return keras.device(self.names[0])
         if keras.config.backend() == "jax":
-            return _ReplicatedBatches(devices=self.names).scope()
+            names = [f"{device.platform}:{device.id}" for device in self.jax_devices]
+            return _ReplicatedBatches(devices=names, auto_shard_dataset=False).scope()
         return strategy_of(self).scope()
 
 
@@ -116,9 +132,14 @@ def place(devices: str | int | None) -> Placement:
             ``"gpu:2"``; ``"cpu:2"`` divides the CPU into two logical devices, unless this process
             has already computed on it. The default device if None.
 
+    Returns:
+        The devices. If the environment names several processes, this one has joined the others,
+        and each has devices as if it were the only one.
+
     Raises:
-        ArgumentValueError: if there are not as many devices, or the environment names several
+        ArgumentValueError: if there are not as many devices, or the backend cannot use several
             processes.
+        ClusterError: if the processes that the environment names do not find each other.
 
     Example:
         >>> from zoo.training.devices import place
@@ -128,34 +149,19 @@ def place(devices: str | int | None) -> Placement:
         zoo.errors.ArgumentValueError: devices=two: must be all, a number such as 2, or a type and \
 a number such as cpu:2.
     """
-    _require_one_process()
-    if devices is None:
-        return DEFAULT_DEVICE
-    kind, count = _parse(devices)
+    kind, count = ("", 1) if devices is None else _parse(devices)
     if kind == "cpu" and count:
         _divide_cpu(count)
+    cluster = join()
+    if devices is None and cluster is ONE_PROCESS:
+        return DEFAULT_DEVICE
     kind, available = _available(kind)
     if count is not None and count > available:
         hint = f"; cpu:{count} in a fresh process divides the CPU" if kind == "cpu" else ""
         raise ArgumentValueError(
             f"devices={devices}: there are {available} of type {kind}, not {count}{hint}."
         )
-    return Placement(kind, count or available)
-
-
-def _require_one_process() -> None:
-    """Refuse to be one of several processes, which would all write the same run."""
-    variable = "KERAS_DISTRIBUTION_NUM_PROCESSES"
-    processes = os.environ.get(variable, "1")
-    if processes == "1":
-        return
-    reason = "one model is trained by one process"
-    if keras.config.backend() == "tensorflow":
-        reason = "Keras does not support TensorFlow's MultiWorkerMirroredStrategy"
-    raise ArgumentValueError(
-        f"{variable}={processes}: {reason}; unset it, and use the devices of one machine: "
-        "--devices all."
-    )
+    return Placement(kind, count or available, cluster)
 
 
 def _parse(devices: str | int) -> tuple[str, int | None]:

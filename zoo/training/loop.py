@@ -27,6 +27,7 @@ from zoo.training.callbacks import (
     keep_averaged_weights,
     progress_callbacks,
 )
+from zoo.training.cluster import Cluster
 from zoo.training.config import RunConfig, run_metadata
 from zoo.training.devices import DEFAULT_DEVICE, Placement
 from zoo.training.finish import evaluate_split
@@ -72,8 +73,9 @@ def fit(
     """
     recipe, task = run.recipe, TASKS[get_spec(run.config["model"]).task]
     base_rate = float(model.optimizer.learning_rate.numpy())
-    checkpoint = Checkpoint(run, task.monitor, task.direction, recipe.patience, stop_rule)
-    with _add_resume_hint(run):
+    cluster = placement.cluster
+    checkpoint = Checkpoint(run, task.monitor, task.direction, recipe.patience, stop_rule, cluster)
+    with _add_resume_hint(run, cluster):
         if not model.trainable_variables:
             checkpoint.set_model(model)
             checkpoint.on_epoch_end(0, _adapt(model, data))
@@ -196,7 +198,7 @@ def initialize_embeddings(model: keras.Model, token_ids: np.ndarray) -> None:
 
 
 @contextlib.contextmanager
-def _add_resume_hint(run: Run) -> Iterator[None]:
+def _add_resume_hint(run: Run, cluster: Cluster) -> Iterator[None]:
     try:
         yield
     except KeyboardInterrupt:
@@ -204,7 +206,7 @@ def _add_resume_hint(run: Run) -> Iterator[None]:
     except tf.errors.ResourceExhaustedError as error:
         raise ArgumentValueError("out of memory: try a smaller batch_size or model.") from error
     except TrainingDivergedError:
-        if not (run.directory / "checkpoint.npz").exists():
+        if cluster.is_first and not (run.directory / "checkpoint.npz").exists():
             _discard(run)
         raise
 

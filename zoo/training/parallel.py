@@ -75,7 +75,7 @@ def _partition_steps(placement: Placement, model: keras.Model) -> None:
     """Let JAX partition the rows; the rest of each step follows from that."""
     import jax
 
-    mesh = jax.sharding.Mesh(np.array(jax.devices(placement.kind)[: placement.count]), ["rows"])
+    mesh = jax.sharding.Mesh(np.array(placement.jax_devices), ["rows"])
     rows = jax.sharding.NamedSharding(mesh, jax.sharding.PartitionSpec("rows"))
 
     def partitioned(step: Any) -> Any:

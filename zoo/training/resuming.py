@@ -1,6 +1,7 @@
 """Resuming: an unfinished run is opened again, and only under the settings it was started with."""
 
 import dataclasses
+import importlib.metadata
 import json
 from collections.abc import Mapping
 from pathlib import Path
@@ -14,6 +15,7 @@ from zoo.errors import DatasetError, RunError
 from zoo.registry import get_spec
 from zoo.runs import Run, load_run
 from zoo.specs import DatasetSpec
+from zoo.training.cluster import ONE_PROCESS
 from zoo.training.config import RunConfig, files_of
 from zoo.training.devices import Placement, place
 from zoo.training.starting import Start, absolute_weights, weights_digest
@@ -92,21 +94,58 @@ def _require_same_weights(run: Run, start: Start) -> None:
 def reopen_devices(run: Run, devices: str | int | None) -> Placement:
     """Choose the devices on which a run is resumed: as many, of the same type, as it began on.
 
+    The environment must name as many processes, too.
+
     Args:
         run: the run.
         devices: as `zoo.train` takes them; those of the run if None.
 
     Raises:
-        RunError: if these are other devices.
+        RunError: if these are other devices, or more or fewer processes.
         ArgumentValueError: if there are not as many devices.
     """
     stored = run.config.get("devices")
     placement = place(stored if devices is None else devices)
-    if placement.to_json().get("devices") != stored:
-        raise RunError(
-            f"{run.directory} is another run: devices={devices!r} (the run has {stored!r})."
-        )
-    return placement
+    processes = run.config.get("processes", 1)
+    if placement.cluster.processes != processes:
+        difference = f"processes={placement.cluster.processes} (the run has {processes})"
+    elif placement.to_json().get("devices") != stored:
+        difference = f"devices={devices!r} (the run has {stored!r})"
+    else:
+        return placement
+    raise RunError(f"{run.directory} is another run: {difference}.")
+
+
+def require_same_settings(
+    placement: Placement, config: RunConfig, run_dir: str | Path | None
+) -> None:
+    """Refuse the processes of a cluster that were started with different settings or versions.
+
+    Args:
+        placement: the devices, and the processes that use them.
+        config: the configuration of the run.
+        run_dir: directory of the run, if it was given.
+
+    Raises:
+        ClusterError: on the processes that differ from process 0.
+    """
+    cluster = placement.cluster
+    if cluster is ONE_PROCESS:
+        return
+    versions = {name: importlib.metadata.version(name) for name in ("keras", "jax", "numpy")}
+    cluster.require_same(
+        {
+            **dataclasses.asdict(config.start),
+            **config.arguments,
+            **config.recipe.settings(),
+            **versions,
+            "model": config.model,
+            "dataset": config.dataset.name,
+            "seed": config.seed,
+            "devices": placement.to_json()["devices"],
+            "run_dir": run_dir and str(run_dir),
+        }
+    )
 
 
 def _require_same_backend(run: Run) -> None:
