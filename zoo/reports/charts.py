@@ -34,7 +34,7 @@ def curve_chart(curves: Curves, *, title: str = "", reference: float | None = No
         for name, values in curves.values.items()
         for epoch, value in zip(curves.epochs, values, strict=True)
     ]
-    scale = alt.Scale(type="log" if curves.is_log else "linear", zero=False)
+    scale = alt.Scale(type="log") if curves.is_log else alt.Scale(zero=False)
     nearest = alt.selection_point(
         on="pointerover", clear="pointerout", nearest=True, fields=["epoch"], empty=False
     )
