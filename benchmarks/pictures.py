@@ -26,7 +26,6 @@ from zoo.serving.server import build_server, listen, url_of
 MODELS = ("mlp", "simple_cnn", "gru", "vae", "two_layer_perceptron")
 WIDTH, HEIGHT = 1180, 600
 TIMEOUT = 300.0
-COLORS = 256
 ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--disable-background-networking"]
 
 
@@ -82,7 +81,7 @@ def serving() -> Iterator[str]:
 
 
 def take(page: Any, url: str, picture: Picture, path: Path) -> None:
-    """Open a view, and write a picture of it with few colors."""
+    """Open a view, and write a picture of it."""
     from PIL import Image
 
     page.goto("about:blank")
@@ -92,7 +91,7 @@ def take(page: Any, url: str, picture: Picture, path: Path) -> None:
     page.wait_for_timeout(200)
     page.wait_for_selector("body:not([aria-busy])")
     image = Image.open(io.BytesIO(page.screenshot(full_page=True))).convert("RGB")
-    image.quantize(COLORS, dither=Image.Dither.NONE).save(path, optimize=True)
+    image.save(path, optimize=True)
 
 
 @click.command(help=__doc__)

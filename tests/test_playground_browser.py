@@ -31,7 +31,7 @@ ARGUMENTS = [
     "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-sync",
     "--disable-background-networking", "--disable-component-update",
 ]  # fmt: skip
-TIMEOUT = 120.0
+TIMEOUT = 300.0
 WIDTHS = (1400, 400)
 REVIEW = "the film was not bad but the music was boring ."
 

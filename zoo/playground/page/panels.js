@@ -3,7 +3,7 @@
 import { COLORS, create, diverging, drawScatter, legend } from "./elements.js";
 
 const SVG = "http://www.w3.org/2000/svg";
-const CHART = { width: 480, height: 220, left: 44, bottom: 24 };
+const CHART = { width: 480, height: 220, left: 50, right: 28, bottom: 24 };
 const MAX_STEPS_NAMED = 12;
 
 export function renderPanel(panel) {
@@ -74,19 +74,17 @@ function numbers({ values }) {
 const display = (value) => (typeof value === "number" ? String(Number(value.toPrecision(4))) : value);
 
 function lines({ steps, series }) {
-  const { width, height, left, bottom } = CHART;
+  const { width, height, left, right, bottom } = CHART;
   const chart = svg("svg", { viewBox: `0 0 ${width} ${height}`, role: "img" });
-  const x = (index) => left + ((width - left - 8) * index) / Math.max(1, steps.length - 1);
+  const x = (index) => left + ((width - left - right) * index) / Math.max(1, steps.length - 1);
   const y = (value) => 8 + (height - bottom - 16) * (1 - value);
   for (const value of [0, 0.5, 1]) {
-    chart.append(svg("line", { x1: left, x2: width - 8, y1: y(value), y2: y(value), class: "grid" }));
-    chart.append(label(percent(value).replace(".0", ""), left - 4, y(value) + 4, "end"));
+    chart.append(svg("line", { x1: left, x2: width - right, y1: y(value), y2: y(value), class: "grid" }));
+    chart.append(label(percent(value).replace(".0", ""), left - 8, y(value) + 4, "end"));
   }
   const skip = Math.ceil(steps.length / MAX_STEPS_NAMED);
   steps.forEach((step, index) => {
-    if (index % skip) return;
-    const anchor = index ? (index === steps.length - 1 ? "end" : "middle") : "start";
-    chart.append(label(step.slice(0, 9), x(index), height - 6, anchor));
+    if (index % skip === 0) chart.append(label(step.slice(0, 9), x(index), height - 6, "middle"));
   });
   const names = Object.keys(series);
   names.forEach((name, index) => {
