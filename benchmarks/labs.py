@@ -1,10 +1,12 @@
 """What the solutions of the labs reach over seeds, and how often a correct one fails.
 
-    python -m benchmarks.labs thresholds   # zoo/labs/thresholds.csv, from results/labs_scores.csv
-    python -m benchmarks.labs alarms       # results/labs_alarms.csv
+    python -m benchmarks.labs [EXERCISE...]   # all of them, if none is named
 
-Thresholds are set three standard deviations (at least one percent of the mean each) worse than the
-mean over seeds 0 to 9; false alarms are counted over 20 other seeds.
+Where an exercise trains a model, its threshold is three standard deviations (at least one percent
+of the mean each) worse than the mean over seeds 0 to 9: ``results/labs_scores.csv`` has the scores,
+``zoo/labs/thresholds.csv`` the thresholds. Then every solution is graded with 20 other seeds, of
+the check's inputs and of what it trains: ``results/labs_alarms.csv``. Results that are in the files
+are not measured again.
 """
 
 import csv
@@ -14,55 +16,44 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from zoo.labs import exercises_of
+from zoo.labs import EXERCISES, exercises_of
 from zoo.labs.grading import DEVIATIONS, THRESHOLDS, Exercise, grade
 from zoo.labs.sheets import Lab, list_labs, read_answers, read_notebook
 
-RESULTS = Path(__file__).parent / "results"
-SOLUTIONS = Path(__file__).parents[1] / "labs" / "solutions"
+ROOT = Path(__file__).parents[1]
+SCORES = ROOT / "benchmarks" / "results" / "labs_scores.csv"
+ALARMS = ROOT / "benchmarks" / "results" / "labs_alarms.csv"
 THRESHOLD_SEEDS = range(10)
 ALARM_SEEDS = range(100, 120)
 SMALLEST_DEVIATION = 0.01  # of the mean
 
 
 def main() -> None:
-    """Run one of the two measurements."""
-    stages = {"thresholds": measure_thresholds, "alarms": count_alarms}
-    if sys.argv[1:2] == [] or sys.argv[1] not in stages:
-        raise SystemExit(f"usage: python -m benchmarks.labs {'|'.join(stages)}")
-    stages[sys.argv[1]]()
-
-
-def measure_thresholds() -> None:
-    """Train each solution that trains a model with ten seeds, and set its threshold."""
-    rows = []
-    for exercise, namespace in solved_exercises():
+    """Measure the exercises named on the command line, or all."""
+    names = sys.argv[1:] or list(EXERCISES)
+    chosen = [(e, namespace) for e, namespace in solved_exercises() if e.name in names]
+    for exercise, namespace in chosen:
         if exercise.score is not None:
-            answer = namespace[exercise.name]
-            values = [exercise.score(answer, seed) for seed in THRESHOLD_SEEDS]
-            mean = statistics.mean(values)
-            deviation = max(statistics.stdev(values), SMALLEST_DEVIATION * mean)
-            sign = -1 if exercise.higher else 1
-            rows.append((exercise.name, mean, deviation, mean + sign * DEVIATIONS * deviation))
-            _append(
-                RESULTS / "labs_scores.csv",
-                [(exercise.name, seed, v) for seed, v in zip(THRESHOLD_SEEDS, values, strict=True)],
-                ("exercise", "seed", "score"),
-            )
-    THRESHOLDS.unlink()
-    lines = [(name, *(f"{value:.5g}" for value in values)) for name, *values in rows]
-    _append(THRESHOLDS, lines, ("exercise", "mean", "deviation", "threshold"))
+            for seed in _seeds_left(SCORES, exercise, THRESHOLD_SEEDS):
+                score = exercise.score(namespace[exercise.name], seed)
+                _append(SCORES, (exercise.name, seed, f"{score:.6g}"))
+    write_thresholds()
+    for exercise, namespace in chosen:
+        for seed in _seeds_left(ALARMS, exercise, ALARM_SEEDS):
+            _append(ALARMS, (exercise.name, seed, grade(exercise, namespace, seed).passed))
 
 
-def count_alarms() -> None:
-    """Grade each solution with 20 seeds, of the check's inputs and of what it trains."""
-    for exercise, namespace in solved_exercises():
-        results = [grade(exercise, namespace, seed) for seed in ALARM_SEEDS]
-        _append(
-            RESULTS / "labs_alarms.csv",
-            [(r.exercise, s, r.passed) for r, s in zip(results, ALARM_SEEDS, strict=True)],
-            ("exercise", "seed", "passed"),
-        )
+def write_thresholds() -> None:
+    """Compute the thresholds from the scores."""
+    lines = ["exercise,seeds,mean,deviation,threshold"]
+    for exercise in EXERCISES.values():
+        scores = [float(value) for name, _, value in _read(SCORES) if name == exercise.name]
+        if exercise.score is not None and len(scores) > 1:
+            mean = statistics.mean(scores)
+            deviation = max(statistics.stdev(scores), SMALLEST_DEVIATION * mean)
+            limit = mean - (1 if exercise.higher else -1) * DEVIATIONS * deviation
+            lines.append(f"{exercise.name},{len(scores)},{mean:.5g},{deviation:.5g},{limit:.5g}")
+    THRESHOLDS.write_text("\n".join(lines) + "\n")
 
 
 def solved_exercises() -> Iterable[tuple[Exercise, dict[str, Any]]]:
@@ -78,16 +69,25 @@ def _solve(lab: Lab) -> dict[str, Any]:
     for cell in read_notebook(lab.source).cells:
         if "setup" in cell.metadata.get("tags", ()):
             exec(cell.source, namespace)
-    for _, source in read_answers(SOLUTIONS / lab.source.name):
+    for _, source in read_answers(ROOT / "labs" / "solutions" / lab.source.name):
         exec(source, namespace)
     return namespace
 
 
-def _append(path: Path, rows: Iterable[tuple], header: tuple[str, ...]) -> None:
-    is_new = not path.exists()
+def _read(path: Path) -> list[list[str]]:
+    """Return the rows of a file of results, without the header."""
+    with path.open(newline="") as file:
+        return list(csv.reader(file))[1:]
+
+
+def _seeds_left(path: Path, exercise: Exercise, seeds: Iterable[int]) -> list[int]:
+    done = {int(row[1]) for row in _read(path) if row[0] == exercise.name}
+    return [seed for seed in seeds if seed not in done]
+
+
+def _append(path: Path, row: tuple) -> None:
     with path.open("a", newline="") as file:
-        writer = csv.writer(file, lineterminator="\n")
-        writer.writerows([header, *rows] if is_new else rows)
+        csv.writer(file, lineterminator="\n").writerow(row)
 
 
 if __name__ == "__main__":

@@ -13,7 +13,7 @@ import nbformat
 
 from zoo.errors import LabError
 from zoo.labs import EXERCISES, check, exercises_of
-from zoo.labs.grading import grade, read_thresholds
+from zoo.labs.grading import THRESHOLDS, grade, read_thresholds
 from zoo.labs.running import check_notebook
 from zoo.labs.sheets import (
     fill_in,
@@ -215,6 +215,33 @@ def test_check_runs_a_notebook_in_its_own_process_and_folder(command, tmp_path):
     assert results["truth_table"] == "not answered yet"
     assert "longer than 5 seconds" in results["softmax"]
     assert "not defined" in results["scale"]
+
+
+@pytest.mark.exhaustive
+def test_a_notebook_that_ends_its_process_is_one_line(command, tmp_path):
+    path = tmp_path / "mine.md"
+    path.write_text("# Lab 1: x\n\n```{code-cell}\nimport os; os._exit(1)\n```\n")
+    code, out, error = command("lab", "check", path)
+    assert (code, out) == (2, "")
+    assert error == "zoo: the notebook's process died while it ran.\n"
+
+
+def test_thresholds_follow_from_the_scores(monkeypatch, tmp_path):
+    from benchmarks import labs
+
+    monkeypatch.setattr(labs, "THRESHOLDS", tmp_path / "thresholds.csv")
+    labs.write_thresholds()
+    assert (tmp_path / "thresholds.csv").read_text() == THRESHOLDS.read_text()
+
+
+def test_no_correct_solution_has_failed_with_any_seed():
+    from benchmarks import labs
+
+    rows = labs.ALARMS.read_text().splitlines()[1:]
+    assert {row.split(",")[0] for row in rows} >= {
+        e.name for e in EXERCISES.values() if e.score is None
+    }
+    assert all(row.endswith(",True") for row in rows)
 
 
 @pytest.mark.exhaustive
