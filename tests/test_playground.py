@@ -87,6 +87,7 @@ VIEWS_OF = {
 }
 
 
+@pytest.mark.exhaustive
 def test_every_kind_of_run_has_its_views(runs):
     for name, run in runs.items():
         description = catalog.describe(run)
@@ -105,6 +106,7 @@ def test_every_view_shows_something_for_the_first_values_of_its_controls(name, r
             assert shown(runs[name], view.name, **first_inputs(runs[name], view))
 
 
+@pytest.mark.exhaustive
 def test_probabilities_of_an_image_are_those_of_predict(digits_run, cnn_run):
     for run in (digits_run, cnn_run):
         for raw in run.predictions["raw"][:3]:
@@ -139,6 +141,7 @@ def test_a_square_that_covers_reaches_every_edge(digits_run):
         assert occlude_patches(digits_run, image).shape == shape[:2]
 
 
+@pytest.mark.exhaustive
 def test_occlusion_of_words_is_what_predict_says_without_each(text_run):
     (answer,) = zoo.predict(text_run, [REVIEW])
     words = REVIEW.split()
@@ -153,6 +156,7 @@ def test_occlusion_of_words_is_what_predict_says_without_each(text_run):
     assert [word["text"] for word in panels["words"]["words"]] == words
 
 
+@pytest.mark.exhaustive
 def test_a_long_text_is_left_out_several_words_at_a_time_and_an_empty_one_not_at_all(text_run):
     words = [f"word{number}" for number in range(2 * MAX_PARTS + 1)]
     parts = occlude_words(text_run, " ".join(words))
@@ -266,6 +270,7 @@ def test_a_film_ends_with_the_weights_of_the_run_and_passes_through_its_history(
     )
 
 
+@pytest.mark.exhaustive
 def test_noise_is_what_was_asked_for_and_the_network_is_given_what_is_shown(denoiser_run):
     raw = denoiser_run.predictions["raw"][0]
     for stddev in (0.0, 0.3):
@@ -285,6 +290,7 @@ def test_noise_is_what_was_asked_for_and_the_network_is_given_what_is_shown(deno
     assert values["network, mean over the test split"] == denoiser_run.metrics["test_mse"]
 
 
+@pytest.mark.exhaustive
 def test_without_the_training_images_there_is_no_linear_filter(denoiser_run, monkeypatch):
     def refuse(*_):
         raise zoo.errors.DatasetError("digits: not here.")
@@ -298,6 +304,7 @@ def test_without_the_training_images_there_is_no_linear_filter(denoiser_run, mon
     denoise._read_training_images.cache_clear()
 
 
+@pytest.mark.exhaustive
 def test_hidden_states_lead_to_the_answer(text_run):
     tokens = apply_preprocessor(text_run.preprocessor, np.array([REVIEW], object))[0]
     tokens = tokens[tokens != 0]
@@ -314,6 +321,7 @@ def test_hidden_states_lead_to_the_answer(text_run):
     assert panels["matrix"]["columns"] == expected
 
 
+@pytest.mark.exhaustive
 def test_the_answer_after_a_word_is_that_of_the_text_up_to_it(text_run):
     words = REVIEW.split()
     panels = shown(text_run, "states", text=REVIEW, layer="recurrent_1")
@@ -365,6 +373,7 @@ INVALID = [
 ]
 
 
+@pytest.mark.exhaustive
 @pytest.mark.parametrize(("name", "view", "inputs", "message"), INVALID)
 def test_an_invalid_value_is_refused(name, view, inputs, message, runs):
     with pytest.raises(InputError, match=message):
