@@ -140,7 +140,8 @@ def test_processes_meet_whoever_comes_first_and_strangers_are_ignored():
         ([(0, 3), (1, 3), (1, 3)], "process 1 of 3 has connected to process 0 of 3 twice: each"),
     ],
 )
-def test_processes_that_contradict_each_other_are_refused(members, said):
+def test_processes_that_contradict_each_other_are_refused(members, said, monkeypatch):
+    monkeypatch.setattr(rendezvous, "JOIN_SECONDS", 2.0)
     port = free_port()
     errors = in_threads(*(lambda m=m: meet(Member(*m, "127.0.0.1", port)) for m in members))
     assert said in str(errors[0])
