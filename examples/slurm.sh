@@ -18,7 +18,7 @@
 set -euo pipefail
 
 run_dir=runs/slurm-$SLURM_JOB_ID
-first=$(scontrol show hostnames "$SLURM_JOB_NODELIST" | head -n 1)
+first=$(scontrol show hostnames "$SLURM_JOB_NODELIST" | sed -n 1p)
 
 export KERAS_BACKEND=jax
 export KERAS_DISTRIBUTION_NUM_PROCESSES=$SLURM_NTASKS

@@ -190,7 +190,7 @@ def _copy(source: socket.socket, sink: socket.socket) -> None:
 
 def _accept(member: Member, deadline: float) -> dict[int, socket.socket]:
     peers: dict[int, socket.socket] = {}
-    with _listen(member) as server:
+    with _listen(member) as server, contextlib.ExitStack() as connections:
         while len(peers) < member.processes - 1:
             server.settimeout(max(0.001, deadline - time.monotonic()))
             try:
@@ -201,6 +201,7 @@ def _accept(member: Member, deadline: float) -> dict[int, socket.socket]:
                     f"process {missing} of {member.processes} has not connected to "
                     f"{member.address} within {JOIN_SECONDS:g} seconds."
                 ) from None
+            connections.enter_context(peer)
             hello = _receive(peer, HELLO_SECONDS)
             if not {"process", "processes"} <= hello.keys():  # of something else
                 peer.close()
@@ -215,6 +216,7 @@ def _accept(member: Member, deadline: float) -> dict[int, socket.socket]:
                 raise ClusterError(f"{reason}: each needs a {PROCESS} of its own.")
             _keep_alive(peer)
             peers[number] = peer
+        connections.pop_all()
     return peers
 
 
@@ -251,6 +253,7 @@ def _connect(member: Member, deadline: float) -> tuple[socket.socket, int]:
     send(peer, {"process": member.process, "processes": member.processes})
     welcome = _receive(peer, JOIN_SECONDS)
     if "port" not in welcome:
+        peer.close()
         raise ClusterError(welcome.get("error", "process 0 has ended before all others came") + ".")
     return peer, welcome["port"]
 
