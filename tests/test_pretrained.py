@@ -44,6 +44,15 @@ def test_weights_have_names_that_do_not_depend_on_what_was_built_before(name):
 
 @pytest.mark.exhaustive
 @pytest.mark.parametrize("name", zoo.list_models())
+def test_weights_have_the_same_names_in_a_loaded_model(name, tmp_path):
+    model = tiny(name)
+    model.save(tmp_path / "model.keras")
+    loaded = keras.saving.load_model(tmp_path / "model.keras", compile=False)
+    assert list(named_weights(loaded)) == list(named_weights(model))
+
+
+@pytest.mark.exhaustive
+@pytest.mark.parametrize("name", zoo.list_models())
 def test_weights_are_rounded_once(name, tmp_path):
     model, other = tiny(name), tiny(name)
     write_weights(model, tmp_path / "weights.safetensors")

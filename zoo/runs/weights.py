@@ -29,8 +29,14 @@ def named_weights(model: keras.Model, prefix: str = "") -> dict[str, keras.Varia
         if isinstance(layer, keras.Model):
             named |= named_weights(layer, f"{prefix}{layer.name}/")
         else:
-            named |= {f"{prefix}{variable.path}": variable for variable in layer.weights}
+            named |= {prefix + _name_within(layer, variable): variable for variable in layer.weights}
     return named
+
+
+def _name_within(layer: keras.Layer, variable: keras.Variable) -> str:
+    """Return the path of a variable, which in a loaded file may begin within a wrapper."""
+    begins_with_layer = variable.path.startswith(f"{layer.name}/")
+    return variable.path if begins_with_layer else f"{layer.name}/{variable.path}"
 
 
 def write_weights(model: keras.Model, path: Path) -> None:
