@@ -134,7 +134,7 @@ def _copy_package(folder: Path) -> None:
     distribution = importlib.metadata.distribution(DISTRIBUTION)
     metadata = folder / f"{DISTRIBUTION.replace('-', '_')}-{distribution.version}.dist-info"
     metadata.mkdir()
-    (metadata / "METADATA").write_text(distribution.read_text("METADATA") or "", "utf-8")
+    (metadata / "METADATA").write_text(str(distribution.metadata), "utf-8")
 
 
 def _requirements() -> list[str]:
