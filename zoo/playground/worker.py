@@ -3,10 +3,12 @@
 import asyncio
 import functools
 import multiprocessing
-import multiprocessing.pool
 import os
 import signal
 from collections.abc import Callable, Mapping
+from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from multiprocessing.process import BaseProcess
 from pathlib import Path
 from typing import Any
 
@@ -29,15 +31,15 @@ class Worker:
         self._runs = dict(runs)
         self._timeout = timeout
         self._num_pending = 0
+        self._processes: list[BaseProcess] = []
 
     @functools.cached_property
-    def _pool(self) -> multiprocessing.pool.Pool:
-        """The process; another takes its place if it dies."""
+    def _executor(self) -> ProcessPoolExecutor:
         context = multiprocessing.get_context("spawn")
-        return context.Pool(1, _start, (self._runs,))
+        return ProcessPoolExecutor(1, context, _start, (self._runs,))
 
     async def compute(self, function: Callable[..., Any], *arguments: Any) -> Any:
-        """Compute a function in the process.
+        """Compute a function in the process; if that has died, in another.
 
         Args:
             function: one of this module.
@@ -51,17 +53,27 @@ class Worker:
             raise HTTPException(503, detail, {"retry-after": "1"})
         self._num_pending += 1
         try:
-            result = self._pool.apply_async(function, arguments)
-            return await asyncio.to_thread(result.get, self._timeout)
-        except multiprocessing.TimeoutError:
+            return await self._submit(function, *arguments)
+        except BrokenProcessPool:
+            self.close()
+            return await self._submit(function, *arguments)
+        except TimeoutError:
             raise HTTPException(504, f"not computed within {self._timeout:g} seconds.") from None
         finally:
             self._num_pending -= 1
 
+    async def _submit(self, function: Callable[..., Any], *arguments: Any) -> Any:
+        others = multiprocessing.active_children()
+        task = self._executor.submit(function, *arguments)
+        self._processes += [p for p in multiprocessing.active_children() if p not in others]
+        return await asyncio.wait_for(asyncio.wrap_future(task), self._timeout)
+
     def close(self) -> None:
-        """End the process."""
-        if "_pool" in vars(self):
-            self._pool.terminate()
+        """End the process, and what it computes."""
+        if executor := vars(self).pop("_executor", None):
+            executor.shutdown(wait=False, cancel_futures=True)
+        while self._processes:
+            self._processes.pop().terminate()
 
 
 _directories: dict[str, Path] = {}

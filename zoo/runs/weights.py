@@ -29,7 +29,7 @@ def named_weights(model: keras.Model, prefix: str = "") -> dict[str, keras.Varia
         if isinstance(layer, keras.Model):
             named |= named_weights(layer, f"{prefix}{layer.name}/")
         else:
-            named |= {prefix + _name_within(layer, variable): variable for variable in layer.weights}
+            named |= {prefix + _name_within(layer, each): each for each in layer.weights}
     return named
 
 
