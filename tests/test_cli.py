@@ -12,6 +12,7 @@ import sys
 import time
 from pathlib import Path
 
+import click
 import numpy as np
 import pytest
 from click.shell_completion import ShellComplete
@@ -463,7 +464,9 @@ def test_help_says_how_to_enable_completion(command):
 
 
 def test_every_command_has_json():
-    for command in cli.commands.values():
+    groups = [command for command in cli.commands.values() if isinstance(command, click.Group)]
+    commands = {**cli.commands, **{k: v for group in groups for k, v in group.commands.items()}}
+    for command in (each for each in commands.values() if each not in groups):
         assert "--json" in {name for parameter in command.params for name in parameter.opts}
 
 

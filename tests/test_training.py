@@ -27,7 +27,7 @@ from zoo.errors import (
     TrainingDivergedError,
     UnknownArgumentError,
 )
-from zoo.training import config, processor
+from zoo.training import building, processor
 from zoo.training.building import seed_and_build
 from zoo.training.callbacks import Checkpoint
 from zoo.training.config import load_run_data, resolve_config
@@ -390,13 +390,13 @@ def test_a_truth_table_leaves_the_trace_of_each_row(table_run):
 
 def test_recipes_settings_reach_the_model(monkeypatch, tmp_path):
     seen = {}
-    real = config.build
+    real = building.build
 
     def build(*args, **kwargs):
         seen["model"] = real(*args, **kwargs)
         return seen["model"]
 
-    monkeypatch.setattr(config, "build", build)
+    monkeypatch.setattr(building, "build", build)
     run = zoo.train(
         "perceptron", epochs=1, jit_compile=False, steps_per_execution=3, use_bias=False,
         run_dir=tmp_path / "run", progress=False,
@@ -490,6 +490,7 @@ def test_a_begun_training_of_other_settings_is_refused(data_dir, tmp_path):
 
 def test_a_run_has_one_process_at_work(digits_run, tmp_path):
     shutil.copytree(digits_run.directory, tmp_path / "run")
+    (tmp_path / "run" / "metrics.json").unlink()
     with (
         filelock.FileLock(tmp_path / "run" / "lock"),
         pytest.raises(RunError, match="another process is working in"),
