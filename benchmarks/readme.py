@@ -28,6 +28,7 @@ TABLES = {
         performance.pipeline,
         trained.backends,
         trained.devices,
+        trained.cluster,
         quality.ablation,
         quality.transfer,
         trained.fine_tuning,

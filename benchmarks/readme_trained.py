@@ -84,3 +84,31 @@ def devices() -> str:
         ),
         text_columns=(0, 1, 2),
     )
+
+
+def cluster() -> str:
+    """Return the table of runs that were trained by several processes, and killed."""
+    return markdown_table(
+        (
+            "model",
+            "processes",
+            "largest difference of weights from one process",
+            "killed and resumed",
+            "with the same bits",
+            "other process ended within [s]",
+            "processes left",
+        ),
+        (
+            (
+                f"`{row['model']}`",
+                row["processes"],
+                f"{float(row['max_difference']):.2g}",
+                row["kills"],
+                row["same_bits"],
+                row["seconds_lived_on"],
+                row["processes_left"],
+            )
+            for row in tables.read_rows("cluster")
+        ),
+        text_columns=(0,),
+    )
