@@ -31,7 +31,6 @@ TABLES = {
         trained.cluster,
         quality.ablation,
         quality.transfer,
-        trained.fine_tuning,
         quality.sequences,
         quality.films,
         quality.news,

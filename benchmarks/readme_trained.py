@@ -1,7 +1,7 @@
 """Tables of the README files about trained models and backends."""
 
 from benchmarks import tables
-from benchmarks.formatting import format_integer, format_percent, group_rows
+from benchmarks.formatting import format_integer, group_rows
 from zoo.runs.markdown import markdown_table
 
 
@@ -30,25 +30,6 @@ def pretrained() -> str:
             for row in sorted(tables.read_rows("pretrained"), key=lambda row: row["model"])
         ),
         text_columns=(0, 1, 2),
-    )
-
-
-def fine_tuning() -> str:
-    """Return the table of fine-tuning on few labels."""
-    groups = group_rows(tables.read_rows("fine_tuning"), "model", "way")
-    return markdown_table(
-        ("model", "way", "training rows", "seeds", "test accuracy [%]"),
-        (
-            (
-                f"`{model}`",
-                way,
-                rows[0]["train"],
-                str(len(rows)),
-                format_percent(rows, "test_accuracy"),
-            )
-            for (model, way), rows in groups.items()
-        ),
-        text_columns=(0, 1),
     )
 
 
