@@ -69,7 +69,7 @@ def _solve(lab: Lab) -> dict[str, Any]:
     for cell in read_notebook(lab.source).cells:
         if "setup" in cell.metadata.get("tags", ()):
             exec(cell.source, namespace)
-    for _, source in read_answers(ROOT / "labs" / "solutions" / lab.source.name):
+    for _, source in read_answers(ROOT / "docs" / "labs" / "solutions" / lab.source.name):
         exec(source, namespace)
     return namespace
 

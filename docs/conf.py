@@ -24,7 +24,7 @@ extensions = [
     "model_links",
     "model_pages",
 ]
-exclude_patterns = ["equations/*"]
+exclude_patterns = ["equations/*", "labs/mistakes/*", "labs/solutions/*"]
 
 myst_enable_extensions = ["amsmath", "colon_fence", "dollarmath"]
 myst_heading_anchors = 3

@@ -26,7 +26,7 @@ from zoo.labs.sheets import (
     start_lab,
 )
 
-ROOT = Path(__file__).parents[1] / "labs"
+ROOT = Path(__file__).parents[1] / "docs" / "labs"
 MISTAKES_BY_LAB = (8, 11, 9, 11, 10, 8)  # how many the course made in each homework
 WORDS_ON_A_PAGE = 1000
 LABS = list_labs()

@@ -22,7 +22,8 @@ from zoo.data import DATASETS
 from zoo.serving.server import listen
 
 ROOT = Path(__file__).parents[1]
-DOCS = sorted(path for path in (ROOT / "docs").glob("**/*.md") if path.parent.name != "pages")
+NO_PAGES = ("pages", "mistakes", "solutions")  # of the build; cells, run by test_labs.py
+DOCS = sorted(path for path in (ROOT / "docs").glob("**/*.md") if path.parent.name not in NO_PAGES)
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *DOCS]
 BLOCK = re.compile(
     r"^(?:<!-- not run: (?P<reason>.+) -->\n)?```(?P<language>\w+)\n(?P<code>(?s:.*?))^```", re.M
