@@ -11,7 +11,7 @@ import dataclasses
 import io
 import shutil
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -65,10 +65,9 @@ PICTURES = {
 
 
 @contextlib.contextmanager
-def serving() -> Iterator[str]:
-    """Serve the playground of the models in a thread; yield its address."""
+def serving(runs: Mapping[str, Path]) -> Iterator[str]:
+    """Serve the playground of runs in a thread; yield its address."""
     limits = Limits(2**20, TIMEOUT)
-    runs = {name: find_run(name) for name in MODELS}
     with listen("127.0.0.1", 0) as listener, Playground(runs, limits) as playground:
         server = build_server(build_app({}, limits, playground.routes), TIMEOUT)
         thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
@@ -102,7 +101,8 @@ def main(views: tuple[str, ...], directory: Path) -> None:
     from playwright.sync_api import sync_playwright
 
     directory.mkdir(parents=True, exist_ok=True)
-    with serving() as url, sync_playwright() as playwright:
+    runs = {name: find_run(name) for name in MODELS}
+    with serving(runs) as url, sync_playwright() as playwright:
         browser = playwright.chromium.launch(
             executable_path=shutil.which("chromium"), args=ARGUMENTS
         )

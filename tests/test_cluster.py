@@ -12,6 +12,7 @@ from unittest import mock
 
 import numpy as np
 import pytest
+import yaml
 
 import zoo
 from benchmarks import cluster as killing
@@ -349,7 +350,6 @@ def test_the_example_for_slurm_starts_a_process_on_each_machine(tmp_path, on_pat
 
 
 def test_the_example_for_kubernetes_starts_a_process_in_each_pod(tmp_path, on_path):
-    yaml = pytest.importorskip("yaml")
     service, job = yaml.safe_load_all((EXAMPLES / "kubernetes.yaml").read_text())
     assert (service["apiVersion"], service["kind"]) == ("v1", "Service")
     assert (job["apiVersion"], job["kind"]) == ("batch/v1", "Job")

@@ -504,7 +504,6 @@ def test_a_report_without_run_directories_has_its_tables(experiments, tmp_path, 
 
 
 def test_the_committed_report_is_one_html_file(command, tmp_path):
-    pytest.importorskip("altair")
     committed = Path(__file__).parents[1] / "benchmarks" / "results" / "homeworks"
     directory = shutil.copytree(committed, tmp_path / "course")
     code, _, err = command("course", "--directory", directory, "--html")
@@ -520,7 +519,6 @@ def test_the_committed_report_is_one_html_file(command, tmp_path):
 
 @pytest.mark.exhaustive
 def test_the_html_report_has_the_learning_curves(experiments, tmp_path, short_course):
-    pytest.importorskip("altair")
     run_experiments([short_course.experiment("ours")], tmp_path)
     page = Page(write_html_report(tmp_path))
     require_self_contained(page)

@@ -4,13 +4,9 @@ import json
 from collections import Counter
 from pathlib import Path
 
+import nbformat
 import numpy as np
 import pytest
-
-pytest.importorskip("jupytext")
-pytest.importorskip("nbclient")
-
-import nbformat
 
 from zoo.errors import LabError
 from zoo.labs import EXERCISES, check, exercises_of

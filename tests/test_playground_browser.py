@@ -3,34 +3,22 @@
 import contextlib
 import json
 import os
-import shutil
 import signal
 import subprocess
 import sys
-import threading
 
 import httpx
 import numpy as np
 import pytest
+from browser import requires_chromium, started_chromium
 
 import zoo
+from benchmarks.pictures import serving
 from zoo.playground import catalog
-from zoo.playground.app import Playground
 from zoo.playground.space import export_space
-from zoo.serving.app import build_app
-from zoo.serving.limits import Limits
-from zoo.serving.server import build_server, listen, url_of
+from zoo.serving.server import listen
 
-playwright = pytest.importorskip("playwright.sync_api")
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
-pytestmark = [
-    pytest.mark.exhaustive,
-    pytest.mark.skipif(CHROMIUM is None, reason="Chromium is not installed"),
-]
-ARGUMENTS = [
-    "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-sync",
-    "--disable-background-networking", "--disable-component-update",
-]  # fmt: skip
+pytestmark = [pytest.mark.exhaustive, requires_chromium]
 TIMEOUT = 300.0
 WIDTHS = (1400, 400)
 REVIEW = "the film was not bad but the music was boring ."
@@ -47,25 +35,14 @@ def runs(cnn_run, text_run, vae_run, denoiser_run, table_run, small_run):
 @pytest.fixture(scope="module")
 def url(runs):
     """Serves the runs in a thread; views are computed in a process of their own."""
-    limits = Limits(2**20, TIMEOUT)
-    directories = {name: run.directory for name, run in runs.items()}
-    with listen("127.0.0.1", 0) as listener, Playground(directories, limits) as playground:
-        server = build_server(build_app({}, limits, playground.routes), TIMEOUT)
-        thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
-        thread.start()
-        try:
-            yield url_of(listener)
-        finally:
-            server.should_exit = True
-            thread.join()
+    with serving({name: run.directory for name, run in runs.items()}) as url:
+        yield url
 
 
 @pytest.fixture(scope="module")
 def browser():
-    with playwright.sync_playwright() as started:
-        browser = started.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
+    with started_chromium() as browser:
         yield browser
-        browser.close()
 
 
 class Visitor:

@@ -16,9 +16,6 @@ from zoo.errors import ReportError
 from zoo.reports import page as report_page
 from zoo.reports.page import split_markdown
 
-pytest.importorskip("altair")
-pytest.importorskip("vl_convert")
-
 
 def copied(run, tmp_path):
     return zoo.load_run(shutil.copytree(run.directory, tmp_path / "run"))

@@ -1,34 +1,21 @@
 """HTML reports in headless Chromium, opened from a file: nothing is requested, and they respond."""
 
-import os
 import shutil
 
 import pytest
+from browser import requires_chromium, started_chromium
 
 import zoo
 from zoo import reports
 
-pytest.importorskip("altair")
-playwright = pytest.importorskip("playwright.sync_api")
-
-CHROMIUM = os.environ.get("CHROMIUM") or shutil.which("chromium")
-pytestmark = [
-    pytest.mark.exhaustive,
-    pytest.mark.skipif(CHROMIUM is None, reason="Chromium is not installed"),
-]
-OPTIONS = [
-    "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-sync",
-    "--disable-background-networking", "--disable-component-update",
-]  # fmt: skip
+pytestmark = [pytest.mark.exhaustive, requires_chromium]
 TIMEOUT = 120_000  # milliseconds; a loaded machine is slow
 
 
 @pytest.fixture(scope="module")
 def browser():
-    with playwright.sync_playwright() as started:
-        browser = started.chromium.launch(executable_path=CHROMIUM, args=OPTIONS)
+    with started_chromium() as browser:
         yield browser
-        browser.close()
 
 
 @pytest.fixture

@@ -569,7 +569,6 @@ def test_heavy_packages_are_imported_where_they_are_used(module):
 
 
 def test_the_html_report_holds_the_page_every_picture_and_the_scores(folder, paths, search):
-    pytest.importorskip("altair")
     from tuning.html_report import write_html_report
 
     page = Page(write_html_report(folder))

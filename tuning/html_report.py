@@ -6,7 +6,14 @@ from typing import Any
 from tuning.figures import COSTS
 from tuning.findings import Search, Trial, format_value, read_search
 from tuning.report import CAPTIONS, write_report
-from zoo.reports.charts import DIGITS, bar_chart, count_channel, point_chart, trace_chart
+from zoo.reports.charts import (
+    DIGITS,
+    bar_chart,
+    count_channel,
+    point_chart,
+    trace_chart,
+    value_scale,
+)
 from zoo.reports.page import Figure, require_packages, split_markdown, write_page
 
 
@@ -92,7 +99,7 @@ def _curves(search: Search) -> list[Any]:
         for number, curve in enumerate(trial.curves)
         for epoch, score in zip(*curve, strict=True)
     ]
-    scale = alt.Scale(type=search.score_scale, zero=False)
+    scale = value_scale(search.score_scale == "log")
     return [
         trace_chart(
             points,
@@ -124,7 +131,7 @@ def _score_chart(search: Search, x: Any) -> Any:
         for number, trial in enumerate(search.trials)
         if trial in search.completed
     ]
-    scale = alt.Scale(type=search.score_scale, zero=False)
+    scale = value_scale(search.score_scale == "log")
     names = [hyperparameter.name for hyperparameter in search.hyperparameters]
     return point_chart(
         points,

@@ -26,12 +26,12 @@ def suits(run: Run) -> bool:
 
 
 def controls(run: Run) -> list[Control]:
-    """Return the control for the image, with a canvas where images are gray.
+    """Return the control for the image.
 
     Args:
         run: the run.
     """
-    return [image_control(run, drawing=run.dataset.input_shape[2] == 1)]
+    return [image_control(run)]
 
 
 def show(run: Run, inputs: Inputs) -> list[Panel]:

@@ -23,20 +23,19 @@ MAX_IMAGE_BYTES = 2**26
 MAX_CHARACTERS = 10_000
 
 
-def image_control(run: Run, *, drawing: bool = False, upload: bool = True) -> Control:
-    """Return a control for an image: draw, upload or paste one, or take a row of the test split.
+def image_control(run: Run) -> Control:
+    """Return a control for an image: upload or paste one, or take a row of the test split.
+
+    Where images are gray, there is a canvas to draw on, too, white on black.
 
     Args:
         run: the run, some of whose test images are the examples.
-        drawing: whether there is a canvas to draw on, white on black.
-        upload: whether there is a button for files, and images may be pasted.
     """
     examples = run.predictions["raw"][:MAX_EXAMPLES]
     return {
         "kind": "image",
         "name": "image",
-        "drawing": drawing,
-        "upload": upload,
+        "drawing": run.dataset.input_shape[2] == 1,
         "examples": [to_png(image) for image in examples],
     }
 

@@ -31,7 +31,7 @@ def controls(run: Run) -> list[Control]:
     """
     layers = _layers(run)
     return [
-        image_control(run, drawing=run.dataset.input_shape[2] == 1),
+        image_control(run),
         choice_control("layer", "Layer", layers, layers[0]),
     ]
 

@@ -34,7 +34,7 @@ def curve_chart(curves: Curves, *, title: str = "", reference: float | None = No
         for name, values in curves.values.items()
         for epoch, value in zip(curves.epochs, values, strict=True)
     ]
-    scale = alt.Scale(type="log") if curves.is_log else alt.Scale(zero=False)
+    scale = value_scale(curves.is_log)
     nearest = alt.selection_point(
         on="pointerover", clear="pointerout", nearest=True, fields=["epoch"], empty=False
     )
@@ -234,6 +234,17 @@ def trace_chart(
 
 def _sized(chart: Any, description: str, height: int = HEIGHT) -> Any:
     return chart.properties(width="container", height=height, description=description)
+
+
+def value_scale(is_log: bool) -> Any:
+    """Return the scale of an axis that need not include zero.
+
+    Args:
+        is_log: whether it is logarithmic.
+    """
+    import altair as alt
+
+    return alt.Scale(type="log") if is_log else alt.Scale(zero=False)
 
 
 def _plottable(value: float, is_log: bool) -> float | None:

@@ -133,7 +133,7 @@ function image(control, onChange) {
     return button;
   });
   const parts = [canvas ? canvas.element : preview];
-  if (control.upload) parts.push(fileInput(showExample));
+  parts.push(fileInput(showExample));
   parts.push(create("div", { className: "examples" }, ...examples));
   const [first] = control.examples;
   preview.src = first;
