@@ -410,7 +410,6 @@ def test_two_processes_train_as_one_and_end_with_the_same_bits_when_killed(
         *_, row = killing.measure(2, str(data_dir), tmp_path)
     assert 0 < row["max_difference"] < 1e-5
     assert row["same_bits"] == row["kills"] == 2
-    assert row["seconds_lived_on"] < 60
     assert row["processes_left"] == 0
     first, second = (np.load(tmp_path / f"two-{process}.npz") for process in (0, 1))
     assert len(first.files) == len(second.files) > 0
