@@ -3,14 +3,21 @@
 import numpy as np
 import pytest
 import tensorflow as tf
+from scipy import ndimage
 
 import zoo
 from zoo import ImageOptions
-from zoo.data.augmentation import Cutout, PaddedCrop, RandomFlip, augmentation_layers
+from zoo.data.augmentation import (
+    Cutout,
+    ElasticDistortion,
+    PaddedCrop,
+    RandomFlip,
+    augmentation_layers,
+)
 from zoo.errors import ArgumentValueError
 
 IMAGES = np.random.default_rng(0).integers(0, 256, (64, 12, 16, 3), np.uint8)
-LAYERS = [RandomFlip(), PaddedCrop(2), Cutout(4, (1, 2, 3))]
+LAYERS = [RandomFlip(), PaddedCrop(2), Cutout(4, (1, 2, 3)), ElasticDistortion(15, 2)]
 each = pytest.mark.parametrize("layer", LAYERS, ids=lambda layer: type(layer).__name__)
 
 
@@ -66,6 +73,31 @@ def test_a_cutout_covers_one_square_and_nothing_else():
         sizes.add((height, width))
     assert max(sizes) == (4, 4)
     assert min(min(size) for size in sizes) >= 2  # the center is never outside
+
+
+def test_an_elastic_distortion_moves_pixels_by_a_smooth_field():
+    alpha, sigma, seed = 15.0, 2.0, (0, 0)
+    distorted = ElasticDistortion(alpha, sigma)(IMAGES, seed=seed).numpy()
+    shape = (2, *IMAGES.shape[:3])
+    noise = tf.random.stateless_uniform(shape, seed, -1.0, 1.0).numpy()
+    shifts = alpha * ndimage.gaussian_filter(
+        noise, sigma, mode="constant", axes=(2, 3), truncate=10
+    )
+    assert 0.5 < shifts.std() < 2
+    for image, found, shift in zip(IMAGES, distorted, np.moveaxis(shifts, 1, 0), strict=True):
+        places = np.indices(shift[0].shape) + shift
+        expected = np.stack(
+            [
+                ndimage.map_coordinates(channel.astype(float), places, order=1, mode="nearest")
+                for channel in np.moveaxis(image, -1, 0)
+            ],
+            axis=-1,
+        )
+        np.testing.assert_allclose(found, expected, atol=0.6)
+
+
+def test_without_displacement_an_image_stays_as_it_is():
+    np.testing.assert_array_equal(ElasticDistortion(0.0, 2.0)(IMAGES, seed=(0, 0)), IMAGES)
 
 
 def test_layers_are_made_in_the_order_named_and_to_measure():

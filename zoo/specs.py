@@ -12,7 +12,7 @@ PRECISIONS = ("float32", "mixed_bfloat16")
 SCALINGS = ("fraction", "standardized", "imagenet")
 ENCODINGS = ("sequence", "multi_hot")
 WORD_VECTORS = ("random", "cooccurrence")
-AUGMENTATIONS = ("flip", "crop", "cutout")
+AUGMENTATIONS = ("flip", "crop", "cutout", "elastic")
 GRAYSCALES = ("none", "mean", "luminance")
 TARGETS = ("label", "image", "class-conditional image")
 CLASS_WEIGHTS = ("none", "balanced")
@@ -103,8 +103,8 @@ class ImageOptions:
             ``"imagenet"``, likewise with ImageNet's statistics.
         augmentation: random transformations of training images: ``"none"``, or one or more of
             ``flip`` (horizontally, with probability 1/2), ``crop`` (after padding by an eighth of
-            the side) and ``cutout`` (a square with a quarter of the side is filled with the mean
-            color), joined by ``+``.
+            the side), ``cutout`` (a square with a quarter of the side is filled with the mean
+            color) and ``elastic`` (smooth displacement of the pixels), joined by ``+``.
         image_size: side in pixels to which images are resized; 0 keeps their size.
         grayscale: conversion to one channel: ``"none"``; the ``"mean"`` of the channels; or the
             ``"luminance"`` of ITU-R BT.601.

@@ -6,6 +6,7 @@ the run, the epoch and the step, which makes a resumed run see the same images.
 """
 
 import dataclasses
+import math
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -15,6 +16,7 @@ from zoo.specs import ImageOptions
 
 CROP_DIVISOR = 8
 CUTOUT_DIVISOR = 4
+ELASTIC_ALPHA, ELASTIC_SIGMA = 34 / 28, 4 / 28  # of the side: the paper's, for 28 pixels
 
 Augmentation = Callable[..., tf.Tensor]
 
@@ -110,6 +112,55 @@ class Cutout:
         return (position >= start) & (position < start + self.size)
 
 
+@dataclasses.dataclass(frozen=True)
+class ElasticDistortion:
+    """Smooth random displacement of the pixels of each image, as of handwriting.
+
+    Independent random displacements are smoothed by a Gaussian; pixels are interpolated linearly,
+    and those from outside the image repeat its edge.
+
+    Args:
+        alpha: factor of the smoothed displacements, which are uniform in [-1, 1] before, in pixels.
+        sigma: standard deviation of the Gaussian in pixels.
+
+    Example:
+        >>> import numpy as np
+        >>> from zoo.data.augmentation import ElasticDistortion
+        >>> ElasticDistortion(34, 4)(np.zeros((2, 28, 28, 1), "uint8"), seed=(0, 1)).shape
+        TensorShape([2, 28, 28, 1])
+
+    Reference:
+        Simard, Steinkraus & Platt (2003), Best practices for convolutional neural networks applied
+        to visual document analysis, https://doi.org/10.1109/ICDAR.2003.1227801
+    """
+
+    alpha: float
+    sigma: float
+
+    def __call__(self, images: Any, seed: Any) -> tf.Tensor:
+        """Augment a batch."""
+        batch, height, width, channels = tf.unstack(tf.shape(images))
+        noise = tf.random.stateless_uniform((2, batch, height, width), seed, -1.0, 1.0)
+        shifts = self.alpha * (self._smoother(height) @ noise @ self._smoother(width))
+        y = tf.cast(tf.range(height)[:, None], tf.float32) + shifts[0]
+        x = tf.cast(tf.range(width), tf.float32) + shifts[1]
+        top, left = tf.floor(y), tf.floor(x)
+        pixels = tf.reshape(tf.cast(images, tf.float32), (batch, height * width, channels))
+        total = tf.zeros((batch, height, width, channels))
+        for row, column in ((0, 0), (0, 1), (1, 0), (1, 1)):
+            share = (1 - tf.abs(y - top - row)) * (1 - tf.abs(x - left - column))
+            at_y = tf.clip_by_value(tf.cast(top, tf.int32) + row, 0, height - 1)
+            at_x = tf.clip_by_value(tf.cast(left, tf.int32) + column, 0, width - 1)
+            total += share[..., None] * tf.gather(pixels, at_y * width + at_x, batch_dims=1)
+        return tf.cast(tf.round(total), images.dtype)
+
+    def _smoother(self, length: Any) -> tf.Tensor:
+        """Return the matrix that convolves a sequence with the Gaussian, symmetric."""
+        position = tf.range(length, dtype=tf.float32)
+        distance = (position[:, None] - position) / self.sigma
+        return tf.exp(-tf.square(distance) / 2) / (self.sigma * math.sqrt(2 * math.pi))
+
+
 def augmentation_layers(
     options: ImageOptions, shape: tuple[int, ...], color: Sequence[int]
 ) -> tuple[Augmentation, ...]:
@@ -128,5 +179,6 @@ def augmentation_layers(
         "flip": RandomFlip,
         "crop": lambda: PaddedCrop(side // CROP_DIVISOR),
         "cutout": lambda: Cutout(side // CUTOUT_DIVISOR, tuple(color)),
+        "elastic": lambda: ElasticDistortion(ELASTIC_ALPHA * side, ELASTIC_SIGMA * side),
     }
     return tuple(factories[name]() for name in options.augmentations)
