@@ -1,6 +1,7 @@
 """Train the models that come with the package, and measure what rounding their weights costs.
 
     python -m benchmarks.pretrained MODEL... [--dataset NAME] [--seed 0] [--directory runs]
+        [--differences SENTENCE]
 
 Requires the extra ``benchmark``. Trains each model by its recipe (`fasttext` with a smaller
 vocabulary), resuming a run that was interrupted, packs it into ``zoo/pretrained/runs``, in place of
@@ -32,7 +33,7 @@ def train(model: str, dataset: str, seed: int, directory: Path) -> Run:
     return zoo.train(model, dataset=dataset, seed=seed, run_dir=run_dir, **SETTINGS.get(model, {}))
 
 
-def pack_in_place(run: Run, command: str) -> Record:
+def pack_in_place(run: Run, command: str, differences: str) -> Record:
     """Pack a run into the package, in place of the older one."""
     folder = RUNS / run.config["model"] / run.dataset.name
     shutil.rmtree(folder, ignore_errors=True)
@@ -40,7 +41,9 @@ def pack_in_place(run: Run, command: str) -> Record:
         ["git", "rev-parse", "--short", "HEAD"], capture_output=True, text=True, check=True
     ).stdout.strip()
     processor = tables.environment()["processor"]
-    return pack(run, folder, command=command, commit=commit, processor=processor)
+    return pack(
+        run, folder, command=command, commit=commit, processor=processor, differences=differences
+    )
 
 
 def row_of(record: Record, run: Run) -> dict[str, object]:
@@ -63,14 +66,17 @@ def row_of(record: Record, run: Run) -> dict[str, object]:
 @click.option("--dataset", type=click.Choice(sorted(DATASETS)))
 @click.option("--seed", default=0)
 @click.option("--directory", type=click.Path(path_type=Path), default=Path("runs/pretrained"))
-def main(models: tuple[str, ...], dataset: str | None, seed: int, directory: Path) -> None:
+@click.option("--differences", default="", help="How the data differ from the original.")
+def main(
+    models: tuple[str, ...], dataset: str | None, seed: int, directory: Path, differences: str
+) -> None:
     """Train and pack models."""
     for model in models:
         trained_on = dataset or zoo.get_spec(model).dataset
         run = train(model, trained_on, seed, directory)
         settings = "".join(f" --set {k}={v}" for k, v in SETTINGS.get(model, {}).items())
         command = f"zoo train {model} --dataset {trained_on} --seed {seed}{settings}"
-        record = pack_in_place(run, command)
+        record = pack_in_place(run, command, differences)
         tables.save_row("pretrained", row_of(record, run), KEYS)
         click.echo(f"{model}: {record.metric} {record.rounded[record.metric]:.5g}")
 

@@ -111,6 +111,20 @@ def test_a_packed_run_is_a_run(run, packed, data_dir):
     assert str(data_dir) not in (packed / "config.json").read_text()
 
 
+def test_the_card_of_a_packed_run_says_where_it_comes_from_and_names_no_machine(run, tmp_path):
+    pack(
+        run, tmp_path / "packed", command="zoo train mlp", commit="abc1234",
+        processor="a processor", differences="The pixels are few.",
+    )  # fmt: skip
+    card = (tmp_path / "packed" / "README.md").read_text()
+    record = read_record(tmp_path / "packed")
+    assert "Trained by `zoo train mlp` at commit `abc1234` on a processor." in card
+    assert f"Training data: {record.dataset_version}. The pixels are few. Terms of use: " in card
+    assert f"{record.metric} is {record.rounded[record.metric]:.6g} instead of" in card
+    assert run.config["environment"]["platform"] not in card
+    assert f"zoo verify mlp:{record.trained_on}" in card
+
+
 @pytest.mark.exhaustive
 def test_an_artifact_of_a_packed_run_answers_as_the_run_does(packed, tmp_path):
     zoo.export(packed, tmp_path / "artifact", format="onnx")

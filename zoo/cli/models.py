@@ -16,6 +16,7 @@ from zoo.registry import get_spec, list_models
 from zoo.specs import ModelSpec
 
 LISTED = ("name", "task", "dataset", "parameters", "summary")
+PROVENANCE = ("command", "commit", "processor", "terms", "differences")
 RECORDED = ("trained_on", "metric", "bytes")
 
 
@@ -47,15 +48,18 @@ def show_command(name: str, as_json: bool) -> None:
         "space": describe_space(search_space(name)),
         "pretrained": {key: dataclasses.asdict(how) for key, how in spec.pretrained.items()},
         "documentation": inspect.getdoc(builder),
+        "records": [dataclasses.asdict(record) for record in _records_of(name)],
     }
     print_result(document, as_json, lambda: _print_model(document))
 
 
 def _listed_fields(spec: ModelSpec) -> dict[str, Any]:
-    trained = [
-        _recorded_fields(record) for record in list_pretrained() if record.model == spec.name
-    ]
+    trained = [_recorded_fields(record) for record in _records_of(spec.name)]
     return {**{key: getattr(spec, key) for key in LISTED}, "trained": trained}
+
+
+def _records_of(name: str) -> list[Record]:
+    return [record for record in list_pretrained() if record.model == name]
 
 
 def _recorded_fields(record: Record) -> dict[str, Any]:
@@ -87,6 +91,15 @@ def _print_model(document: Mapping[str, Any]) -> None:
     print_table([_describe_hyperparameter(setting) for setting in document["space"]])
     for weights, options in document["pretrained"].items():
         click.echo(f"with weights {weights}: {_join_settings(options)}")
+    for record in document["records"]:
+        click.echo(f"\ntrained on {record['trained_on']}: {_join_settings(_provenance(record))}")
+
+
+def _provenance(record: Mapping[str, Any]) -> dict[str, Any]:
+    return {
+        record["metric"]: f"{record['rounded'][record['metric']]:.4g}",
+        **{key: record[key] for key in PROVENANCE if record[key]},
+    }
 
 
 def _join_settings(settings: Mapping[str, Any]) -> str:

@@ -38,6 +38,8 @@ class Record:
         environment: versions of the software.
         dataset_version: version of the rows.
         terms: terms of use of the dataset.
+        differences: how the rows differ from those that the dataset's authors published, as a
+            sentence; empty if they do not.
         metric: the metric by which the model is judged, such as ``"test_accuracy"``.
         figures: metrics of the test split before rounding.
         rounded: the same metrics with the weights of the file.
@@ -63,6 +65,7 @@ class Record:
     weights_sha256: str
     files: Mapping[str, str]
     bytes: int
+    differences: str = ""
 
 
 def list_pretrained() -> list[Record]:

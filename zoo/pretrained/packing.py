@@ -12,7 +12,8 @@ import numpy as np
 
 from zoo.data.catalog import TERMS
 from zoo.errors import RunError
-from zoo.pretrained.catalog import CARD, FILES, RECORD, Record, digest_files
+from zoo.pretrained.card import write_packed_card
+from zoo.pretrained.catalog import FILES, RECORD, Record, digest_files
 from zoo.registry import get_spec
 from zoo.runs import PACKED_WEIGHTS, Run, load_run
 from zoo.runs.card import card_facts
@@ -38,6 +39,7 @@ def pack(
     command: str = "",
     commit: str = "",
     processor: str = "",
+    differences: str = "",
     data_dir: str | Path | None = None,
 ) -> Record:
     """Pack a finished run, and measure what rounding its weights costs on the test split.
@@ -48,6 +50,7 @@ def pack(
         command: command that trains it.
         commit: commit of the package that trained it.
         processor: name of the processor that trained it.
+        differences: how the rows differ from those that the dataset's authors published.
         data_dir: TFDS data directory; that of the run if None.
 
     Returns:
@@ -67,11 +70,18 @@ def pack(
         write_weights(run.model, folder / PACKED_WEIGHTS)
         predictions: dict[str, Any] = round_predictions(run.predictions)
         np.savez_compressed(folder / PREDICTIONS, **predictions)
-        for name in {CARD, *FILES} - {*REWRITTEN}:
+        for name in {*FILES} - {*REWRITTEN}:
             shutil.copy(run.file(name), folder / name)
         write_json(folder / "config.json", without_places(run.config))
-        record = _record(run, folder, command, commit, processor, data_dir)
+        record = dataclasses.replace(
+            _record(run, folder, data_dir),
+            command=command,
+            commit=commit,
+            processor=processor,
+            differences=differences,
+        )
         write_json(folder / RECORD, dataclasses.asdict(record))
+        write_packed_card(folder)
         folder.rename(directory)
     return record
 
@@ -111,24 +121,17 @@ def without_places(config: Mapping[str, Any]) -> dict[str, Any]:
     return {**config, "data_dir": None, "environment": environment}
 
 
-def _record(
-    run: Run,
-    folder: Path,
-    command: str,
-    commit: str,
-    processor: str,
-    data_dir: str | Path | None,
-) -> Record:
+def _record(run: Run, folder: Path, data_dir: str | Path | None) -> Record:
     dataset, config = run.dataset, run.config
     metric = METRICS.get(get_spec(config["model"]).task, "test_accuracy")
     errors = card_facts(run, run.metrics)["standard_errors"]
     return Record(
         model=config["model"],
         trained_on=Path(dataset.name).name,
-        command=command,
+        command="",
         seed=config["seed"],
-        commit=commit,
-        processor=processor,
+        commit="",
+        processor="",
         environment=without_places(config)["environment"],
         dataset_version=config["dataset_version"],
         terms=TERMS.get(dataset.name, UNKNOWN_TERMS),
