@@ -25,16 +25,38 @@ def dense(*widths: int, activation: type[nn.Module], dropout: float = 0.0) -> li
     return layers
 
 
-def convolutions(filters: Sequence[int], pools: Sequence[int]) -> nn.Sequential:
+def convolutions(filters: Sequence[int], pools: Sequence[int], channels: int = 3) -> nn.Sequential:
     """Build an image classifier of repeated convolution, pooling, normalization, activation."""
     layers: list[nn.Module] = []
-    for in_channels, out_channels, pool in zip((3, *filters), filters, pools, strict=False):
+    for in_channels, out_channels, pool in zip((channels, *filters), filters, pools, strict=False):
         layers += [nn.Conv2d(in_channels, out_channels, 3, padding="same", bias=False)]
         layers += [nn.MaxPool2d(pool)] * (pool > 1)
         layers += [nn.BatchNorm2d(out_channels), nn.ReLU()]
     return nn.Sequential(
         *layers, nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(filters[-1], IMAGE_CLASSES)
     )
+
+
+class Scaled(nn.Module):
+    """Multiplication by a constant."""
+
+    def __init__(self, factor: float) -> None:
+        super().__init__()
+        self.factor = factor
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        """Multiply."""
+        return x * self.factor
+
+
+def fast_cnn() -> nn.Sequential:
+    """Build the CNN with fixed kernels of 2x2 pixels and three stages of two convolutions."""
+    whitening = nn.Conv2d(3, 24, 2, padding="same", bias=False).requires_grad_(requires_grad=False)
+    stages = convolutions((64, 64, 128, 128, 256, 256), (2, 1, 2, 1, 2, 1), 24)[:-3]
+    return nn.Sequential(
+        whitening, nn.ReLU(), *stages, nn.AdaptiveMaxPool2d(1), nn.Flatten(),
+        nn.Linear(256, IMAGE_CLASSES, bias=False), Scaled(0.125),
+    )  # fmt: skip
 
 
 class BasicBlock(nn.Module):
@@ -282,6 +304,7 @@ NETWORKS: dict[str, Callable[[], nn.Module]] = {
     ),
     "simple_cnn": lambda: convolutions((32, 64, 128), (2, 2, 2)),
     "deep_cnn": lambda: convolutions((48, 96, 96, 192, 192, 192), (2, 1, 2, 1, 2, 1)),
+    "fast_cnn": fast_cnn,
     "resnet18": resnet18,
     "text_mlp": lambda: nn.Sequential(
         nn.Dropout(0.5),

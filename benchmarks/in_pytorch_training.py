@@ -57,7 +57,7 @@ TASK_LOSSES = {
     "conditional_generation": negative_elbo,
 }
 MODEL_LOSSES = {"softmax_regression": penalized_loss} | dict.fromkeys(
-    ("simple_cnn", "deep_cnn", "resnet18"), smoothed_loss
+    ("simple_cnn", "deep_cnn", "fast_cnn", "resnet18"), smoothed_loss
 )
 
 

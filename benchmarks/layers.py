@@ -32,6 +32,7 @@ MODELS = (
     "transformer",
     "simple_cnn",
     "deep_cnn",
+    "fast_cnn",
     "resnet18",
     "deep_autoencoder",
 )

@@ -22,7 +22,7 @@ from zoo.pretrained.packing import pack
 from zoo.runs import Run
 
 KEYS = ("model", "dataset")
-SETTINGS = {"fasttext": {"vocab_size": 15_000}}  # its recipe's vocabulary alone would take 7 MB
+SETTINGS = {"fasttext": {"vocab_size": 15_000}}  # its recipe's vocabulary would take 7 MB
 
 
 def train(model: str, dataset: str, seed: int, directory: Path) -> Run:

@@ -18,6 +18,7 @@ LOOKED_FOR = (
     "mlp",
     "simple_cnn",
     "deep_cnn",
+    "fast_cnn",
     "resnet18",
     "fasttext",
     "lstm",

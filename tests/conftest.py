@@ -47,6 +47,7 @@ TINY = {
     "mlp": {"units": 8},
     "simple_cnn": {"filters": 4},
     "deep_cnn": {"filters": 4},
+    "fast_cnn": {"filters": 4},
     "resnet18": {"filters": 4},
     "text_mlp": {"vocab_size": 12, "units": 8},
     "fasttext": {"vocab_size": 12, "embedding_dim": 4},

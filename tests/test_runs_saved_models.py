@@ -15,7 +15,7 @@ OWN_LAYERS = {
     "conv_vae", "cvae", "fasttext", "simple_rnn", "text_cnn", "transformer", "truncated_svd", "vae",
 }  # fmt: skip
 # Their network opens, by `load_model(path, compile=False)`; their loss is one that Keras lacks.
-OWN_LOSSES = {"deep_cnn", "resnet18", "simple_cnn"}
+OWN_LOSSES = {"deep_cnn", "fast_cnn", "resnet18", "simple_cnn"}
 pytestmark = pytest.mark.exhaustive
 STOCK = sorted(set(zoo.list_models()) - OWN_LAYERS)
 

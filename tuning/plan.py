@@ -12,11 +12,12 @@ from typing import Any
 
 import zoo
 from tuning.space import describe_space, read_changes, search_space
+from zoo.checks import require_choice, require_integer
 from zoo.data import get_dataset, require_readable_by_workers
 from zoo.errors import ArgumentValueError, SearchError, unknown_name_message
 from zoo.runs import ADDED_DATASET_FIELDS
 from zoo.runs.files import write_json
-from zoo.specs import MAX_INT, MAX_SEED, DatasetSpec, require_choice, require_integer
+from zoo.specs import MAX_INT, MAX_SEED, DatasetSpec
 from zoo.tasks import TASKS
 from zoo.training.config import split_overrides
 from zoo.training.resuming import DATASET_PROSE

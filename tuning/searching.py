@@ -16,10 +16,11 @@ from tuning.plan import Plan, make_plan, read_plan, require_same
 from tuning.results import SearchResult, finalize, prune_checkpoints, trial_summary
 from tuning.space import boundary_points, search_space
 from tuning.trials import default_config, trial_config
+from zoo.checks import require_integer, require_number
 from zoo.data.pipeline import Data
 from zoo.errors import ArgumentValueError, SearchError
 from zoo.runs.files import PARTIAL, exclusive_lock
-from zoo.specs import MAX_INT, MAX_SEED, DatasetSpec, require_integer, require_number
+from zoo.specs import MAX_INT, MAX_SEED, DatasetSpec
 from zoo.training.building import build_model, seed_and_build
 from zoo.training.config import load_run_data
 

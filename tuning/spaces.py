@@ -75,6 +75,19 @@ def deep_cnn(hp: Any, default: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
+def fast_cnn(hp: Any, default: Mapping[str, Any]) -> dict[str, Any]:
+    """Vary the widths, activation, regularization, learning rate and batch size."""
+    widths = ["32-64-128", default["filters"], "64-256-256"]
+    return {
+        "filters": hp.Choice("filters", widths, default=default["filters"]),
+        "activation": hp.Choice(
+            "activation", ["relu", "gelu", "silu"], default=default["activation"]
+        ),
+        **_optimization(hp, default),
+        **_regularization(hp, default),
+    }
+
+
 def resnet18(hp: Any, default: Mapping[str, Any]) -> dict[str, Any]:
     """Vary the width, regularization, learning rate and batch size."""
     return {

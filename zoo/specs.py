@@ -5,6 +5,7 @@ import pkgutil
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from zoo.checks import require_choice, require_fraction, require_integer, require_number
 from zoo.errors import ArgumentValueError
 
 SCHEDULES = ("constant", "cosine", "one_cycle")
@@ -21,67 +22,6 @@ COLUMN_JOINER = "+"
 MAX_INT = 2**31 - 1
 MAX_IMAGE_SIZE = 1024
 MAX_SEED = 2**32 - 1
-
-
-def require_integer(name: str, value: Any, minimum: int, maximum: int) -> None:
-    """Raise an error unless a value is an integer in a range.
-
-    Args:
-        name: name of the argument.
-        value: value received.
-        minimum: smallest valid value.
-        maximum: largest valid value.
-
-    Raises:
-        ArgumentValueError: if the value has another type or is out of range.
-    """
-    if type(value) is not int or not minimum <= value <= maximum:
-        raise ArgumentValueError(
-            f"{name}={value!r}: must be an integer from {minimum} to {maximum}."
-        )
-
-
-def require_choice(name: str, value: Any, choices: tuple[str, ...]) -> None:
-    """Raise an error unless a value is one of several strings.
-
-    Args:
-        name: name of the argument.
-        value: value received.
-        choices: valid values.
-
-    Raises:
-        ArgumentValueError: if the value is not one of them.
-    """
-    if value not in choices:
-        raise ArgumentValueError(f"{name}={value!r}: must be one of {', '.join(choices)}.")
-
-
-def require_number(name: str, value: Any) -> None:
-    """Raise an error unless a value is a finite, non-negative number.
-
-    Args:
-        name: name of the argument.
-        value: value received.
-
-    Raises:
-        ArgumentValueError: if the value has another type or is out of range.
-    """
-    if type(value) not in (int, float) or not 0 <= value < float("inf"):
-        raise ArgumentValueError(f"{name}={value!r}: must be a non-negative finite number.")
-
-
-def require_fraction(name: str, value: Any) -> None:
-    """Raise an error unless a value is a number from 0 up to, but not including, 1.
-
-    Args:
-        name: name of the argument.
-        value: value received.
-
-    Raises:
-        ArgumentValueError: if the value has another type or is out of range.
-    """
-    if type(value) not in (int, float) or not 0 <= value < 1:
-        raise ArgumentValueError(f"{name}={value!r}: must be a number in [0, 1).")
 
 
 def list_to_tuple(value: Any) -> Any:
@@ -257,6 +197,11 @@ class Recipe:
             steps, in [0, 1), such as 0.999 (Polyak & Juditsky, 1992,
             https://doi.org/10.1137/0330046). Validation measures the averaged weights, and training
             ends with them; 0 for no average.
+        teacher: a trained classifier, as `zoo.load_run` takes it, from whose probabilities for the
+            training rows, without augmentation, the model learns besides the labels (Hinton et al.,
+            2015, https://arxiv.org/abs/1503.02531); none if empty.
+        teacher_weight: weight of the teacher's probabilities, in [0, 1); the labels have the rest.
+        teacher_temperature: temperature by which the teacher's logits are divided, more than 0.
         class_weight: weight of a training row in the loss of a classifier: ``"none"``, or
             ``"balanced"``, inversely proportional to the number of rows of its class (King & Zeng,
             2001, https://doi.org/10.1093/oxfordjournals.pan.a004868).
@@ -276,6 +221,9 @@ class Recipe:
     steps_per_execution: int = 1
     precision: str = "float32"
     ema_momentum: float = 0.0
+    teacher: str = ""
+    teacher_weight: float = 0.9
+    teacher_temperature: float = 4.0
     class_weight: str = "none"
     images: ImageOptions = ImageOptions()
     text: TextOptions = TextOptions()
@@ -317,7 +265,14 @@ class Recipe:
             ("steps_per_execution", 1),
         ):
             require_integer(name, getattr(self, name), minimum, MAX_INT)
-        require_fraction("ema_momentum", self.ema_momentum)
+        for name in ("ema_momentum", "teacher_weight"):
+            require_fraction(name, getattr(self, name))
+        require_number("teacher_temperature", self.teacher_temperature)
+        if not isinstance(self.teacher, str) or not self.teacher_temperature:
+            raise ArgumentValueError(
+                f"teacher={self.teacher!r}, teacher_temperature={self.teacher_temperature!r}: must "
+                "be a string and a positive number."
+            )
         require_choice("schedule", self.schedule, SCHEDULES)
         require_choice("precision", self.precision, PRECISIONS)
         require_choice("class_weight", self.class_weight, CLASS_WEIGHTS)

@@ -9,6 +9,7 @@ import importlib
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from zoo.checks import require_choice, require_integer
 from zoo.data.catalog import DATASETS
 from zoo.errors import ArgumentValueError, DatasetError
 from zoo.specs import (
@@ -19,8 +20,6 @@ from zoo.specs import (
     FileOptions,
     ImageOptions,
     TextOptions,
-    require_choice,
-    require_integer,
 )
 
 if TYPE_CHECKING:

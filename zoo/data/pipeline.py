@@ -138,6 +138,8 @@ class Data:
         corruption: function that adds noise to the inputs of a denoising model: new noise in each
             training epoch, fixed noise for each row elsewhere; None for no noise.
         options: preprocessing and augmentation of images or texts; None for truth tables.
+        soft_labels: probabilities of the classes, ``(rows, classes)``, that take the place of the
+            labels of a split.
     """
 
     spec: DatasetSpec
@@ -150,6 +152,7 @@ class Data:
     target: str = "label"
     corruption: GaussianCorruption | None = None
     options: ImageOptions | TextOptions | None = None
+    soft_labels: Mapping[str, np.ndarray] = dataclasses.field(default_factory=dict)
 
     @property
     def class_counts(self) -> dict[str, dict[str, int]]:
@@ -323,7 +326,8 @@ class Data:
         return ((inputs, labels) if self.target == "class-conditional image" else inputs), clean
 
     def _gather_fn(self, split: str) -> Callable[[tf.Tensor], tuple[tf.Tensor, tf.Tensor]]:
-        inputs, labels = self.cached_rows(split), tf.constant(self.rows[split].labels)
+        inputs = self.cached_rows(split)
+        labels = tf.constant(self.soft_labels.get(split, self.rows[split].labels))
         if not isinstance(inputs, StoredImages):
             rows = inputs if tf.is_tensor(inputs) else tf.constant(inputs)
             return lambda index: (tf.gather(rows, index), tf.gather(labels, index))

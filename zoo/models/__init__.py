@@ -90,6 +90,23 @@ register(
 )
 register(
     ModelSpec(
+        builder="zoo.models.conv:fast_cnn",
+        task="multiclass_classification",
+        dataset="cifar10",
+        parameters=1_163_040,
+        summary="CNN for few epochs: whitened patches, identity kernels, wide stages",
+        recipe=Recipe(
+            epochs=24,
+            batch_size=500,
+            schedule="one_cycle",
+            **_BFLOAT16,
+            ema_momentum=0.99,
+            images=ImageOptions(scaling="standardized", augmentation="flip+crop+cutout"),
+        ),
+    )
+)
+register(
+    ModelSpec(
         builder="zoo.models.resnet:resnet18",
         task="multiclass_classification",
         dataset="cifar10",

@@ -1,8 +1,9 @@
-"""Convolutional classifiers: two configurations of the same network."""
+"""Convolutional classifiers: two configurations of one network, and one that is fast to train."""
 
 from typing import Literal
 
 import keras
+import numpy as np
 from keras import layers
 
 from zoo.errors import ArgumentValueError
@@ -16,6 +17,7 @@ from zoo.models._arguments import (
     Optimizer,
     PerLayer,
     Positive,
+    PositiveInt,
     Shape,
     expand_per_layer,
     validate_arguments,
@@ -24,6 +26,8 @@ from zoo.tasks import compile_for
 
 MOMENTUM = 0.9
 MAX_FILTERS = 65_536
+PATCH_SIZE = 2
+WHITENING = "whitening"
 
 Head = Literal["flatten", "average", "max"]
 
@@ -203,6 +207,108 @@ def deep_cnn(
         label_smoothing=label_smoothing,
         weight_decay=weight_decay,
     )
+
+
+@validate_arguments
+def fast_cnn(
+    *,
+    input_shape: Shape = (32, 32, 3),
+    num_classes: NumClasses = 10,
+    num_stages: NumLayers = 3,
+    filters: PerLayer = "64-128-256",
+    convolutions: PositiveInt = 2,
+    activation: Activation = "relu",
+    logit_scale: Positive = 0.125,
+    optimizer: Optimizer = "muon",
+    learning_rate: Positive = 0.02,
+    label_smoothing: Fraction = 0.2,
+    weight_decay: NonNegative = 0.1,
+) -> keras.Model:
+    """Build a CNN that reaches a high accuracy after few epochs.
+
+    The first convolution, of 2x2 pixels, has fixed kernels: `zoo.train` sets them to whiten the
+    patches of the training images (see `zoo.data.whitening`), with each kernel's negative beside
+    it. Stages of convolutions follow, each with max pooling in its first; every convolution begins
+    as the identity of the channels it receives. The last feature maps are pooled by their maximum,
+    and logits are scaled down, which lets the output layer learn at the pace of the rest.
+
+    Input ``(batch, height, width, channels)``; output ``(batch, num_classes)``, probabilities.
+    The loss is the smoothed cross-entropy in nats.
+
+    Args:
+        input_shape: shape of one input.
+        num_classes: number of classes, at least 2.
+        num_stages: number of stages, each of which halves height and width.
+        filters: number of filters of a stage: one number, or one per stage.
+        convolutions: number of 3x3 convolutions in each stage.
+        activation: activation after each convolution.
+        logit_scale: factor of the logits.
+        optimizer: name of the optimizer.
+        learning_rate: learning rate of the optimizer.
+        label_smoothing: fraction of each label that is spread evenly over all classes, in [0, 1).
+        weight_decay: decoupled weight decay of the kernels per step, relative to the learning rate.
+
+    Returns:
+        A compiled model.
+
+    Raises:
+        UnknownArgumentError: if an argument is unknown.
+        ArgumentValueError: if a value has the wrong type or is out of range, if `filters` does not
+            have `num_stages` numbers, or if the images are too small for the stages.
+
+    Example:
+        >>> import zoo
+        >>> zoo.build("fast_cnn").output_shape
+        (None, 10)
+
+    Reference:
+        Jordan (2024), 94% on CIFAR-10 in 3.29 seconds on a single GPU,
+        https://arxiv.org/abs/2404.00498; identity kernels: Zagoruyko & Komodakis (2017), DiracNets,
+        https://arxiv.org/abs/1706.00388
+    """
+    widths = expand_per_layer("filters", filters, num_stages)
+    _check_input_shape(input_shape, [2] * num_stages)
+    patch = PATCH_SIZE * PATCH_SIZE * input_shape[-1]
+
+    inputs = keras.Input(input_shape, name="inputs")
+    x = layers.Conv2D(
+        2 * patch, PATCH_SIZE, padding="same", use_bias=False, trainable=False, name=WHITENING
+    )(inputs)
+    x = layers.Activation(activation, name="activation")(x)
+    for stage, width in enumerate(widths, 1):
+        for i in range(1, convolutions + 1):
+            name = f"{stage}_{i}"
+            x = layers.Conv2D(width, 3, padding="same", use_bias=False, name=f"conv_{name}")(x)
+            if i == 1:
+                x = layers.MaxPooling2D(2, name=f"pool_{stage}")(x)
+            x = layers.BatchNormalization(momentum=MOMENTUM, name=f"normalization_{name}")(x)
+            x = layers.Activation(activation, name=f"activation_{name}")(x)
+    x = layers.GlobalMaxPooling2D(name="pool")(x)
+    x = layers.Dense(num_classes, use_bias=False, dtype="float32", name="logits")(x)
+    x = layers.Rescaling(logit_scale, dtype="float32", name="scaled_logits")(x)
+    outputs = layers.Softmax(dtype="float32", name="output")(x)
+    model = keras.Model(inputs, outputs, name="fast_cnn")
+    for layer in model.layers:
+        if isinstance(layer, layers.Conv2D) and layer.trainable:
+            layer.kernel.assign(_begin_as_identity(keras.ops.convert_to_numpy(layer.kernel)))
+    return compile_for(
+        "multiclass_classification",
+        model,
+        optimizer=optimizer,
+        learning_rate=learning_rate,
+        label_smoothing=label_smoothing,
+        weight_decay=weight_decay,
+    )
+
+
+def _begin_as_identity(kernel: np.ndarray) -> np.ndarray:
+    """Let as many filters as possible pass one input channel on, each another."""
+    kernel = kernel.copy()
+    height, width, channels, filters = kernel.shape
+    passed = np.arange(min(channels, filters))
+    kernel[..., passed] = 0
+    kernel[height // 2, width // 2, passed, passed] = 1
+    return kernel
 
 
 def _build_cnn(

@@ -7,13 +7,14 @@ from typing import Any
 import keras
 import numpy as np
 
+from zoo.checks import require_choice
 from zoo.errors import WeightsError
 from zoo.pretrained.catalog import find
 from zoo.pretrained.hub import is_reference
 from zoo.registry import get_spec
 from zoo.runs import PACKED_WEIGHTS, Run, load_run
 from zoo.runs.weights import named_weights
-from zoo.specs import list_to_tuple, require_choice
+from zoo.specs import list_to_tuple
 from zoo.tasks import TASKS
 
 FREEZES = ("none", "backbone")

@@ -12,8 +12,9 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from zoo.checks import require_integer
 from zoo.errors import ArgumentValueError
-from zoo.specs import PRECISIONS, require_integer
+from zoo.specs import PRECISIONS
 from zoo.training.building import seed_and_build
 from zoo.training.config import RunConfig, resolve_config
 

@@ -14,23 +14,16 @@ from typing import Any
 import keras
 import tensorflow as tf
 
+from zoo.checks import require_integer
 from zoo.data import DATASETS, get_dataset, load_data
 from zoo.data.memory import GivenData
 from zoo.data.pipeline import Data
 from zoo.errors import ArgumentValueError, DatasetError, UnknownArgumentError, unknown_name_message
 from zoo.registry import get_spec
 from zoo.runs import FORMAT, RUNS, Run
-from zoo.specs import (
-    COLUMN_JOINER,
-    MAX_SEED,
-    OPTIONS,
-    DatasetSpec,
-    FileOptions,
-    ModelSpec,
-    Recipe,
-    require_integer,
-)
+from zoo.specs import COLUMN_JOINER, MAX_SEED, OPTIONS, DatasetSpec, FileOptions, ModelSpec, Recipe
 from zoo.tasks import TASKS
+from zoo.training.distillation import checked_teacher
 from zoo.training.processor import (
     device_types,
     multiplies_bfloat16,
@@ -205,6 +198,7 @@ def resolve_config(
             f"class_weight={recipe.class_weight!r}: {spec.name} is not a classifier."
         )
     recipe = _adapt_defaults(recipe, chosen, overrides)
+    recipe = dataclasses.replace(recipe, teacher=checked_teacher(recipe, spec.task, chosen))
     arguments |= absolute_weights(arguments) | _arguments_from_data(spec, chosen, recipe)
     bound = inspect.signature(spec.load_builder()).bind(**arguments)
     bound.apply_defaults()

@@ -1,6 +1,7 @@
 """The training loop: fitting a run's model, from its last finished epoch on."""
 
 import contextlib
+import itertools
 import shutil
 import sys
 from collections.abc import Iterator, Sequence
@@ -13,8 +14,10 @@ import tensorflow as tf
 from zoo.data.cooccurrence import ppmi_svd_embeddings
 from zoo.data.pipeline import Data
 from zoo.data.sequences import SequenceData
+from zoo.data.whitening import whitening_kernels
 from zoo.errors import ArgumentValueError, TrainingDivergedError
 from zoo.evaluation.reconstruction import training_images
+from zoo.models.conv import WHITENING
 from zoo.registry import get_spec
 from zoo.runs import RUNS, Run, create_run, load_run
 from zoo.runs.files import remove_partial_files
@@ -30,11 +33,14 @@ from zoo.training.callbacks import (
 from zoo.training.cluster import Cluster
 from zoo.training.config import RunConfig, run_metadata
 from zoo.training.devices import DEFAULT_DEVICE, Placement
+from zoo.training.distillation import learning_from_teacher
 from zoo.training.finish import evaluate_split
 from zoo.training.frozen import head_on_features, is_frozen_below_output
 from zoo.training.parallel import partitioned_batches
 from zoo.training.resuming import require_same_config
 from zoo.training.schedules import learning_rate_at
+
+PATCHED_IMAGES = 5_000
 
 
 def fit(
@@ -84,12 +90,12 @@ def fit(
             model, data = _probe(model, data, progress)
         checkpoint.restore(model)
         checkpoint.set_model(model)
-        if not checkpoint.rows and recipe.text.word_vectors == "cooccurrence":
-            assert isinstance(data, SequenceData)
-            initialize_embeddings(model, data.token_ids("train"))
+        if not checkpoint.rows:
+            initialize_from_data(run, model, data)
         if len(checkpoint.rows) < recipe.epochs and not checkpoint.should_stop:
             watchers = [*progress_callbacks(run, data, tensorboard, progress), *callbacks]
-            _fit_epochs(recipe, base_rate, model, data, placement, checkpoint, watchers)
+            with learning_from_teacher(model, data, recipe) as targets:
+                _fit_epochs(recipe, base_rate, model, targets, placement, checkpoint, watchers)
             model.optimizer.learning_rate = base_rate  # so that whoever trains on starts as here
         keep_averaged_weights(model)
     return checkpoint
@@ -183,6 +189,35 @@ def _probe(model: keras.Model, data: Data, progress: bool) -> tuple[keras.Model,
             file=sys.stderr,
         )
     return model, data
+
+
+def initialize_from_data(run: Run, model: keras.Model, data: Data) -> None:
+    """Set the weights of a new run's model that are computed from training data without labels.
+
+    Args:
+        run: the run.
+        model: its model.
+        data: what it is trained on.
+    """
+    if run.recipe.text.word_vectors == "cooccurrence":
+        assert isinstance(data, SequenceData)
+        initialize_embeddings(model, data.token_ids("train"))
+    names = [layer.name for layer in model.layers]
+    if WHITENING in names and not run.config["start"]["weights"]:
+        initialize_whitening(model, data)
+
+
+def initialize_whitening(model: keras.Model, data: Data) -> None:
+    """Set the kernels of a model's layer ``whitening`` by some of the training images.
+
+    Args:
+        model: with a convolution ``whitening``.
+        data: images.
+    """
+    batches = (images for images, _ in data.in_order("train").as_numpy_iterator())
+    some = np.concatenate(list(itertools.islice(batches, -(-PATCHED_IMAGES // data.batch_size))))
+    layer = model.get_layer(WHITENING)
+    layer.kernel.assign(whitening_kernels(some, layer.kernel_size[0]))
 
 
 def initialize_embeddings(model: keras.Model, token_ids: np.ndarray) -> None:

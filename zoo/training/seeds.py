@@ -9,9 +9,10 @@ from typing import Any
 
 import keras
 
+from zoo.checks import require_integer
 from zoo.data import require_readable_by_workers
 from zoo.runs import Run, load_run, require_empty_directory
-from zoo.specs import MAX_SEED, DatasetSpec, require_integer
+from zoo.specs import MAX_SEED, DatasetSpec
 from zoo.training import train
 from zoo.training.config import default_run_directory, resolve_config
 from zoo.training.resuming import reopen_run

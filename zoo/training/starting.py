@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from zoo.checks import require_choice
 from zoo.data.pipeline import Data
 from zoo.data.text import extend_vocabulary
 from zoo.errors import ArgumentValueError
@@ -14,7 +15,7 @@ from zoo.pretrained.fine_tuning import FREEZES, digest_of_source, source_of
 from zoo.pretrained.hub import is_reference, pin_revision
 from zoo.registry import has_own_weights
 from zoo.runs import Run
-from zoo.specs import DatasetSpec, ModelSpec, Recipe, TextOptions, require_choice
+from zoo.specs import DatasetSpec, ModelSpec, Recipe, TextOptions
 
 SETTINGS = ("weights", "freeze")
 

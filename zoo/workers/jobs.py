@@ -6,7 +6,8 @@ import time
 from collections.abc import Generator, Sequence
 from pathlib import Path
 
-from zoo.specs import MAX_INT, require_integer
+from zoo.checks import require_integer
+from zoo.specs import MAX_INT
 from zoo.workers import Job
 from zoo.workers.claims import Claims
 from zoo.workers.pool import Pool
