@@ -53,7 +53,6 @@ def row_of(record: Record, run: Run) -> dict[str, object]:
         "dataset": record.trained_on,
         "parameters": run.config["parameters"],
         "bytes": record.bytes,
-        "seconds": round(run.metrics["seconds"]),
         "metric": record.metric,
         "plain": record.figures[record.metric],
         "rounded": record.rounded[record.metric],

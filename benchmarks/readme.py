@@ -31,6 +31,7 @@ TABLES = {
         trained.cluster,
         quality.ablation,
         quality.transfer,
+        trained.fine_tuning,
         quality.sequences,
         quality.films,
         quality.news,

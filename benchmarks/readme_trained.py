@@ -1,22 +1,14 @@
 """Tables of the README files about trained models and backends."""
 
 from benchmarks import tables
-from benchmarks.formatting import format_integer, group_rows
+from benchmarks.formatting import format_percent, group_rows
 from zoo.runs.markdown import markdown_table
 
 
 def pretrained() -> str:
     """Return the table of the models that come trained."""
     return markdown_table(
-        (
-            "model",
-            "trained on",
-            "metric",
-            "before rounding",
-            "rounded",
-            "size [MB]",
-            "training [s]",
-        ),
+        ("model", "trained on", "metric", "before rounding", "rounded", "size [MB]"),
         (
             (
                 f"`{row['model']}`",
@@ -25,11 +17,29 @@ def pretrained() -> str:
                 f"{float(row['plain']):.5g}",
                 f"{float(row['rounded']):.5g}",
                 f"{int(row['bytes']) / 1e6:.2f}",
-                format_integer(row["seconds"]),
             )
             for row in sorted(tables.read_rows("pretrained"), key=lambda row: row["model"])
         ),
         text_columns=(0, 1, 2),
+    )
+
+
+def fine_tuning() -> str:
+    """Return the table of fine-tuning on few labels."""
+    groups = group_rows(tables.read_rows("fine_tuning"), "model", "way")
+    return markdown_table(
+        ("model", "way", "training rows", "seeds", "test accuracy [%]"),
+        (
+            (
+                f"`{model}`",
+                way,
+                rows[0]["train"],
+                str(len(rows)),
+                format_percent(rows, "test_accuracy"),
+            )
+            for (model, way), rows in groups.items()
+        ),
+        text_columns=(0, 1),
     )
 
 
