@@ -267,12 +267,11 @@ class Recipe:
             require_integer(name, getattr(self, name), minimum, MAX_INT)
         for name in ("ema_momentum", "teacher_weight"):
             require_fraction(name, getattr(self, name))
+        if not isinstance(self.teacher, str):
+            raise ArgumentValueError(f"teacher={self.teacher!r}: must be a string.")
         require_number("teacher_temperature", self.teacher_temperature)
-        if not isinstance(self.teacher, str) or not self.teacher_temperature:
-            raise ArgumentValueError(
-                f"teacher={self.teacher!r}, teacher_temperature={self.teacher_temperature!r}: must "
-                "be a string and a positive number."
-            )
+        if not self.teacher_temperature:
+            raise ArgumentValueError("teacher_temperature=0: must be more than 0.")
         require_choice("schedule", self.schedule, SCHEDULES)
         require_choice("precision", self.precision, PRECISIONS)
         require_choice("class_weight", self.class_weight, CLASS_WEIGHTS)
