@@ -367,7 +367,7 @@ def test_standard_error_is_quiet_and_an_interrupt_says_how_to_resume(tmp_path):
         cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
         preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # jobs may ignore it
     )  # fmt: skip
-    deadline = time.monotonic() + 120
+    deadline = time.monotonic() + 300
     while not (tmp_path / "run" / "history.csv").exists():
         assert victim.poll() is None
         assert time.monotonic() < deadline

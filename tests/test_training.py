@@ -191,7 +191,7 @@ def test_a_killed_run_resumes_bit_for_bit(data_dir, tmp_path):
         [*command, "--run-dir", str(tmp_path / "parts")], stderr=subprocess.DEVNULL
     )
     history = tmp_path / "parts" / "history.csv"
-    deadline = time.monotonic() + 120
+    deadline = time.monotonic() + 300
     while not (history.exists() and len(history.read_text().splitlines()) > 4):
         assert victim.poll() is None
         assert time.monotonic() < deadline

@@ -213,7 +213,7 @@ def test_a_plan_of_earlier_versions_is_of_keras_tuner(tmp_path):
     assert read_plan(tmp_path).model == "mlp"
 
 
-def eventually(holds, seconds=200):
+def eventually(holds, seconds=300):
     until = time.monotonic() + seconds
     while not holds():
         assert time.monotonic() < until

@@ -325,7 +325,7 @@ def processes_of(folder):
     return [process.pid for process in running if str(folder) in (process.info["cmdline"] or ())]
 
 
-def eventually(holds, seconds=90):
+def eventually(holds, seconds=300):
     until = time.monotonic() + seconds
     while not holds():
         assert time.monotonic() < until

@@ -74,7 +74,7 @@ def python(code, **options):
     return subprocess.Popen([sys.executable, "-c", code], text=True, **options)
 
 
-def eventually(holds, seconds=30):
+def eventually(holds, seconds=300):
     until = time.monotonic() + seconds
     while not holds():
         assert time.monotonic() < until
