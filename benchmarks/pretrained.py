@@ -20,6 +20,7 @@ from zoo.data.catalog import DATASETS
 from zoo.pretrained.catalog import RUNS, Record
 from zoo.pretrained.packing import pack
 from zoo.runs import Run
+from zoo.training.processor import describe_processor
 
 KEYS = ("model", "dataset")
 SETTINGS = {"fasttext": {"vocab_size": 15_000}}  # its recipe's vocabulary would take 7 MB
@@ -40,10 +41,10 @@ def pack_in_place(run: Run, command: str, differences: str) -> Record:
     commit = subprocess.run(
         ["git", "rev-parse", "--short", "HEAD"], capture_output=True, text=True, check=True
     ).stdout.strip()
-    processor = tables.environment()["processor"]
     return pack(
-        run, folder, command=command, commit=commit, processor=processor, differences=differences
-    )
+        run, folder, command=command, commit=commit, processor=describe_processor(),
+        differences=differences,
+    )  # fmt: skip
 
 
 def row_of(record: Record, run: Run) -> dict[str, object]:

@@ -34,7 +34,7 @@ class Record:
         command: command that trains the same model.
         seed: seed of the training run.
         commit: commit of the package that trained it; empty if unknown.
-        processor: name of the processor.
+        processor: the processor, its instruction sets and its threads, on which bits depend.
         environment: versions of the software.
         dataset_version: version of the rows.
         terms: terms of use of the dataset.
