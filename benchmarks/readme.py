@@ -41,6 +41,7 @@ TABLES = {
         quality.generation,
         performance.formats,
         performance.node,
+        performance.serving,
         performance.tuned,
         performance.grid,
         performance.search,

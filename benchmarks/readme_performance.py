@@ -274,6 +274,36 @@ def _format_settings(text: str) -> str:
     return ", ".join(f"{key} {value}" for key, value in json.loads(text).items())
 
 
+def serving() -> str:
+    """Return the table of load on ``zoo serve``."""
+    rows = sorted(tables.read_rows("serving"), key=lambda row: (row["model"], int(row["rows"])))
+    return markdown_table(
+        (
+            "model",
+            "rows per request",
+            "requests per second",
+            "median [ms]",
+            "99th percentile [ms]",
+            "errors",
+            "calls per second of a bare loop",
+            "requests by calls",
+        ),
+        (
+            (
+                f"`{row['model']}`",
+                row["rows"],
+                format_integer(row["requests_per_second"]),
+                f"{float(row['median_milliseconds']):.1f}",
+                f"{float(row['p99_milliseconds']):.1f}",
+                row["errors"],
+                format_integer(row["loop_calls_per_second"]),
+                f"{float(row['fraction_of_loop']):.2f}",
+            )
+            for row in rows
+        ),
+    )
+
+
 def kills() -> str:
     """Return the table of searches that were killed."""
     keys = (

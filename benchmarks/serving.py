@@ -28,7 +28,7 @@ from zoo.artifacts.reader import GOLDEN, Artifact
 from zoo.serving.sources import open_sources
 
 KEYS = ("model", "clients", "rows")
-ROWS = (1, 32)
+ROWS = (1, 32, 64)
 LOOP_SECONDS = 5.0
 
 

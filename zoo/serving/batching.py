@@ -1,4 +1,4 @@
-"""Dynamic batching: rows of requests that arrive within milliseconds are computed by one call."""
+"""Dynamic batching: what arrives while a batch is computed is the next batch."""
 
 import asyncio
 import dataclasses
@@ -10,7 +10,6 @@ import numpy as np
 
 from zoo.artifacts.reader import Arrays
 
-MAX_DELAY = 0.002  # seconds
 MAX_BATCH_ROWS = 64
 MAX_BATCH_BYTES = 2**24
 MAX_PENDING_ROWS = 2**14
@@ -84,8 +83,7 @@ class Batcher:
     async def _drain(self) -> None:
         """Compute batches until nothing is pending."""
         while self._pending:
-            if self._num_rows < MAX_BATCH_ROWS:
-                await asyncio.sleep(MAX_DELAY)
+            await asyncio.sleep(0)  # requests that have arrived are read first
             if batch := self._take():
                 await self._answer(batch)
 
