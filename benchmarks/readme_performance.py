@@ -292,11 +292,11 @@ def serving() -> str:
             (
                 f"`{row['model']}`",
                 row["rows"],
-                format_integer(row["requests_per_second"]),
+                f"{float(row['requests_per_second']):,.0f}",
                 f"{float(row['median_milliseconds']):.1f}",
                 f"{float(row['p99_milliseconds']):.1f}",
                 row["errors"],
-                format_integer(row["loop_calls_per_second"]),
+                f"{float(row['loop_calls_per_second']):,.0f}",
                 f"{float(row['fraction_of_loop']):.2f}",
             )
             for row in rows
