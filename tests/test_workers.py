@@ -1,5 +1,6 @@
 """Many runs at once: who runs which job, and what happens when processes die."""
 
+import dataclasses
 import json
 import os
 import shlex
@@ -36,6 +37,7 @@ class Job:
     name: str
     folder: Path
     code: str = ""
+    kind: str = ""
 
     def is_finished(self):
         return (self.folder / f"{self.name}.done").exists()
@@ -94,6 +96,18 @@ def test_every_job_is_run_once_by_as_many_processes_as_asked(options, make_jobs,
         threads = options.get("threads", threads_per_worker(options["workers"]))
         assert (tmp_path / "job 0.done").read_text() == str(threads)
     assert [path.name for path in (tmp_path / "claims").iterdir()] == ["lock"]
+
+
+@pytest.mark.parametrize("options", [{}, {"threads": 1}])
+def test_long_jobs_come_before_short_ones_once_that_is_known(options, make_jobs, tmp_path):
+    kinds = ("short", "long", "short", "long", "short")
+    jobs = [
+        dataclasses.replace(job, kind=kind)
+        for job, kind in zip(make_jobs("", "time.sleep(0.3)", *[""] * 3), kinds, strict=True)
+    ]
+    run_jobs(jobs, tmp_path, progress=False, **options)
+    order = sorted(range(5), key=lambda n: (tmp_path / f"job {n}.done").stat().st_mtime_ns)
+    assert order == [0, 1, 3, 2, 4]
 
 
 def test_a_worker_that_dies_is_replaced_and_its_job_run_again(make_jobs, tmp_path, capfd):

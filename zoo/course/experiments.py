@@ -129,6 +129,11 @@ class ExperimentJob:
         """Name of the experiment, and the seed."""
         return f"{self.experiment.name}, seed {self.seed}"
 
+    @property
+    def kind(self) -> str:
+        """Name of the experiment."""
+        return self.experiment.name
+
     def is_finished(self) -> bool:
         """Return whether the results file has its result."""
         results = results_of(self.experiment, read_results(self.directory))

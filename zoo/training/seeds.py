@@ -116,6 +116,11 @@ class SeedJob:
         return f"seed {self.seed}"
 
     @property
+    def kind(self) -> str:
+        """The model: all seeds take about as long."""
+        return self.model
+
+    @property
     def is_begun(self) -> bool:
         """Whether the run directory exists."""
         return (self.run_dir / "config.json").exists()

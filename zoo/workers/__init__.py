@@ -17,6 +17,10 @@ class Job(Protocol):
     def name(self) -> str:
         """Name, unique in its directory, and part of a file's name."""
 
+    @property
+    def kind(self) -> str:
+        """What it has in common with the jobs that take about as long."""
+
     def is_finished(self) -> bool:
         """Return whether its results are stored."""
 

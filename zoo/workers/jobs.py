@@ -1,6 +1,7 @@
 """`run_jobs`: jobs are run in this process or in several, each by one at a time."""
 
 import contextlib
+import math
 import sys
 import time
 from collections.abc import Generator, Sequence
@@ -64,6 +65,7 @@ def run_jobs(
         with contextlib.closing(outcomes):
             for job, error in outcomes:
                 claims.release(job.name)
+                queue.note_end(job)
                 if error is not None:
                     if not isinstance(error, tolerated):
                         raise error
@@ -72,18 +74,29 @@ def run_jobs(
 
 
 class _Queue:
-    """The jobs that are waiting to be run by somebody."""
+    """The jobs that are waiting to be run by somebody.
+
+    Long jobs are taken before short ones, which fill the gaps at the end. How long jobs of a kind
+    take is known when one has ended; until then they are taken for the longest.
+    """
 
     def __init__(self, jobs: Sequence[Job], claims: Claims, progress: bool) -> None:
         self.waiting, self.total = list(jobs), len(jobs)
         self.claims, self.progress = claims, progress
+        self.begun: dict[str, float] = {}
+        self.seconds: dict[str, float] = {}
+
+    def note_end(self, job: Job) -> None:
+        """Note how long a job that was taken has lasted."""
+        self.seconds[job.kind] = time.monotonic() - self.begun.pop(job.name)
 
     def take(self) -> Job | None:
         """Claim and return a job that is not finished; None if other processes have the rest."""
-        for job in list(self.waiting):
+        for job in sorted(self.waiting, key=lambda job: -self.seconds.get(job.kind, math.inf)):
             if not self.claims.take(job.name):
                 continue
             self.waiting.remove(job)
+            self.begun[job.name] = time.monotonic()
             if not job.is_finished():
                 if self.progress:
                     number = self.total - len(self.waiting)
