@@ -199,7 +199,7 @@ class Recipe:
             ends with them; 0 for no average.
         teacher: a trained classifier, as `zoo.load_run` takes it, from whose probabilities for the
             training rows, without augmentation, the model learns besides the labels (Hinton et al.,
-            2015, https://arxiv.org/abs/1503.02531); none if empty.
+            2015, https://arxiv.org/abs/1503.02531); or ``"none"``.
         teacher_weight: weight of the teacher's probabilities, in [0, 1); the labels have the rest.
         teacher_temperature: temperature by which the teacher's logits are divided, more than 0.
         class_weight: weight of a training row in the loss of a classifier: ``"none"``, or
@@ -221,7 +221,7 @@ class Recipe:
     steps_per_execution: int = 1
     precision: str = "float32"
     ema_momentum: float = 0.0
-    teacher: str = ""
+    teacher: str = "none"
     teacher_weight: float = 0.9
     teacher_temperature: float = 4.0
     class_weight: str = "none"

@@ -16,12 +16,13 @@ from typing import Any
 
 from zoo.course.definitions import METRICS, WAYS, Experiment, System
 from zoo.course.errors import CourseError
+from zoo.runs import ADDED_RECIPE_FIELDS
 from zoo.runs.files import shared_lock, wrap_read_errors, write_json
 
 FORMAT = 2
 RESULTS = "results.json"
 FORMER_SETTINGS = {"greyscale": "grayscale", "centred": "centered"}
-ADDED_SETTINGS = {"class_weight": "none", "ema_momentum": 0.0, "execution": "recipe"}
+ADDED_SETTINGS = {**ADDED_RECIPE_FIELDS, "execution": "recipe"}
 DIGITS = {"mse": 5, "pca_mse": 5, "noisy_mse": 5, "wiener_mse": 5, "psnr": 2}
 DIGITS |= dict.fromkeys(("parameters", "seconds", "seconds_to_course", "analogies"), 0)
 DIGITS |= dict.fromkeys(("train_nats", "reconstruction_loss", "kl_loss"), 1)

@@ -96,12 +96,12 @@ register(
         parameters=1_163_040,
         summary="CNN for few epochs: whitened patches, identity kernels, wide stages",
         recipe=Recipe(
-            epochs=24,
+            epochs=12,
             batch_size=500,
             schedule="one_cycle",
             **_BFLOAT16,
-            ema_momentum=0.99,
-            images=ImageOptions(scaling="standardized", augmentation="flip+crop+cutout"),
+            ema_momentum=0.98,
+            images=ImageOptions(scaling="standardized", augmentation="flip+crop"),
         ),
     )
 )

@@ -47,6 +47,10 @@ PRETRAINED_ARGUMENTS = ("weights", "keep_head")
 REQUIRED_KEYS = {"model", "arguments", "recipe", "dataset", "dataset_version", "data_dir", "seed"}
 ROWS_SHOWN = 20
 MAX_METRICS_IN_REPR = 4
+ADDED_RECIPE_FIELDS = {
+    "class_weight": "none", "ema_momentum": 0.0, "teacher": "none", "teacher_weight": 0.9,
+    "teacher_temperature": 4.0,
+}  # fmt: skip
 ADDED_DATASET_FIELDS = {"label_column": "label", "encoding": "", "skip_unreadable": False}
 
 
@@ -350,7 +354,7 @@ def _update_names(config: Mapping[str, Any]) -> dict[str, Any]:
         "start": {"weights": None, "freeze": "none"},
         **config,
         "arguments": arguments,
-        "recipe": {"class_weight": "none", "ema_momentum": 0.0, **recipe, "images": images},
+        "recipe": {**ADDED_RECIPE_FIELDS, **recipe, "images": images},
         "dataset": {**ADDED_DATASET_FIELDS, **config["dataset"]},
     }
 

@@ -15,6 +15,7 @@ from zoo.runs import Run, load_run
 from zoo.specs import DatasetSpec, Recipe
 from zoo.tasks import class_probabilities
 
+NO_TEACHER = "none"
 ROWS_AT_A_TIME = 2_048
 STUDENT_TASK = "multiclass_classification"
 
@@ -32,8 +33,8 @@ def checked_teacher(recipe: Recipe, task: str, dataset: DatasetSpec) -> str:
             classes, or classes are weighted.
         RunError: if the teacher is not a finished run.
     """
-    if not recipe.teacher:
-        return ""
+    if recipe.teacher == NO_TEACHER:
+        return NO_TEACHER
     if task != STUDENT_TASK:
         raise ArgumentValueError(
             f"teacher={recipe.teacher!r}: only a classifier with an output for each class learns "
@@ -70,7 +71,7 @@ def learning_from_teacher(model: keras.Model, data: Data, recipe: Recipe) -> Ite
     Raises:
         RunError: if the teacher is gone.
     """
-    if not recipe.teacher:
+    if recipe.teacher == NO_TEACHER:
         yield data
         return
     loss, metrics = model.loss, model.get_compile_config()["metrics"]
