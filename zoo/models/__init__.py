@@ -101,7 +101,7 @@ register(
             schedule="one_cycle",
             **_BFLOAT16,
             ema_momentum=0.98,
-            images=ImageOptions(scaling="standardized", augmentation="flip+crop"),
+            images=ImageOptions(scaling="standardized", augmentation="flip+crop+cutout"),
         ),
     )
 )
