@@ -77,6 +77,15 @@ def test_figures_of_a_student_are_those_of_the_labels(teacher, data_dir, tmp_pat
     assert "Categorical" not in (run.directory / "config.json").read_text()
 
 
+def test_a_head_on_frozen_features_has_a_teacher_that_reads_the_images(teacher, data_dir, tmp_path):
+    options = {"dataset": "digits", "data_dir": data_dir, "epochs": 2, **SETTINGS}
+    run = zoo.train(
+        "mlp", run_dir=tmp_path / "run", weights=str(teacher.directory), freeze="backbone",
+        teacher=str(teacher.directory), **options | {"epochs": 3},
+    )  # fmt: skip
+    assert run.metrics["test_accuracy"] > teacher.metrics["test_accuracy"] - 0.05
+
+
 def test_without_weight_a_teacher_changes_nothing(teacher, data_dir, tmp_path):
     options = {"dataset": "digits", "data_dir": data_dir, "epochs": 1, **SETTINGS}
     alone = zoo.train("mlp", run_dir=tmp_path / "alone", **options)

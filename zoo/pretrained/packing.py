@@ -73,13 +73,11 @@ def pack(
         for name in {*FILES} - {*REWRITTEN}:
             shutil.copy(run.file(name), folder / name)
         write_json(folder / "config.json", without_places(run.config))
-        record = dataclasses.replace(
-            _record(run, folder, data_dir),
-            command=command,
-            commit=commit,
-            processor=processor,
-            differences=differences,
-        )
+        origin = {
+            "command": command, "commit": commit, "processor": processor,
+            "differences": differences,
+        }  # fmt: skip
+        record = _record(run, folder, origin, data_dir)
         write_json(folder / RECORD, dataclasses.asdict(record))
         write_packed_card(folder)
         folder.rename(directory)
@@ -121,17 +119,17 @@ def without_places(config: Mapping[str, Any]) -> dict[str, Any]:
     return {**config, "data_dir": None, "environment": environment}
 
 
-def _record(run: Run, folder: Path, data_dir: str | Path | None) -> Record:
+def _record(
+    run: Run, folder: Path, origin: Mapping[str, str], data_dir: str | Path | None
+) -> Record:
     dataset, config = run.dataset, run.config
     metric = METRICS.get(get_spec(config["model"]).task, "test_accuracy")
     errors = card_facts(run, run.metrics)["standard_errors"]
     return Record(
         model=config["model"],
         trained_on=Path(dataset.name).name,
-        command="",
         seed=config["seed"],
-        commit="",
-        processor="",
+        **origin,
         environment=without_places(config)["environment"],
         dataset_version=config["dataset_version"],
         terms=TERMS.get(dataset.name, UNKNOWN_TERMS),

@@ -55,31 +55,43 @@ def checked_teacher(recipe: Recipe, task: str, dataset: DatasetSpec) -> str:
     return str(path.resolve()) if (path / "config.json").exists() else recipe.teacher
 
 
-@contextlib.contextmanager
-def learning_from_teacher(model: keras.Model, data: Data, recipe: Recipe) -> Iterator[Data]:
-    """Let a classifier learn from a teacher, if its recipe names one, and from labels after that.
+def with_soft_labels(data: Data, recipe: Recipe) -> Data:
+    """Return data whose labels are what a student learns from, if the recipe names a teacher.
 
     Args:
-        model: compiled.
-        data: what it is trained on.
-        recipe: the recipe.
+        data: what the student is trained on, with raw rows, which the teacher reads, too.
+        recipe: the recipe of the student.
 
-    Yields:
-        The data to train on: with probabilities of the classes as the labels of training rows, and
-        one-hot labels for validation.
+    Returns:
+        The data with probabilities of the classes as the labels of training rows, and one-hot
+        labels for validation; the same data without a teacher.
 
     Raises:
         RunError: if the teacher is gone.
     """
     if recipe.teacher == NO_TEACHER:
-        yield data
+        return data
+    return dataclasses.replace(
+        data, soft_labels=soft_labels(load_run(recipe.teacher), data, recipe)
+    )
+
+
+@contextlib.contextmanager
+def learning_soft_labels(model: keras.Model, data: Data) -> Iterator[None]:
+    """Let a classifier learn from probabilities of the classes, and from labels after that.
+
+    Args:
+        model: compiled.
+        data: what it is trained on; without soft labels, nothing changes.
+    """
+    if not data.soft_labels:
+        yield
         return
     loss, metrics = model.loss, model.get_compile_config()["metrics"]
     smoothing = getattr(loss, "smoothing", 0.0)
     _recompile(model, keras.losses.CategoricalCrossentropy(label_smoothing=smoothing), ["accuracy"])
     try:
-        targets = soft_labels(load_run(recipe.teacher), data, recipe)
-        yield dataclasses.replace(data, soft_labels=targets)
+        yield
     finally:
         _recompile(model, loss, metrics)
 

@@ -33,7 +33,7 @@ from zoo.training.callbacks import (
 from zoo.training.cluster import Cluster
 from zoo.training.config import RunConfig, run_metadata
 from zoo.training.devices import DEFAULT_DEVICE, Placement
-from zoo.training.distillation import learning_from_teacher
+from zoo.training.distillation import learning_soft_labels, with_soft_labels
 from zoo.training.finish import evaluate_split
 from zoo.training.frozen import head_on_features, is_frozen_below_output
 from zoo.training.parallel import partitioned_batches
@@ -86,6 +86,7 @@ def fit(
             checkpoint.set_model(model)
             checkpoint.on_epoch_end(0, _adapt(model, data))
             return checkpoint
+        data = with_soft_labels(data, recipe)
         if is_frozen_below_output(model):
             model, data = _probe(model, data, progress)
         checkpoint.restore(model)
@@ -94,8 +95,8 @@ def fit(
             initialize_from_data(run, model, data)
         if len(checkpoint.rows) < recipe.epochs and not checkpoint.should_stop:
             watchers = [*progress_callbacks(run, data, tensorboard, progress), *callbacks]
-            with learning_from_teacher(model, data, recipe) as targets:
-                _fit_epochs(recipe, base_rate, model, targets, placement, checkpoint, watchers)
+            with learning_soft_labels(model, data):
+                _fit_epochs(recipe, base_rate, model, data, placement, checkpoint, watchers)
             model.optimizer.learning_rate = base_rate  # so that whoever trains on starts as here
         keep_averaged_weights(model)
     return checkpoint
